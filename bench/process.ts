@@ -1,0 +1,63 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+
+/** Load and limit run in processes of their own, so that neither shares a heap or an event loop with what is measured. */
+
+/** Runs `bench/<name>.ts`, which is sent `order` and answers once. */
+export async function runApart<T>(
+  name: string,
+  order: object,
+  onNote: (note: string) => void = () => {},
+): Promise<T> {
+  const child = fork(join(import.meta.dirname, `${name}.ts`), {
+    execArgv: ['--import', 'tsx'],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  const answer = new Promise<T>((resolve, reject) => {
+    child.on('message', (message: { note: string } | { answer: T }) => {
+      if ('note' in message) onNote(message.note)
+      else resolve(message.answer)
+    })
+    child.once('exit', (code) => reject(new Error(`bench/${name}.ts ended with ${code} and no answer`)))
+  })
+  const exited = once(child, 'exit')
+  child.send(order)
+  const result = await answer
+  child.disconnect()
+  await exited
+  return result
+}
+
+/** The other side of {@link runApart}. */
+export function serveApart<Order, T>(
+  act: (order: Order, note: (note: string) => void) => Promise<T> | T,
+): void {
+  process.once('message', (order: Order) => {
+    void (async () => {
+      const answer = await act(order, (note) => process.send!({ note }))
+      process.send!({ answer })
+    })()
+  })
+}
+
+/** CPU seconds of every thread of a process, by thread id. Linux only; empty elsewhere. */
+export function threadSeconds(pid: number): Map<number, number> {
+  const seconds = new Map<number, number>()
+  const folder = `/proc/${pid}/task`
+  if (process.platform !== 'linux') return seconds
+  for (const tid of readdirSync(folder)) {
+    // After the name in brackets, which may hold anything: fields 14 and 15 are the ticks in user and kernel mode, 100 a second.
+    const stat = readFileSync(`${folder}/${tid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    seconds.set(Number(tid), (Number(fields[11]) + Number(fields[12])) / 100)
+  }
+  return seconds
+}
+
+/** CPU seconds that the whole machine has spent on anything. */
+export function machineSeconds(): number {
+  return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1_000
+}

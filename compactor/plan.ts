@@ -1,0 +1,40 @@
+import { MICROS_PER_DAY } from '../src/time.ts'
+import type { Day, Micros } from '../src/time.ts'
+
+/** A day with more files than this is merged into one, so that a question opens few files and a rewrite stays rare. */
+export const FILES_PER_DAY_MAX = 4
+
+export interface DayState {
+  day: Day
+  /** Visible hot rows. */
+  hot_rows: number
+  cold_files: number
+}
+
+export interface Step {
+  day: Day
+  /** Move the day's visible hot rows into a file of their own. */
+  seal: boolean
+  /** Then rewrite all of the day's files as one. */
+  merge: boolean
+}
+
+/**
+ * Whether a day is closed: `hot_days` whole days have passed since its end.
+ * An event for a closed day is welcome; it waits in hot for the next run.
+ */
+export function isClosed(day: Day, now_us: Micros, hot_days: number): boolean {
+  return now_us >= (day + 1 + hot_days) * MICROS_PER_DAY
+}
+
+/** What to do, oldest day first. Pure: no clock, no disk, no database. */
+export function planCompaction(days: readonly DayState[], now_us: Micros, hot_days: number): Step[] {
+  return days
+    .filter(({ day }) => isClosed(day, now_us, hot_days))
+    .map(({ day, hot_rows, cold_files }) => {
+      const seal = hot_rows > 0
+      return { day, seal, merge: cold_files + (seal ? 1 : 0) > FILES_PER_DAY_MAX }
+    })
+    .filter(({ seal, merge }) => seal || merge)
+    .toSorted((a, b) => a.day - b.day)
+}

@@ -1,0 +1,211 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { applyChange } from '../src/cold/catalog.ts'
+import type { CatalogChange, ColdFile } from '../src/cold/catalog.ts'
+import type { ColdDisk } from '../src/cold/files.ts'
+import { placeFiles, stageDay } from '../src/cold/parquet.ts'
+import { collectSealedRows, daysToCollect, sweepFiles } from '../src/cold/sweep.ts'
+import { openDuck, sqlTextList } from '../src/duckdb.ts'
+import type { Duck, DuckConnection } from '../src/duckdb.ts'
+import { IdDigest } from '../src/event-id.ts'
+import { failpoint } from '../src/failpoint.ts'
+import type { Layout } from '../src/layout.ts'
+import type { Logger } from '../src/log.ts'
+import type { Sqlite } from '../src/sqlite.ts'
+import { formatDay } from '../src/time.ts'
+import type { Day, Micros } from '../src/time.ts'
+import { planCompaction } from './plan.ts'
+import type { DayState } from './plan.ts'
+
+/** One compaction run. The caller holds the cold lock. */
+
+export interface CompactionDeps {
+  db: Sqlite
+  layout: Layout
+  disk: ColdDisk
+  log: Logger
+  now_us: () => Micros
+  hot_days: number
+  grace_s: number
+  memory_mb: number
+  threads: number
+  /** Abandons the run between two steps; nothing is lost, the next run goes on. */
+  signal: AbortSignal
+}
+
+export interface CompactionReport {
+  days: number
+  rows: number
+  files: number
+  merged_files: number
+  collected_rows: number
+  removed_files: number
+  took_ms: number
+}
+
+export async function runCompaction(deps: CompactionDeps): Promise<CompactionReport> {
+  const { db, layout, disk, log } = deps
+  const started = performance.now()
+  const report = { days: 0, rows: 0, files: 0, merged_files: 0, collected_rows: 0 }
+  const swept = sweepFiles(db, disk, layout, deps.now_us(), deps.grace_s)
+  for (const day of daysToCollect(db)) report.collected_rows += await collectSealedRows(db, day)
+
+  const steps = planCompaction(readDayStates(db), deps.now_us(), deps.hot_days)
+  failpoint('compaction.planned')
+  if (steps.length > 0) {
+    const spill = join(layout.staging, randomUUID())
+    const duck = await openDuck({ threads: deps.threads, memory_mb: deps.memory_mb, spill })
+    try {
+      for (const { day, seal, merge } of steps) {
+        if (deps.signal.aborted) break
+        if (seal) {
+          const rows = await sealDay(deps, duck, day)
+          report.rows += rows
+          report.files += 1
+          report.collected_rows += await collectSealedRows(db, day)
+          log.info({ day: formatDay(day), rows }, 'day sealed')
+        }
+        if (merge) {
+          const files = await mergeDay(deps, duck, day)
+          report.merged_files += files
+          report.files += 1
+          log.info({ day: formatDay(day), files }, 'files merged')
+        }
+        report.days += 1
+      }
+    } finally {
+      duck.close()
+      disk.remove(spill)
+    }
+  }
+  const again = sweepFiles(db, disk, layout, deps.now_us(), deps.grace_s)
+  const removed_files = [swept, again].reduce(
+    (n, s) => n + s.staging_removed + s.orphans_removed + s.replaced_removed,
+    0,
+  )
+  return { ...report, removed_files, took_ms: Math.round(performance.now() - started) }
+}
+
+function readDayStates(db: Sqlite): DayState[] {
+  return db
+    .prepare(
+      `WITH hot AS (
+         SELECT e.day, count(*) AS hot_rows FROM events AS e LEFT JOIN cold_days AS c USING (day)
+         WHERE e.seq > coalesce(c.sealed_through, 0) GROUP BY e.day
+       ), cold AS (SELECT day, count(*) AS cold_files FROM cold_files GROUP BY day)
+       SELECT day, coalesce(hot_rows, 0) AS hot_rows, coalesce(cold_files, 0) AS cold_files
+       FROM hot FULL JOIN cold USING (day)`,
+    )
+    .all() as DayState[]
+}
+
+/** Moves a day's visible hot rows into a new cold file. Returns how many. */
+async function sealDay(deps: CompactionDeps, duck: Duck, day: Day): Promise<number> {
+  const { db, layout, disk } = deps
+  const through = db.prepare('SELECT max(seq) FROM events WHERE day = ?').pluck().get(day) as number
+  const connection = await duck.connect()
+  try {
+    await connection.run(
+      `CREATE OR REPLACE TEMP TABLE sealing (event_id VARCHAR, occurred_at BIGINT, user_id VARCHAR, event_type VARCHAR, properties VARCHAR)`,
+    )
+    const digest = await copyHotRows(db, connection, day, through)
+    failpoint('compaction.copied')
+    const staged = await stageDay(
+      connection,
+      disk,
+      layout,
+      day,
+      `SELECT event_id::UUID AS event_id, make_timestamptz(occurred_at) AS occurred_at, user_id, event_type, properties FROM sealing`,
+      { rows: digest.count, id_digest: digest.toString() },
+      'compaction',
+    )
+    placeFiles(disk, layout, [staged])
+    publish(db, 'compaction', {
+      add: [staged.file],
+      remove: [],
+      seal: [{ day, sealed_through: through }],
+      at_us: deps.now_us(),
+    })
+    return digest.count
+  } finally {
+    connection.closeSync()
+  }
+}
+
+/** Rows a page: enough to make the query's own cost vanish, few enough to stay below a few MiB. */
+const PAGE_ROWS = 10_000
+
+/** Copies the day's visible rows up to a seq out of SQLite, and digests their ids on the way. */
+async function copyHotRows(
+  db: Sqlite,
+  connection: DuckConnection,
+  day: Day,
+  through: number,
+): Promise<IdDigest> {
+  const page = db
+    .prepare(
+      `SELECT seq, event_id, occurred_at, user_id, event_type, properties FROM events
+       WHERE day = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ${PAGE_ROWS}`,
+    )
+    .raw()
+  const sealed = db.prepare('SELECT sealed_through FROM cold_days WHERE day = ?').pluck().get(day)
+  const digest = new IdDigest()
+  const appender = await connection.createAppender('sealing')
+  for (let after = (sealed as number | undefined) ?? 0; after < through;) {
+    const rows = page.all(day, after, through) as [number, Buffer, number, string, string, string][]
+    for (const [seq, id, occurred_at, user_id, event_type, properties] of rows) {
+      digest.addBytes(id)
+      appender.appendVarchar(id.toString('hex'))
+      appender.appendBigInt(BigInt(occurred_at))
+      appender.appendVarchar(user_id)
+      appender.appendVarchar(event_type)
+      appender.appendVarchar(properties)
+      appender.endRow()
+      after = seq
+    }
+    appender.flushSync()
+    if (rows.length < PAGE_ROWS) break
+  }
+  appender.closeSync()
+  return digest
+}
+
+/** Rewrites all files of a day as one. Returns how many there were. */
+async function mergeDay(deps: CompactionDeps, duck: Duck, day: Day): Promise<number> {
+  const { db, layout, disk } = deps
+  const files = db.prepare('SELECT * FROM cold_files WHERE day = ? ORDER BY path').all(day) as ColdFile[]
+  const expected = new IdDigest()
+  for (const file of files) expected.addDigest(file.id_digest, file.rows)
+  const connection = await duck.connect()
+  try {
+    const paths = files.map((file) => join(layout.cold, file.path))
+    const staged = await stageDay(
+      connection,
+      disk,
+      layout,
+      day,
+      `SELECT * FROM read_parquet(${sqlTextList(paths)}, hive_partitioning = false)`,
+      { rows: expected.count, id_digest: expected.toString() },
+      'merge',
+    )
+    placeFiles(disk, layout, [staged])
+    publish(db, 'merge', {
+      add: [staged.file],
+      remove: files.map((file) => file.path),
+      seal: [],
+      at_us: deps.now_us(),
+    })
+    return files.length
+  } finally {
+    connection.closeSync()
+  }
+}
+
+/** The commit point: before it nothing has changed for anyone, after it everything has. */
+function publish(db: Sqlite, origin: 'compaction' | 'merge', change: CatalogChange): void {
+  db.transaction(() => {
+    applyChange(db, change)
+    failpoint(`${origin}.applied`)
+  }).immediate()
+  failpoint(`${origin}.committed`)
+}

@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs'
+import { cac } from 'cac'
+import { ConfigError, readConfig } from '../config.ts'
+import { createLogger } from '../log.ts'
+import { NewerStoreError } from '../sqlite.ts'
+import { CommandError, EXIT } from './exit.ts'
+
+/** The command line: data to stdout, progress and logs to stderr; exit 0 done, 1 failed, 2 wrong usage. */
+
+const WAIT_S = 60
+
+/** Runs one command. @returns the exit code */
+export async function runCli(args: readonly string[]): Promise<number> {
+  const cli = cac('frostline')
+  const json = ['--json', 'One line of JSON on stdout, for machines'] as const
+  const wait = [
+    '--wait <seconds>',
+    'How long to wait while another process writes cold files',
+    { default: WAIT_S },
+  ] as const
+
+  cli.command('serve', 'Take events, answer questions, compact on schedule').action(async () => {
+    const { serveCommand } = await import('./serve.ts')
+    return serveCommand(readConfig(process.env))
+  })
+  cli
+    .command('compact', 'Move closed days to cold files once, then exit')
+    .option(...json)
+    .option(...wait)
+    .action(async (options: { json?: boolean; wait: number }) => {
+      const { compactCommand } = await import('./compact.ts')
+      return compactCommand(readConfig(process.env), {
+        json: options.json === true,
+        wait_s: seconds(options.wait),
+      })
+    })
+  cli
+    .command('import <file>', 'Import a CSV file straight into cold files')
+    .option(...json)
+    .option('--strict', 'Import nothing if any row is bad')
+    .option('--wait <seconds>', wait[1], { default: 600 })
+    .action(async (file: string, options: { json?: boolean; strict?: boolean; wait: number }) => {
+      const { importCommand } = await import('./import.ts')
+      return importCommand(readConfig(process.env), file, {
+        json: options.json === true,
+        strict: options.strict === true,
+        wait_s: seconds(options.wait),
+      })
+    })
+  cli
+    .command('tiers', 'What lies in hot and in cold')
+    .option(...json)
+    .action(async (options: { json?: boolean }) => {
+      const { tiersCommand } = await import('./tiers.ts')
+      return tiersCommand(readConfig(process.env), options.json === true)
+    })
+  cli
+    .command('verify', 'Compare the store with what it says of itself')
+    .option('--deep', 'Every byte and every row, and that no event id is stored twice')
+    .option(...json)
+    .action(async (options: { deep?: boolean; json?: boolean }) => {
+      const { verifyCommand } = await import('./verify.ts')
+      return verifyCommand(readConfig(process.env), {
+        deep: options.deep === true,
+        json: options.json === true,
+      })
+    })
+  cli
+    .command('demo', 'Make sample data, import and post it, compact, and serve it')
+    .option('--exit', 'Stop after printing the answers instead of serving on')
+    .action(async (options: { exit?: boolean }) => {
+      const { demoCommand, demoEnvironment } = await import('./demo.ts')
+      return demoCommand(readConfig(demoEnvironment(process.env)), options.exit === true)
+    })
+  // `frostline tiers | head` closes our stdout early; that is not a failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  cli.help()
+  cli.version(version())
+
+  try {
+    cli.parse(['node', 'frostline', ...args], { run: false })
+    if (cli.options['help'] === true || cli.options['version'] === true) return EXIT.done
+    if (cli.matchedCommand === undefined) {
+      const [name] = args
+      console.error(
+        name === undefined
+          ? 'Name a command; frostline --help lists them.'
+          : 'Unknown command; frostline --help lists them.',
+      )
+      return EXIT.usage
+    }
+    return (await cli.runMatchedCommand()) as number
+  } catch (error) {
+    if (error instanceof ConfigError || (error instanceof Error && error.name === 'CACError')) {
+      console.error(error.message)
+      return EXIT.usage
+    }
+    if (error instanceof CommandError || error instanceof NewerStoreError) {
+      console.error(error.message)
+      return EXIT.failed
+    }
+    createLogger('info', 2).fatal({ err: error }, 'failed')
+    return EXIT.failed
+  }
+}
+
+function seconds(value: unknown): number {
+  const n = Number(value)
+  if (!Number.isFinite(n) || n < 0 || n > 86_400)
+    throw new ConfigError('--wait must be a number of seconds, 0 to 86400')
+  return n
+}
+
+function version(): string {
+  // From src/cli while developing, from dist/src/cli in the built package.
+  for (const up of ['../../package.json', '../../../package.json']) {
+    try {
+      return (JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as { version: string }).version
+    } catch {
+      continue
+    }
+  }
+  return 'unknown'
+}

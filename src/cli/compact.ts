@@ -1,0 +1,50 @@
+import { runCompaction } from '../../compactor/run.ts'
+import { realDisk } from '../cold/files.ts'
+import { BUSY, waitForColdLock } from '../cold/lock.ts'
+import type { Config } from '../config.ts'
+import { openLayout } from '../layout.ts'
+import { createLogger } from '../log.ts'
+import { openStore } from '../sqlite.ts'
+import { nowMicros } from '../time.ts'
+import { EXIT } from './exit.ts'
+import { JOB_THREADS } from './jobs.ts'
+
+/** One compaction run. Leaves with success if another process is at work for longer than `wait_s`: that run moves the same rows. */
+export async function compactCommand(
+  config: Config,
+  options: { json: boolean; wait_s: number },
+): Promise<number> {
+  const log = createLogger(config.LOG_LEVEL, 2)
+  const layout = openLayout(config.DATA_DIR)
+  const lock = await waitForColdLock(layout, options.wait_s * 1_000, () =>
+    log.info({ wait_s: options.wait_s }, 'another process writes cold files; waiting'),
+  )
+  if (lock === BUSY) {
+    if (options.json) console.log(JSON.stringify({ busy: true }))
+    else console.log('Another compaction or import is at work; nothing was done.')
+    return EXIT.done
+  }
+  const stop = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
+  const db = openStore(layout.database)
+  try {
+    const report = await runCompaction({
+      db,
+      layout,
+      disk: realDisk,
+      log,
+      now_us: nowMicros,
+      hot_days: config.HOT_DAYS,
+      grace_s: config.REPLACED_FILE_GRACE_S,
+      memory_mb: config.JOB_MEMORY_MB,
+      threads: JOB_THREADS,
+      signal: stop.signal,
+    })
+    if (options.json) console.log(JSON.stringify(report))
+    else console.log(`${report.rows} events of ${report.days} days moved to cold in ${report.took_ms} ms.`)
+    return EXIT.done
+  } finally {
+    db.close()
+    lock.release()
+  }
+}

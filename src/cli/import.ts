@@ -1,0 +1,70 @@
+import { realDisk } from '../cold/files.ts'
+import { BUSY, waitForColdLock } from '../cold/lock.ts'
+import type { Config } from '../config.ts'
+import { CsvFileError, readHeader } from '../import/header.ts'
+import { importCsv } from '../import/import.ts'
+import type { ImportReport } from '../import/import.ts'
+import { createProgress } from '../import/progress.ts'
+import { openLayout } from '../layout.ts'
+import { openStore } from '../sqlite.ts'
+import { nowMicros } from '../time.ts'
+import { CommandError, EXIT } from './exit.ts'
+import { JOB_THREADS } from './jobs.ts'
+
+export interface ImportOptions {
+  json: boolean
+  strict: boolean
+  wait_s: number
+}
+
+/** Imports one file and prints the summary. */
+export async function importCommand(config: Config, file: string, options: ImportOptions): Promise<number> {
+  try {
+    readHeader(file)
+    const { report, rejected_path } = await runImport(config, file, options)
+    if (rejected_path !== null) console.error(`${report.rejected} rows were rejected; see ${rejected_path}`)
+    if (options.json) console.log(JSON.stringify(report))
+    else console.log(summary(report))
+    return options.strict && report.rejected > 0 ? EXIT.failed : EXIT.done
+  } catch (error) {
+    if (error instanceof CsvFileError) throw new CommandError(error.message, { cause: error })
+    throw error
+  }
+}
+
+/** Takes the lock and the database, and gives both back. */
+export async function runImport(config: Config, file: string, options: Omit<ImportOptions, 'json'>) {
+  const layout = openLayout(config.DATA_DIR)
+  const lock = await waitForColdLock(layout, options.wait_s * 1_000, () =>
+    console.error('another compaction or import is at work; waiting'),
+  )
+  if (lock === BUSY) throw new CommandError('Another compaction or import is at work; try again later.')
+  const db = openStore(layout.database)
+  try {
+    return await importCsv(
+      {
+        db,
+        layout,
+        disk: realDisk,
+        progress: createProgress(process.stderr),
+        now_us: nowMicros,
+        grace_s: config.REPLACED_FILE_GRACE_S,
+        memory_mb: config.JOB_MEMORY_MB,
+        threads: JOB_THREADS,
+      },
+      file,
+      options.strict,
+    )
+  } finally {
+    db.close()
+    lock.release()
+  }
+}
+
+function summary(report: ImportReport): string {
+  const { rows, imported, duplicates, rejected, days, files, bytes, took_ms } = report
+  return (
+    `${rows} rows: ${imported} imported, ${duplicates} duplicates, ${rejected} rejected; ` +
+    `${days} days in ${files} files, ${bytes} bytes, ${took_ms} ms.`
+  )
+}

@@ -1,0 +1,116 @@
+import { resolve, sep } from 'node:path'
+import { validate as isCron } from 'node-cron'
+import * as v from 'valibot'
+
+/** Every setting, read from the environment in one place. The README's table lists the same names; a test compares. */
+
+function integer(name: string, min: number, max: number, fallback: number) {
+  const message = `${name} must be a whole number from ${min} to ${max}`
+  return v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^\d{1,15}$/, message),
+      v.transform(Number),
+      v.minValue(min, message),
+      v.maxValue(max, message),
+    ),
+    String(fallback),
+  )
+}
+
+function flag(name: string) {
+  return v.optional(
+    v.pipe(
+      v.picklist(['true', 'false'], `${name} must be true or false`),
+      v.transform((s) => s === 'true'),
+    ),
+    'false',
+  )
+}
+
+// DuckDB reads these in a path as a pattern, and cold files are never found by pattern.
+const PATTERN_CHARS = /[*?[\]]/
+
+const dataDir = v.optional(
+  v.pipe(
+    v.string(),
+    v.minLength(1, 'DATA_DIR must not be empty'),
+    v.transform((path) => resolve(path)),
+    v.check((path) => !PATTERN_CHARS.test(path), 'DATA_DIR must not contain * ? [ or ]'),
+    v.check(
+      (path) => !path.split(sep).some((part) => part.startsWith('day=')),
+      'DATA_DIR must not lie below a folder named day=…',
+    ),
+  ),
+  './data/store',
+)
+
+const cron = v.optional(
+  v.pipe(
+    v.string(),
+    v.check((s) => s === 'off' || isCron(s), 'COMPACT_CRON must be a cron expression or off'),
+  ),
+  '5 * * * *',
+)
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+
+const MIB = 1024 * 1024
+
+export const ENV_SCHEMA = v.object({
+  PORT: integer('PORT', 0, 65_535, 8080),
+  HOST: v.optional(v.pipe(v.string(), v.minLength(1, 'HOST must not be empty')), '127.0.0.1'),
+  DATA_DIR: dataDir,
+  LOG_LEVEL: v.optional(v.picklist(LOG_LEVELS, `LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}`), 'info'),
+  ALLOW_ANONYMOUS: flag('ALLOW_ANONYMOUS'),
+  COMPACT_CRON: cron,
+  HOT_DAYS: integer('HOT_DAYS', 0, 36_500, 1),
+  REPLACED_FILE_GRACE_S: integer('REPLACED_FILE_GRACE_S', 0, 86_400, 120),
+  BODY_BYTES_MAX: integer('BODY_BYTES_MAX', 1_024, 1_024 * MIB, 32 * MIB),
+  BODIES_IN_FLIGHT_BYTES_MAX: integer('BODIES_IN_FLIGHT_BYTES_MAX', 1_024, 16_384 * MIB, 256 * MIB),
+  EVENTS_PER_REQUEST_MAX: integer('EVENTS_PER_REQUEST_MAX', 1, 1_000_000, 100_000),
+  WRITE_QUEUE_EVENTS_MAX: integer('WRITE_QUEUE_EVENTS_MAX', 1, 10_000_000, 300_000),
+  DISK_FREE_MIN_MB: integer('DISK_FREE_MIN_MB', 0, 1_048_576, 256),
+  QUERY_TIMEOUT_MS: integer('QUERY_TIMEOUT_MS', 1, 600_000, 30_000),
+  QUERIES_RUNNING_MAX: integer('QUERIES_RUNNING_MAX', 1, 3, 2),
+  QUERIES_WAITING_MAX: integer('QUERIES_WAITING_MAX', 0, 10_000, 64),
+  QUERY_MEMORY_MB: integer('QUERY_MEMORY_MB', 64, 1_048_576, 1_024),
+  QUERY_THREADS: integer('QUERY_THREADS', 1, 256, 2),
+  JOB_MEMORY_MB: integer('JOB_MEMORY_MB', 128, 1_048_576, 1_024),
+  VERIFY_INTERVAL_S: integer('VERIFY_INTERVAL_S', 0, 2_000_000, 3_600),
+  SHUTDOWN_TIMEOUT_MS: integer('SHUTDOWN_TIMEOUT_MS', 100, 600_000, 20_000),
+})
+
+export type Config = v.InferOutput<typeof ENV_SCHEMA>
+
+/** The mistakes in the environment, all of them at once. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+}
+
+/**
+ * Reads the configuration.
+ * @throws {ConfigError} one line for every mistake
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const known = Object.keys(ENV_SCHEMA.entries)
+  // An empty variable (`PORT=` in an env file) means: not set.
+  const given = Object.fromEntries(known.filter((name) => env[name]).map((name) => [name, env[name]]))
+  const result = v.safeParse(ENV_SCHEMA, given)
+  if (result.success) return result.output
+  throw new ConfigError(result.issues.map((issue) => issue.message).join('\n'))
+}
+
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/
+
+/**
+ * Without keys, only this machine may talk to the service.
+ * @throws {ConfigError} when the address is open to others and nobody said that this is meant
+ */
+export function refuseOpenAddress(config: Config): void {
+  if (LOOPBACK.test(config.HOST) || config.ALLOW_ANONYMOUS) return
+  throw new ConfigError(
+    `HOST=${config.HOST} can be reached from other machines and no key protects it. ` +
+      'Bind to 127.0.0.1, or set ALLOW_ANONYMOUS=true if something in front of it decides who may come in.',
+  )
+}

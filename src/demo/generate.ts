@@ -1,0 +1,136 @@
+import { formatDay, MICROS_PER_DAY } from '../time.ts'
+import type { Day } from '../time.ts'
+import { pickWeighted, randomOf, uuidOf } from './random.ts'
+import type { Weighted } from './random.ts'
+import { walkSession } from './session.ts'
+import type { Visitor } from './session.ts'
+
+/**
+ * The sample data: a small shop's app. Pure, and every day stands alone: the events of a day depend on the seed and the day and not on
+ * the range that was asked for, so that tomorrow's demo makes the same events for the days that both have.
+ */
+
+export interface DemoEvent {
+  event_id: string
+  occurred_at: string
+  user_id: string
+  event_type: string
+  properties: Record<string, string | number>
+}
+
+/** Somebody who joined on a day, and how they behave from then on. */
+interface Member extends Visitor {
+  user_id: string
+  joined: Day
+  /** Comes on fewer days than this after joining, then never again. */
+  lifetime_days: number
+  /** Chance to come on an ordinary day. */
+  activity: number
+}
+
+/** Nobody stays longer: it bounds how far back a day has to look for its users. */
+const LIFETIME_DAYS_MAX = 120
+/** On an ordinary day; with it a month has about 100,000 events. */
+const JOINING_PER_DAY = 148
+
+/** 1970-01-01 was a Thursday. People come more in the middle of the week. */
+const WEEKDAY_FACTOR = [1.04, 0.97, 0.74, 0.71, 0.98, 1.03, 1.08] as const
+
+const HOUR_WEIGHTS: Weighted<number> = [
+  2, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 10, 11, 10, 9, 9, 10, 11, 13, 15, 15, 13, 9, 5,
+].map((weight, hour) => [hour, weight] as const)
+
+const COUNTRIES: Weighted<string> = [
+  ['PL', 28],
+  ['UA', 24],
+  ['DE', 18],
+  ['SE', 11],
+  ['GB', 10],
+  ['US', 9],
+]
+const PLATFORMS: Weighted<string> = [
+  ['android', 46],
+  ['ios', 36],
+  ['web', 18],
+]
+const PLANS: Weighted<string> = [
+  ['free', 78],
+  ['plus', 17],
+  ['pro', 5],
+]
+
+const HOUR_US = MICROS_PER_DAY / 24
+
+/** All events of a day, by time. */
+export function generateDay(seed: string, day: Day): DemoEvent[] {
+  const drafts: (Omit<DemoEvent, 'event_id' | 'occurred_at'> & { at_us: number })[] = []
+  for (let joined = day - LIFETIME_DAYS_MAX + 1; joined <= day; joined += 1) {
+    for (const member of membersJoining(seed, joined)) {
+      if (day - joined >= member.lifetime_days) continue
+      for (const { at_us, event_type, properties } of visit(seed, member, day)) {
+        drafts.push({ at_us, user_id: member.user_id, event_type, properties })
+      }
+    }
+  }
+  const date = formatDay(day)
+  return drafts
+    .toSorted((a, b) => a.at_us - b.at_us)
+    .map(({ at_us, user_id, event_type, properties }, counter) => ({
+      event_id: uuidOf(`${seed}/${date}/${counter}`),
+      occurred_at: `${date}T${timeOfDay(at_us)}Z`,
+      user_id,
+      event_type,
+      properties,
+    }))
+}
+
+function membersJoining(seed: string, joined: Day): Member[] {
+  const date = formatDay(joined)
+  const luck = 0.85 + 0.3 * randomOf(`${seed}/joining/${date}`)()
+  const count = Math.round(JOINING_PER_DAY * weekdayFactor(joined) * luck)
+  return Array.from({ length: count }, (_, i): Member => {
+    const user_id = `u${date.slice(2).replaceAll('-', '')}-${String(i + 1).padStart(3, '0')}`
+    const random = randomOf(`${seed}/user/${user_id}`)
+    return {
+      user_id,
+      joined,
+      // Both heavy-tailed: most leave within days and come seldom, a few stay for months and come daily.
+      lifetime_days: Math.min(LIFETIME_DAYS_MAX, Math.ceil(2.5 / (random() + 0.001))),
+      activity: Math.min(0.95, 0.14 / Math.sqrt(random() + 0.001)),
+      country: pickWeighted(random, COUNTRIES),
+      platform: pickWeighted(random, PLATFORMS),
+      plan: pickWeighted(random, PLANS),
+    }
+  })
+}
+
+/** What a member does on a day; nothing, if they do not come. Everybody comes on the day they join. */
+function visit(seed: string, member: Member, day: Day) {
+  const random = randomOf(`${seed}/visit/${member.user_id}/${formatDay(day)}`)
+  const is_new = member.joined === day
+  if (!is_new && random() >= member.activity * weekdayFactor(day)) return []
+  const sessions = 1 + (random() < member.activity ? 1 : 0) + (random() < 0.12 ? 1 : 0)
+  return Array.from({ length: sessions }, (_, session) => {
+    const start_us = Math.floor((pickWeighted(random, HOUR_WEIGHTS) + random()) * HOUR_US)
+    return walkSession(random, member, is_new && session === 0, start_us)
+  })
+    .flat()
+    .filter(({ at_us }) => at_us < MICROS_PER_DAY) // A session ends at midnight at the latest.
+}
+
+function weekdayFactor(day: Day): number {
+  return WEEKDAY_FACTOR[((day % 7) + 7) % 7]!
+}
+
+/** `HH:MM:SS.ffffff` of an instant within its day. */
+function timeOfDay(at_us: number): string {
+  const seconds = Math.floor(at_us / 1_000_000)
+  const clock = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60]
+    .map(twoDigits)
+    .join(':')
+  return `${clock}.${String(at_us % 1_000_000).padStart(6, '0')}`
+}
+
+function twoDigits(n: number): string {
+  return String(n).padStart(2, '0')
+}

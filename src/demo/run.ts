@@ -1,0 +1,131 @@
+import { relative } from 'node:path'
+import type { Config } from '../config.ts'
+import { formatDay } from '../time.ts'
+import type { Day } from '../time.ts'
+import type { DemoClient } from './client.ts'
+import { generateDay } from './generate.ts'
+import type { DemoEvent } from './generate.ts'
+import { writeSample } from './sample.ts'
+
+/** The steps of the demo, and what it prints. Starting and stopping is the command's. */
+
+export const DEMO_SEED = 'frostline'
+export const DEMO_DAYS = 30
+/** The newest days come in over HTTP, as they would in life; the days before are history and are imported. */
+export const DEMO_POSTED_DAYS = 2
+const SAMPLE_PATH = 'data/sample/events.csv'
+const DAU_DAYS_SHOWN = 7
+const RETENTION_WINDOWS = 7
+
+export interface DemoData {
+  first: Day
+  last: Day
+  /** All but the newest days. */
+  history: DemoEvent[]
+  newest: DemoEvent[]
+}
+
+/** @param today the last day of the data is the one before */
+export function makeDemoData(today: Day): DemoData {
+  const last = today - 1
+  const first = last - DEMO_DAYS + 1
+  const days = Array.from({ length: DEMO_DAYS }, (_, i) => generateDay(DEMO_SEED, first + i))
+  return {
+    first,
+    last,
+    history: days.slice(0, -DEMO_POSTED_DAYS).flat(),
+    newest: days.slice(-DEMO_POSTED_DAYS).flat(),
+  }
+}
+
+export interface DemoSteps {
+  client: DemoClient
+  importFile(path: string): Promise<{ imported: number; duplicates: number }>
+  compact(): Promise<void>
+  /** Progress, for the eye only. */
+  say(line: string): void
+  signal: AbortSignal
+}
+
+/** Brings the data in by both ways. Returns how many events were new, and how many were there already. */
+export async function loadDemoData(data: DemoData, steps: DemoSteps) {
+  const { client, importFile, compact, say, signal } = steps
+  await client.untilReady()
+  writeSample(SAMPLE_PATH, data.history)
+  signal.throwIfAborted()
+  say(`importing ${SAMPLE_PATH}: ${data.history.length} events`)
+  const imported = await importFile(SAMPLE_PATH)
+  signal.throwIfAborted()
+  say(`posting the last ${DEMO_POSTED_DAYS} days: ${data.newest.length} events`)
+  const posted = await client.post(data.newest)
+  signal.throwIfAborted()
+  say('compacting')
+  await compact()
+  signal.throwIfAborted()
+  return {
+    added: imported.imported + posted.accepted,
+    present: imported.duplicates + posted.duplicates,
+  }
+}
+
+/** The answers of the running service, as text. */
+export async function describeAnswers(data: DemoData, client: DemoClient): Promise<string> {
+  const first = formatDay(data.first)
+  const last = formatDay(data.last)
+  const dau = await client.dau(formatDay(data.last - DAU_DAYS_SHOWN + 1), last)
+  const top = await client.topEvents(first, last)
+  const retention = await client.retention(formatDay(data.last - RETENTION_WINDOWS), RETENTION_WINDOWS)
+  const { hot, cold } = await client.tiers()
+  return [
+    `Hot: ${hot.events} events of ${hot.days} ${hot.days === 1 ? 'day' : 'days'} in SQLite. ` +
+      `Cold: ${cold.events} events in ${cold.files} Parquet files, ${cold.bytes} bytes.`,
+    '',
+    'Daily active users',
+    ...dau.data.map(({ date, dau: users }) => row(date, users)),
+    '',
+    `Top events, ${first} to ${last}`,
+    ...top.data.map(({ event_type, count }) => row(event_type, count)),
+    '',
+    `Of the ${retention.cohort_size} users of ${retention.start_date} came back`,
+    ...retention.data.map(({ window, users, rate }) =>
+      row(
+        `after ${window} ${window === 1 ? 'day' : 'days'}`,
+        users,
+        `${(rate * 100).toFixed(1).padStart(5)} %`,
+      ),
+    ),
+  ].join('\n')
+}
+
+function row(name: string, value: number, note = ''): string {
+  return `  ${name.padEnd(14)}${String(value).padStart(7)}  ${note}`.trimEnd()
+}
+
+/** Lines to paste into another terminal. */
+export function describeDoors(data: DemoData, url: string, config: Config): string {
+  const range = `from=${formatDay(data.first)}&to=${formatDay(data.last)}`
+  const week_ago = formatDay(data.last - RETENTION_WINDOWS)
+  const below = relative('', config.DATA_DIR)
+  const store = below.startsWith('..') ? config.DATA_DIR : below
+  const event = {
+    event_id: '6f1d7c2e-0b6a-4d0e-9c55-2f4f0a3b7e91',
+    occurred_at: `${formatDay(data.last + 1)}T00:00:00Z`,
+    user_id: 'me',
+    event_type: 'app_open',
+    properties: { country: 'PL' },
+  }
+  return [
+    'Try it:',
+    `  curl -s '${url}/stats/dau?${range}'`,
+    `  curl -s '${url}/stats/dau?${range}&properties.country=PL,UA'`,
+    `  curl -s '${url}/stats/top-events?${range}&segment=properties.platform:ios'`,
+    `  curl -s '${url}/stats/retention?start_date=${week_ago}&windows=7&window=day'`,
+    `  curl -s '${url}/tiers'`,
+    `  curl -s '${url}/events' -H 'content-type: application/json' -d '${JSON.stringify([event])}'`,
+    '',
+    'Where it lies:',
+    `  ${SAMPLE_PATH}  what was imported`,
+    `  ${store}/frostline.db  hot events and the catalog (SQLite)`,
+    `  ${store}/cold/  cold events, a folder a day (Parquet)`,
+  ].join('\n')
+}

@@ -1,0 +1,138 @@
+import { startThread } from '../modules.ts'
+import { Problem } from '../problem.ts'
+import type { EventBatch } from './batch.ts'
+
+/** What the service needs of the hot tier. */
+export interface HotTier {
+  /**
+   * Stores what is new. Resolves once it is committed and fsynced.
+   * @throws {Problem} `queue_full` or `store_unavailable`; nothing of the batch was stored then
+   */
+  append(batch: EventBatch): Promise<AppendResult>
+  /** Whether the writer has its dedupe index and takes events. */
+  readonly ready: boolean
+  /** Commits what was taken, then closes the database. */
+  close(): Promise<void>
+}
+
+export interface AppendResult {
+  accepted: number
+  duplicates: number
+}
+
+/** What the writer thread is started with. */
+export interface WriterSetup {
+  data_dir: string
+  memory_mb: number
+}
+
+export type ToWriter = { kind: 'append'; request: number; batch: EventBatch } | { kind: 'close' }
+
+export type FromWriter =
+  | { kind: 'ready' }
+  | { kind: 'cannot_start'; reason: string }
+  | { kind: 'stored'; request: number; result: AppendResult }
+  | { kind: 'failed'; request: number; reason: string }
+
+export interface HotTierOptions extends WriterSetup {
+  queue_events_max: number
+  /** The operator's side of a failed write. */
+  onTrouble: (reason: string) => void
+  /** The writer thread ended although nobody asked it to. Nothing can be stored any more. */
+  onDeath: (error: Error) => void
+}
+
+interface Waiting {
+  count: number
+  resolve: (result: AppendResult) => void
+  reject: (error: Error) => void
+}
+
+/** Starts the writer thread. Returns at once; until the thread knows the cold ids, `append` answers `not_ready`. */
+export function openHotTier(options: HotTierOptions): HotTier {
+  const { queue_events_max, onTrouble, onDeath, ...setup } = options
+  const worker = startThread(import.meta.url, './writer-thread', setup)
+  const waiting = new Map<number, Waiting>()
+  let waiting_events = 0
+  let requests = 0
+  let state: 'starting' | 'ready' | 'closing' | 'dead' = 'starting'
+
+  const settle = (request: number): Waiting => {
+    const entry = waiting.get(request)!
+    waiting.delete(request)
+    waiting_events -= entry.count
+    return entry
+  }
+  const post = (message: ToWriter, transfer: ArrayBuffer[] = []) => worker.postMessage(message, transfer)
+
+  worker.on('message', (message: FromWriter) => {
+    if (message.kind === 'ready') {
+      if (state === 'starting') state = 'ready'
+    } else if (message.kind === 'cannot_start') die(message.reason)
+    else if (message.kind === 'stored') settle(message.request).resolve(message.result)
+    else {
+      onTrouble(message.reason)
+      settle(message.request).reject(unavailable(message.reason))
+    }
+  })
+  let cause: unknown
+  let alive = true
+  /** Nothing can be stored any more. */
+  function die(reason: unknown): void {
+    if (state === 'dead') return
+    const asked = state === 'closing' && reason === undefined
+    state = 'dead'
+    cause = reason
+    for (const request of waiting.keys()) settle(request).reject(unavailable(reason))
+    if (!asked) onDeath(new Error('the writer thread cannot work', { cause: reason }))
+  }
+  worker.once('error', die)
+  const ended = new Promise<void>((resolve) => {
+    worker.once('exit', () => {
+      alive = false
+      die(undefined)
+      resolve()
+    })
+  })
+
+  return {
+    get ready() {
+      return state === 'ready'
+    },
+    async append(batch) {
+      if (batch.count === 0) return { accepted: 0, duplicates: 0 }
+      if (state === 'starting') {
+        throw new Problem(
+          'not_ready',
+          'The writer is reading the ids of cold events. Send again in a moment.',
+        )
+      }
+      if (state !== 'ready') throw unavailable(cause)
+      if (waiting_events + batch.count > queue_events_max && waiting_events > 0) {
+        throw new Problem(
+          'queue_full',
+          `${waiting_events} events are waiting to be written. Send again later.`,
+        )
+      }
+      requests += 1
+      const request = requests
+      waiting_events += batch.count
+      return new Promise((resolve, reject) => {
+        waiting.set(request, { count: batch.count, resolve, reject })
+        post({ kind: 'append', request, batch }, [
+          batch.ids.buffer as ArrayBuffer,
+          batch.times.buffer as ArrayBuffer,
+        ])
+      })
+    },
+    async close() {
+      if (state !== 'dead') state = 'closing'
+      if (alive) post({ kind: 'close' })
+      await ended
+    },
+  }
+}
+
+function unavailable(cause: unknown): Problem {
+  return new Problem('store_unavailable', 'The events were not stored. Send them again.', { cause })
+}

@@ -1,0 +1,69 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { openColdIds } from '../cold/ids.ts'
+import { openLayout } from '../layout.ts'
+import { openStore } from '../sqlite.ts'
+import type { FromWriter, ToWriter, WriterSetup } from './tier.ts'
+import { openWriter } from './writer.ts'
+import type { AppendRequest } from './writer.ts'
+
+/** The thread that owns the service's writing connection. Requests that arrive during one commit share the next. */
+
+/** A commit of this many events lasts about 0.2 s; larger groups gain little and make everybody wait longer. */
+const GROUP_EVENTS_MAX = 20_000
+
+const port = parentPort!
+const setup = workerData as WriterSetup
+const layout = openLayout(setup.data_dir)
+const db = openStore(layout.database)
+const tell = (message: FromWriter) => port.postMessage(message)
+// Without the cold ids nobody can tell what is a duplicate, so nothing may be stored. The thread waits for its orderly end all the same:
+// one that dies of an exception with native code loaded has taken the process with it.
+const coldIds = await openColdIds(db, layout, setup.memory_mb).catch((error: unknown) => {
+  tell({ kind: 'cannot_start', reason: String(error) })
+  return null
+})
+const writer = coldIds === null ? null : openWriter(db, coldIds)
+
+const queue: AppendRequest[] = []
+let draining = false
+let closing = false
+
+function takeGroup(): AppendRequest[] {
+  let events = 0
+  let requests = 0
+  while (requests < queue.length) {
+    events += queue[requests]!.batch.count
+    if (events > GROUP_EVENTS_MAX && requests > 0) break
+    requests += 1
+  }
+  return queue.splice(0, requests)
+}
+
+async function drain(): Promise<void> {
+  while (queue.length > 0) {
+    const group = takeGroup()
+    try {
+      const results = await writer!.commit(group)
+      for (const [i, { request }] of group.entries()) tell({ kind: 'stored', request, result: results[i]! })
+    } catch (error) {
+      for (const { request } of group) tell({ kind: 'failed', request, reason: String(error) })
+    }
+  }
+  draining = false
+  if (closing) {
+    coldIds?.close()
+    db.close()
+    port.close()
+  }
+}
+
+port.on('message', (message: ToWriter) => {
+  if (message.kind === 'close') closing = true
+  else queue.push({ request: message.request, batch: message.batch })
+  if (draining) return
+  draining = true
+  // After the port has handed over everything that already arrived, so that it shares one commit.
+  setImmediate(() => void drain())
+})
+
+if (writer !== null) tell({ kind: 'ready' })

@@ -1,0 +1,66 @@
+import type { ColdIds } from '../cold/ids.ts'
+import { readGeneration } from '../cold/catalog.ts'
+import { ID_BYTES } from '../event-id.ts'
+import type { Sqlite } from '../sqlite.ts'
+import { TEXTS_PER_EVENT } from './batch.ts'
+import type { EventBatch } from './batch.ts'
+import type { AppendResult } from './tier.ts'
+
+export interface AppendRequest {
+  request: number
+  batch: EventBatch
+}
+
+export interface Writer {
+  /** Stores a group of requests in one transaction; all of them or, if it throws, none. */
+  commit(group: readonly AppendRequest[]): Promise<AppendResult[]>
+}
+
+export function openWriter(db: Sqlite, coldIds: ColdIds): Writer {
+  const insert = db.prepare(
+    `INSERT INTO events (event_id, occurred_at, user_id, event_type, properties) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (event_id) DO NOTHING`,
+  )
+
+  function store(batch: EventBatch, inCold: ReadonlySet<number>): AppendResult {
+    const ids = Buffer.from(batch.ids.buffer, batch.ids.byteOffset, batch.ids.byteLength)
+    let accepted = 0
+    for (let i = 0; i < batch.count; i += 1) {
+      if (inCold.has(i)) continue
+      const text = i * TEXTS_PER_EVENT
+      accepted += insert.run(
+        ids.subarray(i * ID_BYTES, (i + 1) * ID_BYTES),
+        batch.times[i],
+        batch.texts[text],
+        batch.texts[text + 1],
+        batch.texts[text + 2],
+      ).changes
+    }
+    return { accepted, duplicates: batch.count - accepted }
+  }
+
+  return {
+    async commit(group) {
+      for (;;) {
+        const inCold: ReadonlySet<number>[] = []
+        // Noted before the first batch is checked: a check may catch up by itself, and then the batches before it were checked
+        // against a catalog that is no longer the newest.
+        const { generation } = coldIds
+        for (const { batch } of group) inCold.push(await coldIds.find(batch))
+        db.exec('BEGIN IMMEDIATE')
+        try {
+          // Under the write lock nobody else can commit. If the catalog is still the one we checked against, no import or
+          // compaction has added an id to cold since, and hot rows are guarded by the unique index.
+          if (readGeneration(db) === generation) {
+            const results = group.map(({ batch }, i) => store(batch, inCold[i]!))
+            db.exec('COMMIT')
+            return results
+          }
+        } finally {
+          if (db.inTransaction) db.exec('ROLLBACK')
+        }
+        await coldIds.catchUp()
+      }
+    },
+  }
+}

@@ -1,0 +1,69 @@
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import papaparse from 'papaparse'
+
+/** The columns of an import file, by name and in any order. */
+export const CSV_COLUMNS = ['event_id', 'occurred_at', 'user_id', 'event_type', 'properties_json'] as const
+export type CsvColumn = (typeof CSV_COLUMNS)[number]
+
+/** What the file of rejected rows has besides, so that it can be corrected and imported as it is. */
+export const REJECT_COLUMNS = ['line', 'reason'] as const
+
+/** The file as a whole cannot be imported. One line for the person who named it. */
+export class CsvFileError extends Error {
+  override name = 'CsvFileError'
+}
+
+/** The five names fit in this many times over. */
+const HEADER_BYTES_MAX = 64 * 1024
+
+export interface Header {
+  /** Column names in file order. */
+  columns: readonly string[]
+  /** Where each column of ours stands. */
+  position: Readonly<Record<CsvColumn, number>>
+}
+
+/**
+ * Reads the header.
+ * @throws {CsvFileError} when there is no such file, or it is empty, or no CSV, or has other columns
+ */
+export function readHeader(path: string): Header {
+  const text = readStart(path)
+  if (text.trim() === '') throw new CsvFileError(`${path} is empty`)
+  const expected = `a header with the columns ${CSV_COLUMNS.join(', ')}`
+  if (text.includes('\0')) throw new CsvFileError(`${path} is not a CSV file; it must begin with ${expected}`)
+  const columns = papaparse.parse<string[]>(text, { delimiter: ',', preview: 1 }).data[0] ?? []
+  const missing = CSV_COLUMNS.filter((name) => !columns.includes(name))
+  if (missing.length > 0) {
+    throw new CsvFileError(`${path} lacks the columns ${missing.join(', ')}; it must begin with ${expected}`)
+  }
+  const other = columns.filter(
+    (name, i) =>
+      columns.indexOf(name) !== i || ![...CSV_COLUMNS, ...REJECT_COLUMNS].some((known) => known === name),
+  )
+  if (other.length > 0) {
+    throw new CsvFileError(
+      `${path} has ${other.length} columns that are unknown or stand twice; it must begin with ${expected}`,
+    )
+  }
+  const position = Object.fromEntries(CSV_COLUMNS.map((name) => [name, columns.indexOf(name)]))
+  return { columns, position: position as Header['position'] }
+}
+
+function readStart(path: string): string {
+  try {
+    if (!statSync(path).isFile()) throw new CsvFileError(`${path} is not a file`)
+    const fd = openSync(path, 'r')
+    try {
+      const bytes = Buffer.alloc(HEADER_BYTES_MAX)
+      return new TextDecoder().decode(bytes.subarray(0, readSync(fd, bytes)))
+    } finally {
+      closeSync(fd)
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') throw new CsvFileError(`${path} does not exist`, { cause: error })
+    if (code === 'EACCES') throw new CsvFileError(`${path} may not be read`, { cause: error })
+    throw error
+  }
+}

@@ -1,0 +1,57 @@
+import type { DuckConnection } from '../duckdb.ts'
+
+/** Tells a person how far an import is: a bar on a terminal, a line for each stage anywhere else. */
+export interface Progress {
+  /** Shows a stage while it runs; with a connection, how far DuckDB says it is. */
+  during<T>(stage: string, connection: DuckConnection | null, act: () => Promise<T>): Promise<T>
+  /** Shows a counted stage. */
+  step(stage: string, done: number, total: number, note: string): void
+  /** Leaves the terminal as it was. */
+  end(): void
+}
+
+const BAR_CHARS = 30
+const REFRESH_MS = 100
+
+export function createProgress(out: NodeJS.WriteStream): Progress {
+  let stage_shown = ''
+
+  function draw(stage: string, share: number, note: string): void {
+    const filled = Math.round(Math.min(1, Math.max(0, share)) * BAR_CHARS)
+    const bar = '#'.repeat(filled) + '-'.repeat(BAR_CHARS - filled)
+    out.write(`\r\u001B[K[${bar}] ${Math.round(Math.min(1, Math.max(0, share)) * 100)}% ${stage} ${note}`)
+  }
+  function announce(stage: string): void {
+    if (stage === stage_shown) return
+    stage_shown = stage
+    out.write(`${stage}\n`)
+  }
+
+  return {
+    async during(stage, connection, act) {
+      if (!out.isTTY) {
+        announce(stage)
+        return act()
+      }
+      draw(stage, 0, '')
+      // DuckDB counts only if told to, and then prints a bar of its own unless told not to.
+      await connection?.run('SET enable_progress_bar = true')
+      await connection?.run('SET enable_progress_bar_print = false')
+      const timer = setInterval(() => {
+        if (connection !== null) draw(stage, connection.progress.percentage / 100, '')
+      }, REFRESH_MS)
+      try {
+        return await act()
+      } finally {
+        clearInterval(timer)
+      }
+    },
+    step(stage, done, total, note) {
+      if (out.isTTY) draw(stage, total === 0 ? 1 : done / total, note)
+      else announce(`${stage} ${total} days`)
+    },
+    end() {
+      if (out.isTTY) out.write('\r\u001B[K')
+    },
+  }
+}

@@ -1,0 +1,69 @@
+import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import papaparse from 'papaparse'
+import { CSV_COLUMNS, REJECT_COLUMNS } from './header.ts'
+
+/** The rows that were not imported, each with its line and the reason, in `<file>.rejected.csv`. */
+export interface Rejects {
+  readonly count: number
+  add(line: number, reason: string, fields: readonly string[]): void
+  /** Forgets everything added so far. */
+  reset(): void
+  /** Puts the file in place; without rejected rows it deletes the one of an earlier run. Returns its path, or null. */
+  finish(): string | null
+  /** Deletes what was not finished. */
+  discard(): void
+}
+
+/** Written in pieces of about this size. */
+const BUFFER_CHARS = 1 << 20
+
+export function openRejects(csv_path: string): Rejects {
+  const path = `${csv_path}.rejected.csv`
+  const unfinished = `${path}.tmp`
+  let fd: number | null = null
+  let buffer = ''
+  let count = 0
+
+  function write(fields: readonly string[]): void {
+    buffer += `${papaparse.unparse([fields as string[]])}\n`
+    if (buffer.length >= BUFFER_CHARS) flush()
+  }
+  function flush(): void {
+    fd ??= openSync(unfinished, 'w')
+    writeSync(fd, buffer)
+    buffer = ''
+  }
+  function discard(): void {
+    if (fd !== null) {
+      closeSync(fd)
+      rmSync(unfinished, { force: true })
+    }
+    fd = null
+    buffer = ''
+    count = 0
+  }
+
+  return {
+    get count() {
+      return count
+    },
+    add(line, reason, fields) {
+      if (count === 0) write([...REJECT_COLUMNS, ...CSV_COLUMNS])
+      count += 1
+      write([String(line), reason, ...fields])
+    },
+    reset: discard,
+    finish() {
+      if (count === 0) {
+        rmSync(path, { force: true })
+        return null
+      }
+      flush()
+      closeSync(fd!)
+      fd = null
+      renameSync(unfinished, path)
+      return path
+    },
+    discard,
+  }
+}

@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { realDisk } from './cold/files.ts'
+import type { ColdDisk } from './cold/files.ts'
+
+/** Where everything lies below DATA_DIR. */
+export interface Layout {
+  /** SQLite: hot rows and the catalog, so that one transaction can change both. */
+  database: string
+  /** Held by whoever writes cold files; see cold/lock.ts. */
+  lock: string
+  /** Parquet, `day=YYYY-MM-DD/*.parquet`. */
+  cold: string
+  /** Files being made. On the same file system as `cold`, because rename is atomic only within one. */
+  staging: string
+  /** Where DuckDB spills what does not fit its memory. */
+  spill: string
+}
+
+/** Names the folders and makes those that are missing. */
+export function openLayout(data_dir: string, disk: ColdDisk = realDisk): Layout {
+  const layout = {
+    database: join(data_dir, 'frostline.db'),
+    lock: join(data_dir, 'cold-writer.lock'),
+    cold: join(data_dir, 'cold'),
+    staging: join(data_dir, 'staging'),
+    spill: join(data_dir, 'spill'),
+  }
+  makeFolderLast(data_dir, disk)
+  for (const folder of [layout.cold, layout.staging, layout.spill]) disk.makeFolder(folder)
+  // Without this a power cut may take the whole folder of cold files, with all that was synced in it.
+  disk.sync(data_dir)
+  return layout
+}
+
+/** Makes a folder and those above it that are missing. Each lasts only after the one that it stands in is synced. */
+function makeFolderLast(path: string, disk: ColdDisk): void {
+  if (existsSync(path)) return
+  const above = dirname(path)
+  makeFolderLast(above, disk)
+  disk.makeFolder(path)
+  disk.sync(above)
+}

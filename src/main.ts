@@ -1,0 +1,146 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import { createApp } from './app.ts'
+import { startSchedule } from '../compactor/schedule.ts'
+import { ConfigError, refuseOpenAddress } from './config.ts'
+import type { Config } from './config.ts'
+import { sweepSpill } from './duckdb.ts'
+import { createEventSchema } from './event.ts'
+import { freeBytesOf, watchDiskSpace } from './hot/space.ts'
+import type { ReadFreeBytes } from './hot/space.ts'
+import { openHotTier } from './hot/tier.ts'
+import { createBodyReader } from './ingest/body.ts'
+import { createIngest } from './ingest/ingest.ts'
+import { openLayout } from './layout.ts'
+import type { Logger } from './log.ts'
+import { openQueryTier } from './query/tier.ts'
+import { openStore } from './sqlite.ts'
+import { nowMicros } from './time.ts'
+import { startVerifySchedule } from './verify-schedule.ts'
+
+/** A running service. */
+export interface Service {
+  url: string
+  /** Answers what has begun, commits what was taken, closes everything; never takes longer than SHUTDOWN_TIMEOUT_MS. */
+  close(): Promise<void>
+}
+
+/** A connection that sends nothing for this long is closed. */
+const KEEP_ALIVE_TIMEOUT_MS = 60_000
+/** Between two looks for connections that have become idle while the service closes. */
+const SWEEP_IDLE_MS = 50
+
+/**
+ * Wires the service and starts to listen.
+ * @param seams what a test puts in the place of the machine
+ */
+export async function serve(
+  config: Config,
+  log: Logger,
+  { readFreeBytes = freeBytesOf }: { readFreeBytes?: ReadFreeBytes } = {},
+): Promise<Service> {
+  refuseOpenAddress(config)
+  const layout = openLayout(config.DATA_DIR)
+  sweepSpill(layout.spill)
+  // Makes or upgrades the schema before the threads open it, and fails here if it cannot.
+  openStore(layout.database).close()
+
+  const space = await watchDiskSpace({
+    path: config.DATA_DIR,
+    floor_bytes: config.DISK_FREE_MIN_MB * 1024 * 1024,
+    read: readFreeBytes,
+    onChange: (full, free_bytes) =>
+      full
+        ? log.error({ free_bytes }, 'too little free space; no events are taken')
+        : log.info({ free_bytes }, 'enough free space again'),
+    onTrouble: (err) => log.error({ err }, 'the free space cannot be read'),
+  })
+  let draining = false
+  const hot = openHotTier({
+    data_dir: config.DATA_DIR,
+    memory_mb: config.JOB_MEMORY_MB,
+    queue_events_max: config.WRITE_QUEUE_EVENTS_MAX,
+    onTrouble: (reason) => log.error({ reason }, 'write failed'),
+    onDeath: (err) => log.fatal({ err }, 'the writer ended; restart the service'),
+  })
+  const query = openQueryTier({
+    data_dir: config.DATA_DIR,
+    threads: config.QUERY_THREADS,
+    memory_mb: config.QUERY_MEMORY_MB,
+    timeout_ms: config.QUERY_TIMEOUT_MS,
+    running_max: config.QUERIES_RUNNING_MAX,
+    waiting_max: config.QUERIES_WAITING_MAX,
+    onTrouble: (reason) => log.error({ reason }, 'the query engine failed and starts again'),
+  })
+  const checks = startVerifySchedule({ interval_s: config.VERIFY_INTERVAL_S, data_dir: config.DATA_DIR, log })
+  const schema = createEventSchema(nowMicros)
+  const app = createApp({
+    ingest: createIngest(schema, hot, config.EVENTS_PER_REQUEST_MAX),
+    space,
+    bodies: createBodyReader(config.BODY_BYTES_MAX, config.BODIES_IN_FLIGHT_BYTES_MAX),
+    query,
+    obstacles: () => [
+      ...(draining ? ['the service is stopping'] : []),
+      ...(hot.ready ? [] : ['the writer is not running']),
+      ...(query.ready ? [] : ['the mirror of the hot rows is not built']),
+    ],
+    damage: () => checks.damage,
+    log,
+  })
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS }, getRequestListener(app.fetch))
+  const url = await listen(server, config).catch(async (error: unknown) => {
+    space.stop()
+    await Promise.all([hot.close(), query.close(), checks.stop()])
+    throw error
+  })
+  const schedule = startSchedule(config.COMPACT_CRON, config.SHUTDOWN_TIMEOUT_MS, log)
+  log.info({ url, data_dir: config.DATA_DIR, compact_cron: config.COMPACT_CRON }, 'listening')
+
+  async function drain(): Promise<void> {
+    draining = true
+    const closed = new Promise((resolve) => {
+      server.close(resolve)
+    })
+    // close() waits for idle keep-alive connections, and a busy one becomes idle at any moment.
+    const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_IDLE_MS)
+    await Promise.all([schedule.stop(), checks.stop(), closed])
+    clearInterval(sweep)
+    // The writer last: whoever closes a database last moves its log into it.
+    await query.close()
+    await hot.close()
+    space.stop()
+  }
+
+  return {
+    url,
+    async close() {
+      let timer: NodeJS.Timeout | undefined
+      const late = new Promise<'late'>((resolve) => {
+        timer = setTimeout(() => resolve('late'), config.SHUTDOWN_TIMEOUT_MS)
+      })
+      if ((await Promise.race([drain(), late])) === 'late') {
+        log.warn(
+          { limit_ms: config.SHUTDOWN_TIMEOUT_MS },
+          'closed with work unfinished; nothing acknowledged is lost',
+        )
+        server.closeAllConnections()
+      }
+      clearTimeout(timer)
+    },
+  }
+}
+
+function listen(server: ReturnType<typeof createServer>, config: Config): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const taken = error.code === 'EADDRINUSE'
+      reject(taken ? new ConfigError(`Port ${config.PORT} is taken; choose another with PORT=…`) : error)
+    })
+    server.listen(config.PORT, config.HOST, () => {
+      const { port } = server.address() as AddressInfo
+      const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST
+      resolve(`http://${host}:${port}`)
+    })
+  })
+}

@@ -1,0 +1,78 @@
+import type { EventError } from './event.ts'
+
+/** Every failure a client can see (RFC 9457). The README lists them; a test compares. */
+
+interface ProblemKind {
+  status: number
+  title: string
+  /** Seconds after which trying again makes sense. */
+  retry_after_s?: number
+}
+
+export const PROBLEMS = {
+  not_json: { status: 400, title: 'The body is not valid JSON' },
+  not_an_array: { status: 400, title: 'The body must be a JSON array of events' },
+  invalid_parameter: { status: 400, title: 'A query parameter is missing or wrong' },
+  not_found: { status: 404, title: 'There is nothing at this address' },
+  method_not_allowed: { status: 405, title: 'This address does not take this method' },
+  body_too_large: { status: 413, title: 'The body is larger than the limit' },
+  too_many_events: { status: 413, title: 'The batch has more events than the limit' },
+  unsupported_media_type: {
+    status: 415,
+    title: 'The body must be application/json in UTF-8, not compressed',
+  },
+  invalid_events: { status: 422, title: 'No event of the batch was stored' },
+  /** Stands in the log alone: nobody is there to read the answer. */
+  client_left: { status: 499, title: 'The client left before the answer' },
+  internal: { status: 500, title: 'The service failed; its log has the reason' },
+  cold_file_damaged: { status: 500, title: 'A cold file that this question needs is missing or damaged' },
+  query_failed: { status: 500, title: 'The question could not be answered; the log has the reason' },
+  queue_full: { status: 503, title: 'The write queue is full', retry_after_s: 1 },
+  store_unavailable: { status: 503, title: 'The store did not take the write', retry_after_s: 5 },
+  disk_full: { status: 503, title: 'The disk has too little free space for events', retry_after_s: 30 },
+  query_line_full: { status: 503, title: 'Too many questions are waiting', retry_after_s: 1 },
+  query_timeout: { status: 503, title: 'The question took longer than the limit', retry_after_s: 5 },
+  not_ready: { status: 503, title: 'The service is starting or stopping', retry_after_s: 1 },
+} as const satisfies Record<string, ProblemKind>
+
+export type ProblemCode = keyof typeof PROBLEMS
+
+export interface ProblemEntry extends EventError {
+  index?: number
+  event_id?: string
+}
+
+/** A failure on its way to the client. `detail` and `errors` never repeat what the client sent. */
+export class Problem extends Error {
+  override name = 'Problem'
+  readonly code: ProblemCode
+  readonly errors: readonly ProblemEntry[] | undefined
+  readonly extra: Readonly<Record<string, unknown>>
+
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    options: { errors?: readonly ProblemEntry[]; extra?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
+    super(detail, { cause: options.cause })
+    this.code = code
+    this.errors = options.errors
+    this.extra = options.extra ?? {}
+  }
+}
+
+/** The problem document and its headers. `type` is a URI reference that names the row of the README's table. */
+export function renderProblem(problem: Problem): Response {
+  const kind: ProblemKind = PROBLEMS[problem.code]
+  const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
+  if (kind.retry_after_s !== undefined) headers['retry-after'] = String(kind.retry_after_s)
+  const body = {
+    type: `/problems/${problem.code}`,
+    title: kind.title,
+    status: kind.status,
+    detail: problem.message,
+    ...problem.extra,
+    ...(problem.errors === undefined ? {} : { errors: problem.errors }),
+  }
+  return new Response(JSON.stringify(body), { status: kind.status, headers })
+}

@@ -1,0 +1,64 @@
+import type { DuckValue } from '../duckdb.ts'
+import { formatDay } from '../time.ts'
+import { daysAskedFor, WINDOW_DAYS } from './question.ts'
+import type { Question, Segment } from './question.ts'
+
+/** The SQL of every question, once each, over a relation `events(day, user_id, event_type, properties)` of both tiers. */
+
+export interface Statement {
+  sql: string
+  params: DuckValue[]
+}
+
+/**
+ * @param events SQL of the relation
+ * @returns rows: dau → (date, users); top_events → (event_type, count); retention → (window, users), window 0 being the cohort
+ */
+export function statementFor(question: Question, events: string): Statement {
+  const params: DuckValue[] = []
+  const bind = (value: DuckValue) => `$${params.push(value)}`
+  const { from, to } = daysAskedFor(question)
+  const conditions = [
+    `day BETWEEN ${bind(formatDay(from))}::DATE AND ${bind(formatDay(to))}::DATE`,
+    ...question.segments.map((segment) => condition(segment, bind)),
+  ]
+  const selected = `SELECT day, user_id, event_type FROM (${events}) WHERE ${conditions.join(' AND ')}`
+  switch (question.kind) {
+    case 'dau':
+      return {
+        sql: `SELECT day::VARCHAR, count(DISTINCT user_id)::INTEGER FROM (${selected}) GROUP BY day`,
+        params,
+      }
+    case 'top_events':
+      return {
+        sql: `SELECT event_type, count(*)::DOUBLE AS n FROM (${selected})
+              GROUP BY event_type ORDER BY n DESC, event_type LIMIT ${bind(question.limit)}`,
+        params,
+      }
+    case 'retention':
+      return {
+        sql: `WITH active AS (
+                SELECT DISTINCT user_id, ((day - ${bind(formatDay(from))}::DATE) // ${WINDOW_DAYS[question.window]})::INTEGER AS w
+                FROM (${selected}))
+              SELECT w, count(*)::INTEGER FROM active
+              WHERE user_id IN (SELECT user_id FROM active WHERE w = 0) GROUP BY w`,
+        params,
+      }
+  }
+}
+
+/** Text equals text. Where the value asked for is a number, a JSON number of that value is a match too, however it is written. */
+function condition({ field, values }: Segment, bind: (value: DuckValue) => string): string {
+  const texts = values.map((value) => bind(value)).join(', ')
+  if (typeof field === 'string') return `${field} IN (${texts})`
+  const pointer = bind(`/${field.property.replaceAll('~', '~0').replaceAll('/', '~1')}`)
+  const text = `json_extract_string(properties, ${pointer})`
+  const numbers = values.filter((value) => DECIMAL.test(value) && Number.isFinite(Number(value)))
+  if (numbers.length === 0) return `${text} IN (${texts})`
+  // Bound as text: the driver binds a whole number as an integer, and refuses one beyond 64 bits.
+  const list = numbers.map((value) => `${bind(String(Number(value)))}::DOUBLE`).join(', ')
+  return `(${text} IN (${texts}) OR (json_type(properties, ${pointer}) IN ('UBIGINT', 'BIGINT', 'DOUBLE') AND TRY_CAST(${text} AS DOUBLE) IN (${list})))`
+}
+
+/** Not all that `Number()` takes: 0x10 and an empty text are texts. */
+const DECIMAL = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/

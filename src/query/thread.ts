@@ -1,0 +1,72 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { openLayout } from '../layout.ts'
+import { openStoreForReading } from '../sqlite.ts'
+import { ColdFileError, openEngine } from './engine.ts'
+import type { FromQueryThread, QuerySetup, ToQueryThread } from './tier.ts'
+
+/** The thread that holds DuckDB: building the mirror and turning rows into objects never stop the event loop that answers HTTP. */
+
+const port = parentPort!
+const setup = workerData as QuerySetup
+const layout = openLayout(setup.data_dir)
+const db = openStoreForReading(layout.database)
+const engine = await openEngine(db, layout, setup)
+
+/** How far the mirror may fall behind while nobody asks. */
+const CATCH_UP_MS = 250
+
+const tell = (message: FromQueryThread) => port.postMessage(message)
+const running = new Map<number, { controller: AbortController; ended: Promise<void> }>()
+
+/** After such an error DuckDB refuses everything; only a new instance helps, and the mirror comes back from SQLite. */
+function isFatal(error: unknown): boolean {
+  return error instanceof Error && /FATAL|has been invalidated/.test(error.message)
+}
+
+function serve(id: number, act: (signal: AbortSignal) => Promise<unknown>): void {
+  const controller = new AbortController()
+  running.set(id, { controller, ended: answer(id, act(controller.signal)) })
+}
+
+async function answer(id: number, result: Promise<unknown>): Promise<void> {
+  try {
+    tell({ kind: 'answer', id, value: await result })
+  } catch (error) {
+    if (isFatal(error)) throw error
+    const code = error instanceof ColdFileError ? 'cold_file_damaged' : 'query_failed'
+    tell({ kind: 'failed', id, code, reason: error instanceof Error ? error.message : String(error) })
+  } finally {
+    running.delete(id)
+  }
+}
+
+let catchingUp: Promise<void> = Promise.resolve()
+let closing = false
+const timer = setInterval(() => {
+  catchingUp = catchingUp.then(async () => {
+    if (!closing && running.size === 0) await engine.catchUp()
+  })
+}, CATCH_UP_MS)
+
+async function close(): Promise<void> {
+  closing = true
+  clearInterval(timer)
+  for (const { controller } of running.values()) controller.abort()
+  await Promise.all([...running.values()].map(({ ended }) => ended))
+  await catchingUp
+  engine.close()
+  db.close()
+  port.close()
+}
+
+port.on('message', (message: ToQueryThread) => {
+  if (message.kind === 'ask') {
+    const { question } = message
+    serve(message.id, (signal) => engine.ask(question, signal))
+  } else if (message.kind === 'tiers') serve(message.id, async () => engine.tiers())
+  else if (message.kind === 'cancel') running.get(message.id)?.controller.abort()
+  else void close()
+})
+
+await engine.catchUp()
+tell({ kind: 'ready' })

@@ -1,0 +1,155 @@
+import type { Worker } from 'node:worker_threads'
+import { startThread } from '../modules.ts'
+import { Problem } from '../problem.ts'
+import type { Tiers } from '../tiers.ts'
+import type { Reading } from './engine.ts'
+import { createLine, FULL } from './line.ts'
+import type { Question } from './question.ts'
+
+/** The service's side of the query thread: the bounded line, the time limit, and a new thread when one dies. */
+export interface QueryTier {
+  /**
+   * Answers over both tiers as of now or later.
+   * @throws {Problem} `query_line_full`, `query_timeout`, `not_ready`, `cold_file_damaged`, `query_failed`
+   */
+  ask(question: Question, signal: AbortSignal): Promise<Reading>
+  tiers(signal: AbortSignal): Promise<Tiers>
+  /** Whether the mirror of the hot rows is built. */
+  readonly ready: boolean
+  close(): Promise<void>
+}
+
+export interface QuerySetup {
+  data_dir: string
+  threads: number
+  memory_mb: number
+}
+
+export type ToQueryThread =
+  | { kind: 'ask'; id: number; question: Question }
+  | { kind: 'tiers'; id: number }
+  | { kind: 'cancel'; id: number }
+  | { kind: 'close' }
+
+export type FromQueryThread =
+  | { kind: 'ready' }
+  | { kind: 'answer'; id: number; value: unknown }
+  | { kind: 'failed'; id: number; code: 'cold_file_damaged' | 'query_failed'; reason: string }
+
+export interface QueryTierOptions extends QuerySetup {
+  timeout_ms: number
+  running_max: number
+  waiting_max: number
+  /** The operator's side of a thread that died. What goes wrong with one question is told with that question. */
+  onTrouble: (reason: string) => void
+}
+
+/** A thread that dies at once would be started again at once; this keeps that from eating a core. */
+const RESTART_PAUSE_MS = 1_000
+
+type Work = { kind: 'ask'; question: Question } | { kind: 'tiers' }
+
+/** Starts the query thread; resolves before its mirror is built, because that can take seconds. */
+export function openQueryTier(options: QueryTierOptions): QueryTier {
+  const { timeout_ms, running_max, waiting_max, onTrouble, ...setup } = options
+  const line = createLine(running_max, waiting_max)
+  const asked = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
+  let ids = 0
+  let ready = false
+  let closing = false
+  let worker: Worker | null = null
+  let ended: Promise<void> = Promise.resolve()
+  let restart: NodeJS.Timeout | undefined
+
+  function start(): void {
+    const thread = startThread(import.meta.url, './thread', setup)
+    worker = thread
+    thread.on('message', (message: FromQueryThread) => {
+      if (message.kind === 'ready') ready = true
+      else if (message.kind === 'answer') settle(message.id)?.resolve(message.value)
+      else {
+        const { code, reason } = message
+        const detail = code === 'cold_file_damaged' ? reason : 'The question failed.'
+        settle(message.id)?.reject(new Problem(code, detail, { cause: reason }))
+      }
+    })
+    thread.on('error', (error) => onTrouble(String(error)))
+    ended = new Promise((resolve) => {
+      thread.once('exit', () => {
+        ready = false
+        worker = null
+        for (const id of asked.keys()) {
+          settle(id)?.reject(new Problem('query_failed', 'The query engine failed and is starting again.'))
+        }
+        if (!closing) restart = setTimeout(start, RESTART_PAUSE_MS)
+        resolve()
+      })
+    })
+  }
+
+  function settle(id: number) {
+    const entry = asked.get(id)
+    asked.delete(id)
+    return entry
+  }
+
+  async function send(work: Work, client: AbortSignal): Promise<unknown> {
+    const limit = AbortSignal.timeout(timeout_ms)
+    const signal = AbortSignal.any([client, limit])
+    try {
+      const leave = await line.enter(signal)
+      if (leave === FULL) {
+        throw new Problem('query_line_full', `${line.waiting} questions are waiting. Ask again later.`)
+      }
+      try {
+        return await post(work, signal)
+      } finally {
+        leave()
+      }
+    } catch (error) {
+      if (limit.aborted && !(error instanceof Problem && error.code === 'cold_file_damaged')) {
+        throw new Problem('query_timeout', `The question took more than ${timeout_ms} ms.`, { cause: error })
+      }
+      throw error
+    }
+  }
+
+  /** Resolves only when the thread has really let go of the question, so that the line counts what runs. */
+  function post(work: Work, signal: AbortSignal): Promise<unknown> {
+    if (worker === null || closing) throw new Problem('not_ready', 'The query engine is not running.')
+    const thread = worker
+    ids += 1
+    const id = ids
+    const cancel = () => thread.postMessage({ kind: 'cancel', id } satisfies ToQueryThread)
+    return new Promise((resolve, reject) => {
+      const done = () => signal.removeEventListener('abort', cancel)
+      asked.set(id, {
+        resolve(value) {
+          done()
+          resolve(value)
+        },
+        reject(error) {
+          done()
+          reject(error)
+        },
+      })
+      signal.addEventListener('abort', cancel, { once: true })
+      thread.postMessage({ ...work, id } satisfies ToQueryThread)
+    })
+  }
+
+  start()
+  return {
+    get ready() {
+      return ready
+    },
+    ask: (question, signal) => send({ kind: 'ask', question }, signal) as Promise<Reading>,
+    tiers: (signal) => send({ kind: 'tiers' }, signal) as Promise<Tiers>,
+    async close() {
+      closing = true
+      clearTimeout(restart)
+      worker?.postMessage({ kind: 'close' } satisfies ToQueryThread)
+      await ended
+    },
+  }
+}

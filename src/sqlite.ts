@@ -1,0 +1,126 @@
+import Database from 'better-sqlite3'
+
+/** The only file that opens SQLite: the pragmas that the durability promise rests on, and the schema. */
+
+export type Sqlite = Database.Database
+
+/** Another process commits in milliseconds; whoever waits longer than this is told so. */
+const BUSY_TIMEOUT_MS = 15_000
+const PAGE_BYTES = 16_384
+/** 8,000 pages of 16 KiB: fewer checkpoints than SQLite's default, and a log of at most about 125 MiB. */
+const CHECKPOINT_PAGES = 8_000
+const WAL_BYTES_KEPT = 64 * 1024 * 1024
+
+/** Each entry brings the file from version `index` to `index + 1`. Never edit one that has shipped; add another. */
+const MIGRATIONS = [
+  `
+  CREATE TABLE events (
+    -- AUTOINCREMENT: a seq is never given twice, even after the highest rows were collected. The visibility rule needs that.
+    seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+    event_id    BLOB    NOT NULL UNIQUE CHECK (length(event_id) = 16),
+    occurred_at INTEGER NOT NULL, -- microseconds since 1970
+    user_id     TEXT    NOT NULL,
+    event_type  TEXT    NOT NULL,
+    properties  TEXT    NOT NULL, -- JSON
+    day         INTEGER NOT NULL GENERATED ALWAYS AS (occurred_at / 86400000000) VIRTUAL
+  ) STRICT;
+  CREATE INDEX events_by_day ON events (day);
+
+  -- A cold file is visible if and only if it stands here.
+  CREATE TABLE cold_files (
+    path      TEXT    PRIMARY KEY, -- relative to the folder of cold files
+    day       INTEGER NOT NULL,
+    rows      INTEGER NOT NULL,
+    bytes     INTEGER NOT NULL,
+    min_ts    INTEGER NOT NULL,
+    max_ts    INTEGER NOT NULL,
+    checksum  TEXT    NOT NULL,    -- SHA-256 of the file, hex
+    id_digest TEXT    NOT NULL,    -- order-free digest of its event ids
+    origin    TEXT    NOT NULL CHECK (origin IN ('compaction', 'merge', 'import'))
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX cold_files_by_day ON cold_files (day);
+
+  -- A hot row is visible if and only if its seq is greater than its day's sealed_through.
+  CREATE TABLE cold_days (
+    day            INTEGER PRIMARY KEY,
+    sealed_through INTEGER NOT NULL,
+    generation     INTEGER NOT NULL
+  ) STRICT;
+
+  -- Files that a merge replaced: invisible, but a running question may still read them.
+  CREATE TABLE replaced_files (
+    path        TEXT    PRIMARY KEY,
+    replaced_at INTEGER NOT NULL -- microseconds since 1970
+  ) STRICT, WITHOUT ROWID;
+
+  -- One row. The generation grows with every change of what is visible in cold.
+  CREATE TABLE catalog (
+    id         INTEGER PRIMARY KEY CHECK (id = 1),
+    generation INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO catalog (id, generation) VALUES (1, 0);
+  `,
+] as const
+
+export const SCHEMA_VERSION = MIGRATIONS.length
+
+/** The data was written by a newer program. */
+export class NewerStoreError extends Error {
+  override name = 'NewerStoreError'
+}
+
+/** Opens the store for writing; makes or upgrades its schema. */
+export function openStore(path: string): Sqlite {
+  const db = new Database(path, { timeout: BUSY_TIMEOUT_MS })
+  try {
+    refuseNewer(userVersion(db), path)
+    db.pragma(`page_size = ${PAGE_BYTES}`)
+    db.pragma('journal_mode = WAL')
+    // better-sqlite3 sets NORMAL for WAL files, which syncs only at checkpoints: a 200 would not survive a power cut.
+    db.pragma('synchronous = FULL')
+    db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+    db.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`)
+    db.pragma('cache_size = -65536')
+    migrate(db, path)
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+/** Opens an existing store for reading alone. */
+export function openStoreForReading(path: string): Sqlite {
+  const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
+  try {
+    refuseNewer(userVersion(db), path)
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+function userVersion(db: Sqlite): number {
+  return db.pragma('user_version', { simple: true }) as number
+}
+
+function refuseNewer(version: number, path: string): void {
+  if (version <= SCHEMA_VERSION) return
+  throw new NewerStoreError(
+    `${path} has schema version ${version}, and this program knows versions up to ${SCHEMA_VERSION}. ` +
+      'Start the newer program that wrote it; nothing was changed.',
+  )
+}
+
+function migrate(db: Sqlite, path: string): void {
+  if (userVersion(db) === SCHEMA_VERSION) return
+  refuseNewer(userVersion(db), path)
+  // Another process may be upgrading the same file: look again under the write lock.
+  db.transaction(() => {
+    const from = userVersion(db)
+    refuseNewer(from, path)
+    for (const step of MIGRATIONS.slice(from)) db.exec(step)
+    db.pragma(`user_version = ${SCHEMA_VERSION}`)
+  }).immediate()
+}

@@ -1,0 +1,76 @@
+/**
+ * Time as Frostline keeps it: an instant is a whole number of microseconds since 1970 (UTC), a day a whole number
+ * of days since 1970. Both fit a double exactly until the year 2255, so neither needs a BigInt.
+ */
+export type Micros = number
+export type Day = number
+
+export const MICROS_PER_DAY = 86_400_000_000
+export const MICROS_PER_MS = 1_000
+const DAYS_MAX = 2_932_896 // 9999-12-31
+
+// ISO 8601 calendar date, optionally with a time, a fraction and an offset. The groups are bounded, so no input backtracks.
+const ISO =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(Z|z|[+-]\d{2}(?::?\d{2})?)?)?$/
+
+/**
+ * Reads an ISO 8601 instant. No offset means UTC; digits beyond the microsecond are cut off.
+ * @returns microseconds since 1970, or null where the text is no such instant
+ */
+export function parseInstant(text: string): Micros | null {
+  const m = ISO.exec(text)
+  if (m === null) return null
+  const day = dayFromCivil(Number(m[1]), Number(m[2]), Number(m[3]))
+  if (day === null) return null
+  const hours = Number(m[4] ?? 0)
+  const minutes = Number(m[5] ?? 0)
+  const seconds = Number(m[6] ?? 0)
+  if (hours > 23 || minutes > 59 || seconds > 59) return null
+  const fraction_us = m[7] === undefined ? 0 : Number(m[7].slice(0, 6).padEnd(6, '0'))
+  const offset_minutes = parseOffset(m[8])
+  if (offset_minutes === null) return null
+  return (
+    day * MICROS_PER_DAY + ((hours * 60 + minutes - offset_minutes) * 60 + seconds) * 1_000_000 + fraction_us
+  )
+}
+
+function parseOffset(text: string | undefined): number | null {
+  if (text === undefined || text === 'Z' || text === 'z') return 0
+  const hours = Number(text.slice(1, 3))
+  const minutes = Number(text.slice(3).replace(':', '') || 0)
+  if (hours > 23 || minutes > 59) return null
+  return (text.startsWith('-') ? -1 : 1) * (hours * 60 + minutes)
+}
+
+const DAYS_PER_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const
+
+/** Days since 1970 in the proleptic Gregorian calendar, by counting in years that begin in March; null where there is no such day. */
+function dayFromCivil(year: number, month: number, dayOfMonth: number): Day | null {
+  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
+  const length = month === 2 && leap ? 29 : DAYS_PER_MONTH[month - 1]
+  if (length === undefined || dayOfMonth < 1 || dayOfMonth > length) return null
+  const y = month <= 2 ? year - 1 : year
+  const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + dayOfMonth - 1
+  return 365 * y + Math.floor(y / 4) - Math.floor(y / 100) + Math.floor(y / 400) + dayOfYear - 719_468
+}
+
+/** Reads `YYYY-MM-DD`; null where the text is no calendar day. */
+export function parseDay(text: string): Day | null {
+  const m = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text)
+  return m === null ? null : dayFromCivil(Number(m[1]), Number(m[2]), Number(m[3]))
+}
+
+/** Writes a day as `YYYY-MM-DD`. */
+export function formatDay(day: Day): string {
+  if (!Number.isInteger(day) || Math.abs(day) > DAYS_MAX) throw new RangeError(`no such day: ${day}`)
+  return new Date(day * 86_400_000).toISOString().slice(0, 10)
+}
+
+/** The UTC calendar day of an instant. */
+export function dayOf(at_us: Micros): Day {
+  return Math.floor(at_us / MICROS_PER_DAY)
+}
+
+export function nowMicros(): Micros {
+  return Date.now() * MICROS_PER_MS
+}

@@ -1,0 +1,542 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { realDisk } from '../src/cold/files.ts'
+import type { ColdDisk } from '../src/cold/files.ts'
+import { BUSY, tryColdLock } from '../src/cold/lock.ts'
+import { VerifyError } from '../src/cold/parquet.ts'
+import { openLayout } from '../src/layout.ts'
+import type { Tiers } from '../src/tiers.ts'
+import { failingDisk } from './failing-disk.ts'
+import { createInProcessStore, filesBelow } from './in-process.ts'
+import type { InProcessStore } from './in-process.ts'
+import { sampleEvents, seeded } from './sample.ts'
+import type { SampleEvent } from './sample.ts'
+import { createTestStore, get, post } from './store.ts'
+import type { TestStore } from './store.ts'
+
+const RANGE = 'from=2025-08-01&to=2025-08-31'
+const ROOT = join(import.meta.dirname, '..')
+
+interface Counted {
+  status: number
+  json: { data: { event_type: string; count: number }[]; meta: Record<string, number> }
+}
+
+/** How many events the service counts. */
+async function countOf(url: string, range = RANGE): Promise<number> {
+  const { status, json }: Counted = await get(`${url}/stats/top-events?${range}&limit=1000`)
+  assert.equal(status, 200, JSON.stringify(json))
+  return json.data.reduce((n, { count }) => n + count, 0)
+}
+
+async function tiersOf(url: string): Promise<Tiers> {
+  return (await get<Tiers>(`${url}/tiers`)).json
+}
+
+/** Posts events that are all new. */
+async function store(url: string, events: readonly SampleEvent[]): Promise<void> {
+  const { status, json } = await post(`${url}/events`, events)
+  assert.deepEqual({ status, accepted: json['accepted'] }, { status: 200, accepted: events.length })
+}
+
+/** Looks again and again until something is so; the runner's time limit is the only clock. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) {
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20)
+    })
+  }
+}
+
+const noonOf = (date: string) => Date.parse(`${date}T12:00:00Z`) * 1_000
+
+describe('a compaction run', () => {
+  let home: InProcessStore
+  beforeEach(async () => {
+    home = createInProcessStore()
+    await home.start()
+  })
+  afterEach(() => home.remove())
+
+  it('moves closed days to cold without changing an answer', async () => {
+    const events = sampleEvents(1, 2_000)
+    await store(home.url, events)
+    const question = `${home.url}/stats/dau?${RANGE}&properties.country=UA`
+    const hot = await get<{ data: unknown }>(question)
+    const report = await home.compact()
+    assert.deepEqual([report.days, report.rows, report.files, report.collected_rows], [10, 2_000, 10, 2_000])
+    const cold = await get<{ data: unknown; meta: Record<string, number> }>(question)
+    assert.deepEqual(cold.json.data, hot.json.data)
+    assert.equal(cold.json.meta['hot_events'], 0)
+    assert.equal(cold.json.meta['cold_events'], 2_000)
+    assert.equal((await post(`${home.url}/events`, events)).json['duplicates'], 2_000)
+    assert.equal((await home.compact()).rows, 0)
+  })
+
+  it('leaves a day in hot until HOT_DAYS whole days have passed since its end', async () => {
+    await store(home.url, sampleEvents(2, 300, '2025-08-01', 3))
+    const coldDays = async (now_us: number) => {
+      await home.compact({ now_us, hot_days: 1 })
+      return (await tiersOf(home.url)).cold.days.map(({ day }) => day)
+    }
+    const closes_us = Date.parse('2025-08-03T00:00:00Z') * 1_000
+    assert.deepEqual(await coldDays(closes_us - 1), [])
+    assert.deepEqual(await coldDays(closes_us), ['2025-08-01'])
+    const { hot } = await tiersOf(home.url)
+    assert.equal(hot.days, 2)
+    assert.equal(await countOf(home.url), 300)
+    assert.deepEqual(await coldDays(noonOf('2025-08-05')), ['2025-08-01', '2025-08-02', '2025-08-03'])
+  })
+
+  it('shows late events at once, moves them next time, and merges a day of more than four files', async () => {
+    const events = sampleEvents(3, 600, '2025-08-01', 1)
+    for (let n = 0; n < 6; n += 1) {
+      await store(home.url, events.slice(n * 100, (n + 1) * 100))
+      assert.equal(await countOf(home.url), (n + 1) * 100)
+      const { hot } = await tiersOf(home.url)
+      assert.equal(hot.events, 100)
+      const report = await home.compact()
+      assert.equal(report.merged_files, n === 4 ? 5 : 0)
+      assert.equal(await countOf(home.url), (n + 1) * 100)
+      const { cold } = await tiersOf(home.url)
+      assert.equal(cold.files, [1, 2, 3, 4, 1, 2][n])
+      assert.equal(cold.events, (n + 1) * 100)
+      assert.deepEqual(home.files(), { cold: home.listed(), staging: [] })
+    }
+    assert.equal((await post(`${home.url}/events`, events)).json['duplicates'], 600)
+    await home.stop()
+    await home.start()
+    assert.equal(await countOf(home.url), 600)
+    assert.equal((await post(`${home.url}/events`, events)).json['duplicates'], 600)
+  })
+
+  it('knows what was sealed meanwhile, also when a replay finds that the files known so far are gone', async () => {
+    const events = sampleEvents(12, 100, '2025-08-01', 1)
+    for (let n = 0; n < 4; n += 1) {
+      await store(home.url, events.slice(n * 20, (n + 1) * 20))
+      await home.compact()
+    }
+    await store(home.url, events.slice(80))
+    // Seals the last rows, merges five files and deletes them at once.
+    await home.compact()
+    assert.equal((await post(`${home.url}/events`, events)).json['duplicates'], 100)
+    assert.equal(await countOf(home.url), 100)
+  })
+
+  it('keeps replaced files until their grace is over, to the microsecond', async () => {
+    const events = sampleEvents(4, 50, '2025-08-01', 1)
+    const replaced_us = noonOf('2025-09-01')
+    for (let n = 0; n < 5; n += 1) {
+      await store(home.url, events.slice(n * 10, (n + 1) * 10))
+      await home.compact({ now_us: replaced_us, grace_s: 60 })
+    }
+    assert.equal(home.listed().length, 1)
+    assert.equal(home.files().cold.length, 6)
+    await home.compact({ now_us: replaced_us + 59_999_999, grace_s: 60 })
+    assert.equal(home.files().cold.length, 6)
+    const { removed_files } = await home.compact({ now_us: replaced_us + 60_000_000, grace_s: 60 })
+    assert.equal(removed_files, 5)
+    assert.deepEqual(home.files().cold, home.listed())
+    assert.equal(await countOf(home.url), 50)
+  })
+
+  it('sweeps orphans and half-made files, and nothing else', async () => {
+    await store(home.url, sampleEvents(5, 100, '2025-08-01', 2))
+    await home.compact()
+    const { cold, staging } = home.layout
+    const strays = ['day=2025-08-01/orphan.parquet', 'day=1999-01-01/alone.parquet']
+    mkdirSync(join(cold, 'day=1999-01-01'))
+    for (const stray of strays) copyFileSync(join(cold, home.listed()[0]!), join(cold, stray))
+    writeFileSync(join(cold, 'a note of the operator.txt'), 'hello')
+    writeFileSync(join(staging, 'half.parquet'), 'PAR1')
+    mkdirSync(join(staging, 'spilled'))
+    writeFileSync(join(staging, 'spilled', 'page.tmp'), 'x')
+    // Files on the disk are nothing to the answers; only the catalog's are.
+    assert.equal(await countOf(home.url), 100)
+    const { removed_files } = await home.compact()
+    assert.equal(removed_files, 4)
+    assert.deepEqual(home.files(), { cold: ['a note of the operator.txt', ...home.listed()], staging: [] })
+    assert.equal(statSync(join(cold, 'day=1999-01-01'), { throwIfNoEntry: false }), undefined)
+    assert.equal(await countOf(home.url), 100)
+  })
+
+  it('changes no answer and leaves no stray file, whichever step on the disk fails', async () => {
+    const events = sampleEvents(6, 1_000, '2025-08-01', 2)
+    // Five files a day, so that the run has to seal and to merge.
+    for (let n = 0; n < 4; n += 1) {
+      await store(home.url, events.slice(n * 100, (n + 1) * 100))
+      await home.compact()
+    }
+    let posted = 400
+    let failures = 0
+    for (let failing = 1; ; failing += 1) {
+      if (posted < 1_000) {
+        await store(home.url, events.slice(posted, posted + 20))
+        posted += 20
+      }
+      const failed = await home.compact({ disk: failingDisk(failing) }).then(
+        () => false,
+        (error: unknown) => {
+          assert.match(String(error), /the disk is full/)
+          return true
+        },
+      )
+      assert.equal(await countOf(home.url), posted, `after call ${failing} failed`)
+      if (!failed) break
+      failures += 1
+    }
+    assert.ok(failures > 10, `${failures} steps could fail`)
+    await home.compact()
+    assert.deepEqual(home.files(), { cold: home.listed(), staging: [] })
+    const { hot, cold } = await tiersOf(home.url)
+    assert.deepEqual([hot.events, cold.events], [0, posted])
+    assert.equal((await post(`${home.url}/events`, events.slice(0, posted))).json['duplicates'], posted)
+  })
+
+  it('publishes no file that differs from the rows it was made from', async () => {
+    await store(home.url, sampleEvents(7, 200, '2025-08-01', 1))
+    await home.compact()
+    await store(home.url, sampleEvents(8, 300, '2025-08-01', 1))
+    const other = join(home.layout.cold, home.listed()[0]!)
+    const swapping: ColdDisk = {
+      ...realDisk,
+      sync(path) {
+        if (path.startsWith(home.layout.staging)) copyFileSync(other, path)
+      },
+    }
+    await assert.rejects(home.compact({ disk: swapping }), VerifyError)
+    assert.equal(await countOf(home.url), 500)
+    const { hot, cold } = await tiersOf(home.url)
+    assert.deepEqual([hot.events, cold.events, cold.files], [300, 200, 1])
+    assert.equal((await home.compact()).rows, 300)
+    assert.deepEqual(home.files(), { cold: home.listed(), staging: [] })
+  })
+
+  it('counts every event once while days are sealed and merged under writers and readers', async () => {
+    const random = seeded(9)
+    let sent = 0
+    let acknowledged = 0
+    const over = new AbortController()
+    async function write(writer: number): Promise<void> {
+      for (let n = 0; !over.signal.aborted; n += 1) {
+        const events = sampleEvents(
+          1_000 + writer * 100_000 + n,
+          1 + Math.floor(random() * 30),
+          '2025-08-01',
+          3,
+        )
+        sent += events.length
+        await store(home.url, events)
+        acknowledged += events.length
+      }
+    }
+    let answers = 0
+    async function read(): Promise<void> {
+      while (!over.signal.aborted) {
+        const least = acknowledged
+        const counted = await countOf(home.url)
+        assert.ok(counted >= least, `${counted} counted, and ${least} were acknowledged before the question`)
+        assert.ok(counted <= sent, `${counted} counted, and only ${sent} were sent before the answer`)
+        answers += 1
+      }
+    }
+    let merged_files = 0
+    async function compactAllTheTime(): Promise<void> {
+      try {
+        for (let runs = 0; runs < 24;) {
+          const report = await home.compact()
+          merged_files += report.merged_files
+          if (report.days > 0) runs += 1
+          // A run that finds nothing to do gives the writers their turn.
+          else await countOf(home.url)
+        }
+      } finally {
+        over.abort()
+      }
+    }
+    await Promise.all([compactAllTheTime(), write(1), write(2), read(), read()])
+    assert.ok(merged_files >= 45 && answers > 20, `${merged_files} files merged, ${answers} answers`)
+    assert.equal(acknowledged, sent)
+    assert.equal(await countOf(home.url), sent)
+    const { hot, cold } = await tiersOf(home.url)
+    assert.equal(hot.events + cold.events, sent)
+  })
+
+  it('counts an event in the first question after its 200, before, during and after a run', async () => {
+    const events = sampleEvents(10, 120, '2025-08-01', 2)
+    let run: Promise<unknown> = Promise.resolve()
+    for (const [n, event] of events.entries()) {
+      if (n % 10 === 5) {
+        await run
+        run = home.compact()
+      }
+      await store(home.url, [event])
+      assert.equal(await countOf(home.url), n + 1)
+    }
+    await run
+  })
+})
+
+describe('a damaged cold file', () => {
+  const events = sampleEvents(20, 900, '2025-08-01', 3)
+  const second = events.filter(({ occurred_at }) => occurred_at.startsWith('2025-08-02'))
+  const others = events.filter((event) => !second.includes(event))
+  let home: InProcessStore
+  let path: string
+  let original: Buffer
+  beforeEach(async () => {
+    home = createInProcessStore()
+    await home.start()
+    await store(home.url, events)
+    await home.compact()
+    const listed = home.listed().find((name) => name.startsWith('day=2025-08-02'))!
+    path = join(home.layout.cold, listed)
+    original = readFileSync(path)
+  })
+  afterEach(() => home.remove())
+
+  /** The first reply that is more than "not ready yet". */
+  async function postOnceStarted(batch: readonly SampleEvent[]): ReturnType<typeof post> {
+    for (;;) {
+      const reply = await post(`${home.url}/events`, batch)
+      if (reply.json['type'] !== '/problems/not_ready') return reply
+    }
+  }
+
+  async function assertRefused(range: string): Promise<void> {
+    const { status, json } = await get(`${home.url}/stats/dau?${range}`)
+    assert.equal(status, 500, JSON.stringify(json))
+    assert.equal(json['type'], '/problems/cold_file_damaged')
+    assert.ok(String(json['detail']).includes(path.slice(home.layout.cold.length + 1)))
+    assert.match(String(json['detail']), / of 2025-08-02 /)
+  }
+
+  async function assertOnlyItsDayFails(): Promise<void> {
+    await assertRefused('from=2025-08-02&to=2025-08-02')
+    await assertRefused(RANGE)
+    assert.equal(
+      (await countOf(home.url, 'from=2025-08-01&to=2025-08-01')) +
+        (await countOf(home.url, 'from=2025-08-03&to=2025-08-31')),
+      others.length,
+    )
+  }
+
+  it('is a loud error for its day alone when it is missing', async () => {
+    assert.equal(await countOf(home.url), events.length)
+    renameSync(path, `${path}.away`)
+    await assertOnlyItsDayFails()
+    renameSync(`${path}.away`, path)
+    assert.equal(await countOf(home.url), events.length)
+  })
+
+  it('is a loud error for its day alone when it is truncated, also if it was read before', async () => {
+    assert.equal(await countOf(home.url), events.length)
+    truncateSync(path, Math.floor(original.length / 2))
+    await assertOnlyItsDayFails()
+    truncateSync(path, 0)
+    await assertOnlyItsDayFails()
+    writeFileSync(path, original)
+    assert.equal(await countOf(home.url), events.length)
+  })
+
+  it('is a loud error when its end is overwritten and its size is the same', async () => {
+    writeFileSync(path, Buffer.concat([original.subarray(0, -200), Buffer.alloc(200)]))
+    await assertOnlyItsDayFails()
+  })
+
+  it('is a loud error when a single bit of it is another, wherever, also if it was read before', async () => {
+    const random = seeded(22)
+    assert.equal(await countOf(home.url), events.length)
+    for (let n = 0; n < 40; n += 1) {
+      const altered = Buffer.from(original)
+      const at = Math.floor(random() * altered.length)
+      altered[at]! ^= 1 << Math.floor(random() * 8)
+      writeFileSync(path, altered)
+      await assertRefused('from=2025-08-02&to=2025-08-02')
+    }
+    await assertOnlyItsDayFails()
+    writeFileSync(path, original)
+    assert.equal(await countOf(home.url), events.length)
+  })
+
+  it('stops no post of other ids once its ids are known, and lets no replay of its own ids in', async () => {
+    assert.equal((await post(`${home.url}/events`, second)).json['duplicates'], second.length)
+    renameSync(path, `${path}.away`)
+    await store(home.url, sampleEvents(21, 50, '2025-08-01', 3))
+    assert.equal((await post(`${home.url}/events`, others)).json['duplicates'], others.length)
+    assert.equal((await post(`${home.url}/events`, second)).status, 503)
+    renameSync(`${path}.away`, path)
+    assert.equal((await post(`${home.url}/events`, second)).json['duplicates'], second.length)
+    assert.equal(await countOf(home.url), events.length + 50)
+  })
+
+  it('refuses posts after a restart, because its ids cannot be known, and answers for other days', async () => {
+    renameSync(path, `${path}.away`)
+    await home.stop()
+    await home.startUnready()
+    assert.equal((await postOnceStarted(second)).json['type'], '/problems/store_unavailable')
+    assert.equal((await get(`${home.url}/readyz`)).status, 503)
+    await assertOnlyItsDayFails()
+    await home.stop()
+    renameSync(`${path}.away`, path)
+    await home.start()
+    assert.equal((await post(`${home.url}/events`, second)).json['duplicates'], second.length)
+    assert.equal(await countOf(home.url), events.length)
+  })
+
+  it('refuses posts after a restart when an id in it is another', async () => {
+    await home.stop()
+    const altered = Buffer.from(original)
+    // Within the first column chunk: ids are random and so are kept as they are, and one of them becomes another valid id.
+    altered[1_000]! ^= 1
+    writeFileSync(path, altered)
+    await home.startUnready()
+    assert.equal((await postOnceStarted(second)).json['type'], '/problems/store_unavailable')
+    await assertOnlyItsDayFails()
+  })
+
+  it('is refused by a merge and at the start when its rows are not what the catalog says', async () => {
+    for (let n = 0; n < 3; n += 1) {
+      await store(home.url, sampleEvents(30 + n, 20, '2025-08-02', 1))
+      await home.compact()
+    }
+    await store(home.url, sampleEvents(40, 20, '2025-08-02', 1))
+    const listed = path.slice(home.layout.cold.length + 1)
+    const setRows = (change: number) =>
+      home.inSqlite((db) =>
+        db.prepare('UPDATE cold_files SET rows = rows + ? WHERE path = ?').run(change, listed),
+      )
+    setRows(1)
+    await assert.rejects(home.compact(), VerifyError)
+    assert.equal(home.listed().filter((name) => name.startsWith('day=2025-08-02')).length, 5)
+    await home.stop()
+    await home.startUnready()
+    assert.equal((await postOnceStarted(others)).json['type'], '/problems/store_unavailable')
+    await home.stop()
+    setRows(-1)
+    await home.start()
+    assert.equal((await home.compact()).merged_files, 5)
+    assert.equal(await countOf(home.url), events.length + 80)
+    assert.deepEqual(home.files(), { cold: home.listed(), staging: [] })
+  })
+})
+
+describe('compaction in processes of its own', () => {
+  let home: TestStore
+  before(() => {
+    home = createTestStore()
+  })
+  after(() => home.remove())
+
+  async function compact(env?: Record<string, string>, ...args: string[]): Promise<Record<string, unknown>> {
+    const { code, stdout, stderr } = await home.cli(['compact', '--json', ...args], env)
+    assert.equal(code, 0, stderr)
+    return JSON.parse(stdout) as Record<string, unknown>
+  }
+
+  it('moves rows once when two runs start together, and both exit 0', async () => {
+    const service = await home.serve()
+    let posted = 0
+    for (let round = 0; round < 4; round += 1) {
+      await store(service.url, sampleEvents(100 + round, 400, '2025-08-01', 2))
+      posted += 400
+      const reports = await Promise.all([compact(), compact()])
+      assert.deepEqual(reports.map(({ rows }) => rows).toSorted(), [0, 400])
+      assert.equal(await countOf(service.url), posted)
+      const { hot, cold } = await tiersOf(service.url)
+      assert.deepEqual([hot.events, cold.events], [0, posted])
+    }
+    assert.equal(await service.stop(), 0)
+  })
+
+  it('does nothing and says busy while another process writes cold files', async () => {
+    const lock = tryColdLock(openLayout(home.data_dir))
+    assert.ok(lock !== BUSY)
+    try {
+      assert.equal(tryColdLock(openLayout(home.data_dir)), BUSY)
+      assert.deepEqual(await compact({}, '--wait', '0'), { busy: true })
+    } finally {
+      lock.release()
+    }
+    assert.notEqual((await compact({}, '--wait', '0'))['busy'], true)
+  })
+
+  it('keeps days hot that HOT_DAYS says are open', async () => {
+    const service = await home.serve()
+    const { cold } = await tiersOf(service.url)
+    await store(service.url, sampleEvents(200, 50, '2025-08-01', 2))
+    assert.equal((await compact({ HOT_DAYS: '36500' }))['rows'], 0)
+    const left = await tiersOf(service.url)
+    assert.deepEqual([left.hot.events, left.cold.events], [50, cold.events])
+    assert.equal((await compact({ HOT_DAYS: '1' }))['rows'], 50)
+    assert.equal(await service.stop(), 0)
+  })
+
+  it('deletes replaced files at once with REPLACED_FILE_GRACE_S=0, and keeps them by default', async () => {
+    const service = await home.serve()
+    for (const [days, env] of [
+      ['2025-07-01', {}],
+      ['2025-07-02', { REPLACED_FILE_GRACE_S: '0' }],
+    ] as const) {
+      for (let n = 0; n < 5; n += 1) {
+        await store(
+          service.url,
+          sampleEvents(300 + n, 10, days, 1).map(({ event_id, ...e }, k) => ({
+            ...e,
+            event_id: event_id.slice(0, -4) + String(k + n * 10).padStart(2, '0') + days.slice(-2),
+          })),
+        )
+        await compact(env)
+      }
+      const folder = join(home.data_dir, 'cold', `day=${days}`)
+      assert.equal(filesBelow(folder).length, days === '2025-07-01' ? 6 : 1)
+    }
+    assert.equal(filesBelow(join(home.data_dir, 'cold', 'day=2025-07-01')).length, 1)
+    assert.equal(await service.stop(), 0)
+  })
+
+  it('runs by the clock inside the service, again and again', async () => {
+    const service = await home.serve({ COMPACT_CRON: '* * * * * *' })
+    for (let n = 0; n < 2; n += 1) {
+      await store(service.url, sampleEvents(400 + n, 200, '2025-08-01', 2))
+      await until(async () => (await tiersOf(service.url)).hot.events === 0)
+    }
+    assert.equal(await service.stop(), 0)
+    const said = service.log.filter((line) => line.includes('compaction'))
+    assert.ok(said.length >= 2 && !said.some((line) => line.includes('failed')), said.join('\n'))
+  })
+
+  it('runs by the clock in a process beside the service, which ends in good order', async () => {
+    const service = await home.serve()
+    const compactor = startCompactor({ COMPACT_CRON: '* * * * * *' })
+    await store(service.url, sampleEvents(500, 200, '2025-08-01', 2))
+    await until(async () => (await tiersOf(service.url)).hot.events === 0)
+    compactor.kill('SIGTERM')
+    assert.deepEqual(await once(compactor, 'exit'), [0, null])
+    assert.equal(await service.stop(), 0)
+  })
+
+  it('is a mistake of usage when the process beside the service has no schedule', async () => {
+    assert.deepEqual(await once(startCompactor({ COMPACT_CRON: 'off' }), 'exit'), [2, null])
+  })
+
+  function startCompactor(env: Record<string, string>) {
+    return spawn(process.execPath, ['--import', 'tsx', join(ROOT, 'compactor/main.ts')], {
+      cwd: ROOT,
+      env: { ...process.env, ...home.env, ...env },
+      stdio: 'ignore',
+    })
+  }
+})

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { applyChange } from '../src/cold/catalog.ts'
+import type { ColdFile } from '../src/cold/catalog.ts'
+import { openDuck } from '../src/duckdb.ts'
+import type { Duck, DuckConnection } from '../src/duckdb.ts'
+import { openMirror } from '../src/query/mirror.ts'
+import type { Sqlite } from '../src/sqlite.ts'
+import { openStore } from '../src/sqlite.ts'
+import { createInProcessStore } from './in-process.ts'
+import type { InProcessStore } from './in-process.ts'
+import { idFor } from './sample.ts'
+
+const US_PER_DAY = 86_400_000_000
+
+describe('the mirror of the hot rows', () => {
+  let duck: Duck
+  let store: InProcessStore
+  let db: Sqlite
+  let connection: DuckConnection
+  before(async () => {
+    duck = await openDuck({ threads: 1, memory_mb: 256, spill: '/nonexistent' })
+  })
+  after(() => duck.close())
+  beforeEach(async () => {
+    store = createInProcessStore()
+    db = openStore(store.layout.database)
+    connection = await duck.connect()
+  })
+  afterEach(async () => {
+    connection.closeSync()
+    db.close()
+    await store.remove()
+  })
+
+  function insert(first: number, count: number, days = 4): void {
+    const row = db.prepare(
+      `INSERT INTO events (event_id, occurred_at, user_id, event_type, properties) VALUES (?, ?, 'u', 't', '{}')`,
+    )
+    db.transaction(() => {
+      for (let i = first; i < first + count; i += 1) {
+        row.run(Buffer.from(idFor(`mirror ${i}`).replaceAll('-', ''), 'hex'), (i % days) * US_PER_DAY)
+      }
+    })()
+  }
+
+  /** Makes the rows of a day up to a seq cold, as far as the catalog goes. */
+  function seal(day: number, sealed_through: number): void {
+    const file: ColdFile = {
+      path: `day=x/${day}-${sealed_through}.parquet`,
+      day,
+      rows: 1,
+      bytes: 1,
+      min_ts: 0,
+      max_ts: 0,
+      checksum: '',
+      id_digest: '',
+      origin: 'compaction',
+    }
+    db.transaction(() =>
+      applyChange(db, { add: [file], remove: [], seal: [{ day, sealed_through }], at_us: 0 }),
+    )()
+  }
+
+  async function mirrored(): Promise<unknown[]> {
+    const reader = await connection.runAndReadAll('SELECT seq::INTEGER FROM hot ORDER BY seq')
+    return reader.getRows().map((row) => row[0])
+  }
+
+  function visible(): unknown[] {
+    return db
+      .prepare(
+        `SELECT seq FROM events LEFT JOIN cold_days USING (day) WHERE seq > coalesce(sealed_through, 0) ORDER BY seq`,
+      )
+      .pluck()
+      .all()
+  }
+
+  it('holds the visible rows, also when rows are sealed and collected before it saw them', async () => {
+    const mirror = await openMirror(db, connection)
+    insert(0, 100)
+    await mirror.catchUp()
+    assert.deepEqual(await mirrored(), visible())
+    insert(100, 100)
+    seal(1, 150)
+    db.exec('DELETE FROM events WHERE day = 1 AND seq <= 150')
+    insert(200, 10)
+    const catalog = await mirror.catchUp()
+    assert.equal(catalog.files.length, 1)
+    assert.deepEqual(await mirrored(), visible())
+  })
+
+  it('holds them over many pages and after it was written anew', async () => {
+    const mirror = await openMirror(db, connection)
+    insert(0, 90_000, 2)
+    await mirror.catchUp()
+    assert.equal((await mirrored()).length, 90_000)
+    // More dead rows than live ones, and more than the least that makes it worth it.
+    seal(0, 90_000)
+    seal(1, 60_000)
+    await mirror.catchUp()
+    insert(90_000, 5, 2)
+    await mirror.catchUp()
+    assert.deepEqual(await mirrored(), visible())
+  })
+
+  it('leaves a question that has begun what it saw, also when the table is written anew under it', async () => {
+    const mirror = await openMirror(db, connection)
+    insert(0, 90_000, 2)
+    await mirror.catchUp()
+    const question = await duck.connect()
+    const count = async () =>
+      (await question.runAndReadAll('SELECT count(*)::INTEGER FROM hot')).getRows()[0]![0]
+    await question.run('BEGIN TRANSACTION')
+    assert.equal(await count(), 90_000)
+    seal(0, 90_000)
+    await mirror.catchUp()
+    assert.equal(await count(), 90_000)
+    insert(90_000, 10, 2)
+    seal(1, 89_000)
+    await mirror.catchUp()
+    assert.equal(await count(), 90_000)
+    await question.run('COMMIT')
+    assert.equal(await count(), visible().length)
+    question.closeSync()
+  })
+
+  it('is right again after any of its steps has failed', async () => {
+    // Fails the n-th call to DuckDB, for every n until a whole catch-up needs fewer.
+    for (let failing = 1; ; failing += 1) {
+      let calls = 0
+      let armed = false
+      const flaky = new Proxy(connection, {
+        get(target, name: keyof DuckConnection) {
+          const value: unknown = target[name]
+          if (typeof value !== 'function') return value
+          return (...args: unknown[]) => {
+            calls += armed ? 1 : 0
+            if (armed && calls === failing) throw new Error('out of memory')
+            return (value as (...given: unknown[]) => unknown).apply(target, args)
+          }
+        },
+      })
+      const mirror = await openMirror(db, flaky)
+      const first = failing * 1_000
+      insert(first, 400)
+      await mirror.catchUp()
+      seal(0, first + 200)
+      seal(1, first + 300)
+      seal(2, first + 250)
+      insert(first + 400, 100)
+      armed = true
+      const failed = await mirror.catchUp().then(
+        () => false,
+        () => true,
+      )
+      armed = false
+      if (!failed) {
+        assert.ok(failing > 3, 'there are several steps to fail')
+        return
+      }
+      await mirror.catchUp()
+      assert.deepEqual(await mirrored(), visible(), `after call ${failing} failed`)
+    }
+  })
+})

@@ -1,0 +1,158 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+/** Real stores, real processes: what black-box tests drive. */
+
+const ROOT = join(import.meta.dirname, '..')
+const CLI = join(ROOT, 'src/cli/main.ts')
+
+export interface Run {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+export interface ServiceProcess {
+  url: string
+  pid: number
+  child: ChildProcess
+  /** All log lines so far. */
+  log: string[]
+  /** Ends it in good order; resolves with its exit code. */
+  stop(): Promise<number | null>
+  kill(): Promise<void>
+}
+
+export interface TestStore {
+  dir: string
+  data_dir: string
+  env: Record<string, string>
+  /** Starts `frostline serve` on a free port and waits until it is ready. */
+  serve(env?: Record<string, string>): Promise<ServiceProcess>
+  /** Runs a command to its end. */
+  cli(args: readonly string[], env?: Record<string, string>): Promise<Run>
+  /** Runs another script of the project to its end. */
+  script(path: string, args: readonly string[], env?: Record<string, string>): Promise<Run>
+  /** Starts a command and does not wait. */
+  start(args: readonly string[], env?: Record<string, string>): ChildProcess
+  /** Ends what still runs and deletes everything. */
+  remove(): Promise<void>
+}
+
+export function createTestStore(): TestStore {
+  const dir = mkdtempSync(join(tmpdir(), 'frostline-'))
+  const data_dir = join(dir, 'store')
+  const base = { DATA_DIR: data_dir, PORT: '0', COMPACT_CRON: 'off', LOG_LEVEL: 'info' }
+  const children = new Set<ChildProcess>()
+
+  function launch(script: string, args: readonly string[], env: Record<string, string> = {}): ChildProcess {
+    const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
+      cwd: ROOT,
+      env: { ...process.env, ...base, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    children.add(child)
+    child.once('exit', () => children.delete(child))
+    return child
+  }
+
+  const start: TestStore['start'] = (args, env) => launch(CLI, args, env)
+  return {
+    dir,
+    data_dir,
+    env: base,
+    start,
+    async serve(env) {
+      const child = start(['serve'], env)
+      const log: string[] = []
+      let errors = ''
+      child.stderr!.on('data', (data: Buffer) => {
+        errors += data.toString()
+      })
+      const lines = createInterface({ input: child.stdout! })
+      const url = await new Promise<string>((resolve, reject) => {
+        lines.on('line', (line) => {
+          log.push(line)
+          if (line.includes('"listening"')) resolve((JSON.parse(line) as { url: string }).url)
+        })
+        child.once('exit', (code) =>
+          reject(new Error(`serve ended with ${code}: ${errors}${log.join('\n')}`)),
+        )
+      })
+      await untilReady(url)
+      const exited = once(child, 'exit') as Promise<[number | null]>
+      return {
+        url,
+        pid: child.pid!,
+        child,
+        log,
+        async stop() {
+          child.kill('SIGTERM')
+          return (await exited)[0]
+        },
+        async kill() {
+          child.kill('SIGKILL')
+          await exited
+        },
+      }
+    },
+    cli: (args, env) => finish(start(args, env)),
+    script: (path, args, env) => finish(launch(join(ROOT, path), args, env)),
+    async remove() {
+      const ended = [...children].map((child) => once(child, 'exit'))
+      for (const child of children) child.kill('SIGKILL')
+      await Promise.all(ended)
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** What a process printed, and how it ended. */
+async function finish(child: ChildProcess): Promise<Run> {
+  let stdout = ''
+  let stderr = ''
+  child.stdout!.on('data', (data: Buffer) => {
+    stdout += data.toString()
+  })
+  child.stderr!.on('data', (data: Buffer) => {
+    stderr += data.toString()
+  })
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, stdout, stderr }
+}
+
+/** Asks until the service says that it is ready. */
+export async function untilReady(url: string): Promise<void> {
+  for (;;) {
+    const response = await fetch(`${url}/readyz`)
+    await response.arrayBuffer()
+    if (response.status === 200) return
+  }
+}
+
+/** A request whose body is JSON, and its reply. */
+export async function post(
+  url: string,
+  body: unknown,
+): Promise<{ status: number; headers: Headers; json: Record<string, unknown> }> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
+  return {
+    status: response.status,
+    headers: response.headers,
+    json: (await response.json()) as Record<string, unknown>,
+  }
+}
+
+export async function get<T = Record<string, unknown>>(url: string): Promise<{ status: number; json: T }> {
+  const response = await fetch(url)
+  return { status: response.status, json: (await response.json()) as T }
+}

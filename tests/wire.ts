@@ -1,0 +1,74 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { ServiceProcess } from './store.ts'
+
+/** What black-box tests of the HTTP edge share: events made by hand, requests that fetch cannot make, and the service's log. */
+
+/** One valid event as a client writes it; a field given as undefined is left out. */
+export function eventOf(fields: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    event_id: crypto.randomUUID(),
+    occurred_at: '2025-08-01T12:00:00Z',
+    user_id: 'u1',
+    event_type: 'app_open',
+    ...fields,
+  }
+}
+
+export interface Reply {
+  status: number
+  headers: Record<string, string | string[] | undefined>
+  text: string
+}
+
+/** Begins a request over a socket of its own; the body is the caller's to write. */
+export function begin(
+  url: string,
+  method: string,
+  headers: Record<string, string> = {},
+): { request: ClientRequest; reply: Promise<Reply> } {
+  const outgoing = request(url, { method, headers, agent: false })
+  return { request: outgoing, reply: readReply(outgoing) }
+}
+
+/** A whole GET over a socket of its own. fetch would share sockets, and keeps its own time limits. */
+export function getReply(url: string): Promise<Reply> {
+  const { request: outgoing, reply } = begin(url, 'GET')
+  outgoing.end()
+  return reply
+}
+
+function readReply(outgoing: ClientRequest): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    outgoing.once('error', reject)
+    outgoing.once('response', (incoming: IncomingMessage) => {
+      let text = ''
+      incoming.setEncoding('utf8')
+      incoming.on('data', (part: string) => {
+        text += part
+      })
+      incoming.once('error', reject)
+      incoming.once('end', () => resolve({ status: incoming.statusCode!, headers: incoming.headers, text }))
+    })
+  })
+}
+
+export type LogLine = Record<string, unknown>
+
+/** The service's log so far, read. */
+export function logOf(service: ServiceProcess): LogLine[] {
+  return service.log.map((line) => JSON.parse(line) as LogLine)
+}
+
+/** Waits until the log has a line for which `test` holds. */
+export async function untilLogged(
+  service: ServiceProcess,
+  test: (line: LogLine) => boolean,
+): Promise<LogLine> {
+  for (;;) {
+    const found = logOf(service).find(test)
+    if (found !== undefined) return found
+    await once(service.child.stdout!, 'data')
+  }
+}

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { openColdIds } from '../src/cold/ids.ts'
+import { packEvents } from '../src/hot/batch.ts'
+import { openWriter } from '../src/hot/writer.ts'
+import type { Event } from '../src/event.ts'
+import { openStore } from '../src/sqlite.ts'
+import { createInProcessStore } from './in-process.ts'
+import type { InProcessStore } from './in-process.ts'
+import { sampleEvents } from './sample.ts'
+import type { SampleEvent } from './sample.ts'
+import { post } from './store.ts'
+
+const asEvent = (event: SampleEvent): Event => ({
+  event_id: event.event_id,
+  occurred_at_us: Date.parse(event.occurred_at) * 1_000,
+  user_id: String(event.user_id),
+  event_type: event.event_type,
+  properties: JSON.stringify(event.properties),
+})
+
+describe('a writer that was idle while its files were merged and deleted', () => {
+  const files = Array.from({ length: 5 }, (_, n) => sampleEvents(n, 10, '2025-08-01', 1))
+  const old = files[0]!
+  const last = files[4]!
+  let home: InProcessStore
+  before(async () => {
+    home = createInProcessStore()
+    await home.start()
+  })
+  after(() => home.remove())
+
+  it('still knows every id, in whatever order and grouping it is asked', async () => {
+    for (const events of files.slice(0, 4)) {
+      await post(`${home.url}/events`, events)
+      await home.compact()
+    }
+    // Now both writers know four files, and the last events lie in hot.
+    await post(`${home.url}/events`, last)
+    const store = openStore(home.layout.database)
+    try {
+      const coldIds = await openColdIds(store, home.layout, 256)
+      const writer = openWriter(store, coldIds)
+      const { merged_files, removed_files } = await home.compact()
+      assert.deepEqual([merged_files, removed_files], [5, 5])
+      const results = await writer.commit([
+        { request: 1, batch: packEvents(last.slice(0, 5).map(asEvent)) },
+        { request: 2, batch: packEvents([...old, ...last.slice(5)].map(asEvent)) },
+      ])
+      assert.deepEqual(results, [
+        { accepted: 0, duplicates: 5 },
+        { accepted: 0, duplicates: 15 },
+      ])
+      coldIds.close()
+    } finally {
+      store.close()
+    }
+    const { json } = await post(`${home.url}/events`, [...old, ...last])
+    assert.deepEqual([json['accepted'], json['duplicates']], [0, 20])
+  })
+})
