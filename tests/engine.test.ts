@@ -30,7 +30,7 @@ describe('the query engine', () => {
     engine = await openEngine(db, home.layout, { threads: 1, memory_mb: 256 })
   })
   after(async () => {
-    engine.close()
+    await engine.close()
     db.close()
     await home.remove()
   })
@@ -71,6 +71,20 @@ describe('the query engine', () => {
     gone.abort(new Error('the client has left'))
     await assert.rejects(engine.ask(question, gone.signal), /the client has left/)
     assert.equal(await count(), 500)
+  })
+
+  it('closes only when a catch-up under way has ended', async () => {
+    await home.start()
+    await post(`${home.url}/events`, sampleEvents(2, 5_000, '2025-08-02', 1))
+    await home.stop()
+    const other = await openEngine(db, home.layout, { threads: 1, memory_mb: 256 })
+    let caught_up = false
+    const catchingUp = other.catchUp().then(() => {
+      caught_up = true
+    })
+    await other.close()
+    assert.ok(caught_up, 'the connection was freed under it')
+    await catchingUp
   })
 
   it('says how much it read of each tier', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runCompaction } from '../compactor/run.ts'
@@ -134,8 +134,18 @@ export function createInProcessStore(): InProcessStore {
 
 /** Relative paths of all files below a folder, sorted. */
 export function filesBelow(folder: string): string[] {
-  return readdirSync(folder, { recursive: true })
-    .map(String)
-    .filter((path) => statSync(join(folder, path), { throwIfNoEntry: false })?.isFile() === true)
-    .toSorted()
+  return listFiles(folder, '').toSorted()
+}
+
+/** Files and folders may go while we look: a job at work deletes what dead ones left. */
+function listFiles(folder: string, prefix: string): string[] {
+  try {
+    return readdirSync(join(folder, prefix), { withFileTypes: true }).flatMap((entry) => {
+      const path = join(prefix, entry.name)
+      return entry.isDirectory() ? listFiles(folder, path) : [path]
+    })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
 }

@@ -371,7 +371,7 @@ describe(`damage at random places (FROSTLINE_SEED=${SEED})`, () => {
         for (const question of asked) answers.push((await engine.ask(question, NEVER)).rows)
         return answers
       } finally {
-        engine.close()
+        await engine.close()
       }
     } finally {
       db.close()

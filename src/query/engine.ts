@@ -31,7 +31,8 @@ export interface Engine {
   tiers(): Tiers
   /** Takes in new hot rows before anybody asks, so that the next question finds little to do. */
   catchUp(): Promise<void>
-  close(): void
+  /** Waits for a catch-up under way. No question may be running. */
+  close(): Promise<void>
 }
 
 /** A cold file that the catalog lists is not there or not what it was. Never answered with a smaller number. */
@@ -148,7 +149,9 @@ export async function openEngine(
     async catchUp() {
       await exclusive(() => mirror.catchUp())
     },
-    close() {
+    async close() {
+      // DuckDB does not look whether a connection is at work before it frees it.
+      await last
       for (const connection of idle) connection.closeSync()
       writing.closeSync()
       duck.close()

@@ -40,21 +40,24 @@ async function answer(id: number, result: Promise<unknown>): Promise<void> {
   }
 }
 
-let catchingUp: Promise<void> = Promise.resolve()
 let closing = false
+let catchingUp = false
 const timer = setInterval(() => {
-  catchingUp = catchingUp.then(async () => {
-    if (!closing && running.size === 0) await engine.catchUp()
-  })
+  if (!catchingUp && running.size === 0) void catchUp()
 }, CATCH_UP_MS)
+
+async function catchUp(): Promise<void> {
+  catchingUp = true
+  await engine.catchUp()
+  catchingUp = false
+}
 
 async function close(): Promise<void> {
   closing = true
   clearInterval(timer)
   for (const { controller } of running.values()) controller.abort()
   await Promise.all([...running.values()].map(({ ended }) => ended))
-  await catchingUp
-  engine.close()
+  await engine.close()
   db.close()
   port.close()
 }
@@ -68,5 +71,5 @@ port.on('message', (message: ToQueryThread) => {
   else void close()
 })
 
-await engine.catchUp()
-tell({ kind: 'ready' })
+await catchUp()
+if (!closing) tell({ kind: 'ready' })
