@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { applyChange } from '../src/cold/catalog.ts'
 import type { CatalogChange, ColdFile } from '../src/cold/catalog.ts'
 import type { ColdDisk } from '../src/cold/files.ts'
+import { placeSegment, tidyIndex } from '../src/cold/id-index.ts'
 import { placeFiles, stageDay } from '../src/cold/parquet.ts'
 import { collectSealedRows, daysToCollect, sweepFiles } from '../src/cold/sweep.ts'
 import { openDuck, sqlTextList } from '../src/duckdb.ts'
@@ -52,38 +53,54 @@ export async function runCompaction(deps: CompactionDeps): Promise<CompactionRep
 
   const steps = planCompaction(readDayStates(db), deps.now_us(), deps.hot_days)
   failpoint('compaction.planned')
-  if (steps.length > 0) {
-    const spill = join(layout.staging, randomUUID())
-    const duck = await openDuck({ threads: deps.threads, memory_mb: deps.memory_mb, spill })
-    try {
-      for (const { day, seal, merge } of steps) {
-        if (deps.signal.aborted) break
-        if (seal) {
-          const rows = await sealDay(deps, duck, day)
-          report.rows += rows
-          report.files += 1
-          report.collected_rows += await collectSealedRows(db, day)
-          log.info({ day: formatDay(day), rows }, 'day sealed')
-        }
-        if (merge) {
-          const files = await mergeDay(deps, duck, day)
-          report.merged_files += files
-          report.files += 1
-          log.info({ day: formatDay(day), files }, 'files merged')
-        }
-        report.days += 1
+  await withDuck(deps, async (connect) => {
+    for (const { day, seal, merge } of steps) {
+      if (deps.signal.aborted) return
+      const connection = await connect()
+      if (seal) {
+        const rows = await sealDay(deps, connection, day)
+        report.rows += rows
+        report.files += 1
+        report.collected_rows += await collectSealedRows(db, day)
+        log.info({ day: formatDay(day), rows }, 'day sealed')
       }
-    } finally {
-      duck.close()
-      disk.remove(spill)
+      if (merge) {
+        const files = await mergeDay(deps, connection, day)
+        report.merged_files += files
+        report.files += 1
+        log.info({ day: formatDay(day), files }, 'files merged')
+      }
+      report.days += 1
     }
-  }
+    const index = await tidyIndex({ db, layout, disk, connect })
+    if (index === 'rebuilt') log.warn('the index of cold ids was not whole and was made anew')
+  })
   const again = sweepFiles(db, disk, layout, deps.now_us(), deps.grace_s)
   const removed_files = [swept, again].reduce(
     (n, s) => n + s.staging_removed + s.orphans_removed + s.replaced_removed,
     0,
   )
   return { ...report, removed_files, took_ms: Math.round(performance.now() - started) }
+}
+
+/** Opens DuckDB when it is first needed: most runs find nothing to do. */
+async function withDuck(
+  { layout, disk, threads, memory_mb }: CompactionDeps,
+  act: (connect: () => Promise<DuckConnection>) => Promise<void>,
+): Promise<void> {
+  const spill = join(layout.staging, randomUUID())
+  let duck: Duck | undefined
+  let connection: DuckConnection | undefined
+  try {
+    await act(async () => {
+      duck ??= await openDuck({ threads, memory_mb, spill })
+      return (connection ??= await duck.connect())
+    })
+  } finally {
+    connection?.closeSync()
+    duck?.close()
+    disk.remove(spill)
+  }
 }
 
 function readDayStates(db: Sqlite): DayState[] {
@@ -100,10 +117,9 @@ function readDayStates(db: Sqlite): DayState[] {
 }
 
 /** Moves a day's visible hot rows into a new cold file. Returns how many. */
-async function sealDay(deps: CompactionDeps, duck: Duck, day: Day): Promise<number> {
+async function sealDay(deps: CompactionDeps, connection: DuckConnection, day: Day): Promise<number> {
   const { db, layout, disk } = deps
   const through = db.prepare('SELECT max(seq) FROM events WHERE day = ?').pluck().get(day) as number
-  const connection = await duck.connect()
   try {
     await connection.run(
       `CREATE OR REPLACE TEMP TABLE sealing (event_id VARCHAR, occurred_at BIGINT, user_id VARCHAR, event_type VARCHAR, properties VARCHAR)`,
@@ -119,16 +135,19 @@ async function sealDay(deps: CompactionDeps, duck: Duck, day: Day): Promise<numb
       { rows: digest.count, id_digest: digest.toString() },
       'compaction',
     )
+    const segment = await placeSegment(disk, layout, staged.ids!, 'compaction')
     placeFiles(disk, layout, [staged])
     publish(db, 'compaction', {
       add: [staged.file],
       remove: [],
       seal: [{ day, sealed_through: through }],
+      segments: { add: [segment], remove: [] },
       at_us: deps.now_us(),
     })
     return digest.count
   } finally {
-    connection.closeSync()
+    // Its memory is for the next day.
+    await connection.run('DROP TABLE IF EXISTS sealing')
   }
 }
 
@@ -171,34 +190,29 @@ async function copyHotRows(
 }
 
 /** Rewrites all files of a day as one. Returns how many there were. */
-async function mergeDay(deps: CompactionDeps, duck: Duck, day: Day): Promise<number> {
+async function mergeDay(deps: CompactionDeps, connection: DuckConnection, day: Day): Promise<number> {
   const { db, layout, disk } = deps
   const files = db.prepare('SELECT * FROM cold_files WHERE day = ? ORDER BY path').all(day) as ColdFile[]
   const expected = new IdDigest()
   for (const file of files) expected.addDigest(file.id_digest, file.rows)
-  const connection = await duck.connect()
-  try {
-    const paths = files.map((file) => join(layout.cold, file.path))
-    const staged = await stageDay(
-      connection,
-      disk,
-      layout,
-      day,
-      `SELECT * FROM read_parquet(${sqlTextList(paths)}, hive_partitioning = false)`,
-      { rows: expected.count, id_digest: expected.toString() },
-      'merge',
-    )
-    placeFiles(disk, layout, [staged])
-    publish(db, 'merge', {
-      add: [staged.file],
-      remove: files.map((file) => file.path),
-      seal: [],
-      at_us: deps.now_us(),
-    })
-    return files.length
-  } finally {
-    connection.closeSync()
-  }
+  const paths = files.map((file) => join(layout.cold, file.path))
+  const staged = await stageDay(
+    connection,
+    disk,
+    layout,
+    day,
+    `SELECT * FROM read_parquet(${sqlTextList(paths)}, hive_partitioning = false)`,
+    { rows: expected.count, id_digest: expected.toString() },
+    'merge',
+  )
+  placeFiles(disk, layout, [staged])
+  publish(db, 'merge', {
+    add: [staged.file],
+    remove: files.map((file) => file.path),
+    seal: [],
+    at_us: deps.now_us(),
+  })
+  return files.length
 }
 
 /** The commit point: before it nothing has changed for anyone, after it everything has. */

@@ -11,7 +11,9 @@ export interface Layout {
   lock: string
   /** Parquet, `day=YYYY-MM-DD/*.parquet`. */
   cold: string
-  /** Files being made. On the same file system as `cold`, because rename is atomic only within one. */
+  /** The index of the ids in `cold`, `*.ids`; see cold/id-segment.ts. */
+  ids: string
+  /** Files being made. On the same file system as `cold` and `ids`, because rename is atomic only within one. */
   staging: string
   /** Where DuckDB spills what does not fit its memory. */
   spill: string
@@ -23,11 +25,12 @@ export function openLayout(data_dir: string, disk: ColdDisk = realDisk): Layout 
     database: join(data_dir, 'frostline.db'),
     lock: join(data_dir, 'cold-writer.lock'),
     cold: join(data_dir, 'cold'),
+    ids: join(data_dir, 'ids'),
     staging: join(data_dir, 'staging'),
     spill: join(data_dir, 'spill'),
   }
   makeFolderLast(data_dir, disk)
-  for (const folder of [layout.cold, layout.staging, layout.spill]) disk.makeFolder(folder)
+  for (const folder of [layout.cold, layout.ids, layout.staging, layout.spill]) disk.makeFolder(folder)
   // Without this a power cut may take the whole folder of cold files, with all that was synced in it.
   disk.sync(data_dir)
   return layout

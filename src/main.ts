@@ -62,6 +62,7 @@ export async function serve(
     memory_mb: config.JOB_MEMORY_MB,
     queue_events_max: config.WRITE_QUEUE_EVENTS_MAX,
     onTrouble: (reason) => log.error({ reason }, 'write failed'),
+    onRepair: (reason) => log.warn({ reason }, 'the index of cold ids is made anew from the cold files'),
     onDeath: (err) => log.fatal({ err }, 'the writer ended; restart the service'),
   })
   const query = openQueryTier({

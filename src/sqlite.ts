@@ -60,6 +60,15 @@ const MIGRATIONS = [
   ) STRICT;
   INSERT INTO catalog (id, generation) VALUES (1, 0);
   `,
+  `
+  -- The index of cold ids. A store that had cold files before has none yet; whoever needs it makes it from them.
+  CREATE TABLE id_segments (
+    path      TEXT    PRIMARY KEY, -- relative to the folder of segments
+    ids       INTEGER NOT NULL,
+    checksum  TEXT    NOT NULL,    -- SHA-256 of the file, hex
+    id_digest TEXT    NOT NULL     -- order-free digest of its ids
+  ) STRICT, WITHOUT ROWID;
+  `,
 ] as const
 
 export const SCHEMA_VERSION = MIGRATIONS.length

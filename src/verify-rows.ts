@@ -1,18 +1,28 @@
 import { join } from 'node:path'
-import type { ColdFile } from './cold/catalog.ts'
+import type { ColdFile, IdSegmentRow } from './cold/catalog.ts'
+import { IdSegment } from './cold/id-segment.ts'
 import { forEachUuid, openDuck, sqlText, sqlTextList } from './duckdb.ts'
 import type { DuckAppender } from './duckdb.ts'
-import { IdDigest } from './event-id.ts'
+import { fingerprint, IdDigest } from './event-id.ts'
 import type { Sqlite } from './sqlite.ts'
 import { MICROS_PER_DAY } from './time.ts'
+import type { Day } from './time.ts'
 import type { VerifyDeps } from './verify.ts'
 
 /** The part of a deep check that reads rows. DuckDB works within its memory limit and spills the rest, so history may be of any size. */
 export interface RowCheck {
   /** Copies the ids of all hot rows, and reads something else in the same snapshot of SQLite. */
   takeHotIds<T>(db: Sqlite, read: (db: Sqlite) => T): Promise<T>
-  /** What is wrong with the rows of a file. */
-  checkFile(file: ColdFile): Promise<string[]>
+  /**
+   * Opens a segment of the index, for the files that are checked from now on.
+   * @throws {IdSegmentError}
+   */
+  takeSegment(segment: IdSegmentRow): void
+  /**
+   * What is wrong with the rows of a file.
+   * @param index_is_whole whether each of its ids must stand in one of the segments taken
+   */
+  checkFile(file: ColdFile, index_is_whole: boolean): Promise<string[]>
   /**
    * What is wrong with the ids of both tiers together.
    * @param complete whether these are all cold files; only then a sealed hot row must be in one of them
@@ -30,6 +40,7 @@ export async function openRowCheck({
   const connection = await duck.connect()
   await connection.run('SET preserve_insertion_order = false')
 
+  const segments = new Map<string, IdSegment>()
   const pathOf = (file: ColdFile) => join(layout.cold, file.path)
 
   /** How many ids a query finds, told with an example; empty when it finds none. */
@@ -53,10 +64,18 @@ export async function openRowCheck({
       }
     },
 
-    async checkFile(file) {
+    takeSegment({ path, ids, checksum }) {
+      if (!segments.has(path)) segments.set(path, new IdSegment(join(layout.ids, path), ids, checksum))
+    },
+
+    async checkFile(file, index_is_whole) {
       const source = `read_parquet(${sqlText(pathOf(file))}, hive_partitioning = false)`
       const digest = new IdDigest()
-      await forEachUuid(connection, `SELECT event_id FROM ${source}`, (...words) => digest.add(...words))
+      let unknown = 0
+      await forEachUuid(connection, `SELECT event_id FROM ${source}`, (...words) => {
+        digest.add(...words)
+        if (index_is_whole && !isIndexed(segments.values(), words, file.day)) unknown += 1
+      })
       const reader = await connection.runAndReadAll(
         `SELECT count(*) FILTER (epoch_us(occurred_at) // ${MICROS_PER_DAY} IS DISTINCT FROM ${file.day})::DOUBLE,
            epoch_us(min(occurred_at))::DOUBLE, epoch_us(max(occurred_at))::DOUBLE FROM ${source}`,
@@ -67,6 +86,7 @@ export async function openRowCheck({
         wrong.push(`has ${digest.count} rows, and the catalog says ${file.rows}`)
       if (digest.toString() !== file.id_digest) wrong.push('holds other event ids than the catalog says')
       if (strangers > 0) wrong.push(`holds ${strangers} rows of other days`)
+      else if (unknown > 0) wrong.push(`holds ${unknown} event ids that the index does not know`)
       if (min_ts !== file.min_ts || max_ts !== file.max_ts)
         wrong.push('begins or ends at another time than the catalog says')
       return wrong
@@ -95,10 +115,22 @@ export async function openRowCheck({
     },
 
     close() {
+      for (const segment of segments.values()) segment.close()
       connection.closeSync()
       duck.close()
     },
   }
+}
+
+function isIndexed(
+  segments: Iterable<IdSegment>,
+  words: [number, number, number, number],
+  day: Day,
+): boolean {
+  const { low, high } = fingerprint(...words)
+  const days: Day[] = []
+  for (const segment of segments) segment.find(low, high, days)
+  return days.includes(day)
 }
 
 function copyHotIds(db: Sqlite, appender: DuckAppender): void {

@@ -1,7 +1,9 @@
 import { basename, join } from 'node:path'
 import { readCatalog, readGeneration } from './cold/catalog.ts'
-import type { Catalog, ColdFile } from './cold/catalog.ts'
+import type { Catalog, ColdFile, IdSegmentRow } from './cold/catalog.ts'
 import type { ColdDisk } from './cold/files.ts'
+import { isComplete } from './cold/id-index.ts'
+import { ENTRY_BYTES } from './cold/id-segment.ts'
 import type { Layout } from './layout.ts'
 import { NewerStoreError, openStoreForReading } from './sqlite.ts'
 import type { Sqlite } from './sqlite.ts'
@@ -12,7 +14,7 @@ import type { RowCheck } from './verify-rows.ts'
 /** Compares the store with what it says of itself. Changes nothing, and may run beside a service, compactions and imports. */
 
 export interface Finding {
-  /** The cold file, relative to the folder of cold files; or the database; or what they hold together. */
+  /** The cold file, relative to the folder of cold files; or `ids/…`, a segment; or the database; or what they hold together. */
   path: string
   /** Null where it is no matter of one day. */
   day: string | null
@@ -41,7 +43,7 @@ export interface VerifyDeps {
 const LOOKS_MAX = 10
 
 /**
- * Light: the database's structure, and every catalogued file's presence and size. Deep: every byte and every row too, and that no event
+ * Light: the database's structure, and the presence and size of every file of the catalog. Deep: every byte and every row too, and that no event
  * id is stored twice in both tiers together.
  */
 export async function verifyStore(deps: VerifyDeps, deep: boolean): Promise<Verification> {
@@ -103,10 +105,15 @@ async function lookOnce(
     rows === undefined ? db.transaction(readStore)(db) : await rows.takeHotIds(db, readStore)
 
   const damage = checkCatalog(catalog, newest_seq, layout)
+  for (const segment of catalog.segments) {
+    const wrong = await checkSegment(disk, layout, segment, rows)
+    damage.push(...wrong.map((what) => ({ path: join('ids', segment.path), day: null, what })))
+  }
+  const index_is_whole = damage.length === 0 && isComplete(catalog.files, catalog.segments)
   for (const [done, file] of catalog.files.entries()) {
     onProgress('cold files', done, catalog.files.length)
     if (sound.has(file.path)) continue
-    const wrong = await checkFile(disk, layout, file, rows)
+    const wrong = await checkFile(disk, layout, file, rows, index_is_whole)
     damage.push(...wrong.map((what) => ({ path: file.path, day: dayName(file.day), what })))
     if (wrong.length === 0) sound.add(file.path)
   }
@@ -116,6 +123,10 @@ async function lookOnce(
     const wrong = await rows.checkIds(intact, intact.length === catalog.files.length)
     damage.push(...wrong.map((what) => ({ path: 'hot and cold', day: null, what })))
   }
+
+  // What is wrong with a file or segment itself has been told, and explains this.
+  if (damage.length === 0 && !index_is_whole)
+    damage.push({ path: 'ids', day: null, what: 'are not the ids of the cold files' })
 
   const known = new Set([...catalog.files.map((file) => file.path), ...replaced])
   const unknown = present.cold.filter((path) => !known.has(path))
@@ -179,6 +190,7 @@ async function checkFile(
   layout: Layout,
   file: ColdFile,
   rows: RowCheck | undefined,
+  index_is_whole: boolean,
 ): Promise<string[]> {
   const path = join(layout.cold, file.path)
   try {
@@ -186,10 +198,35 @@ async function checkFile(
     if (bytes !== file.bytes) return [`has ${bytes} bytes, and the catalog says ${file.bytes}`]
     if (rows === undefined) return []
     if ((await disk.checksum(path)) !== file.checksum) return ['is not what was written there']
-    return await rows.checkFile(file)
+    return await rows.checkFile(file, index_is_whole)
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    return [code === 'ENOENT' ? 'is missing' : `cannot be read: ${message}`]
+    return [unreadable(error)]
+  }
+}
+
+function unreadable(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' ? 'is missing' : `cannot be read: ${message}`
+}
+
+/** What is wrong with a segment of the index. A service that finds the same makes the index anew. */
+async function checkSegment(
+  disk: VerifyDeps['disk'],
+  layout: Layout,
+  segment: IdSegmentRow,
+  rows: RowCheck | undefined,
+): Promise<string[]> {
+  const path = join(layout.ids, segment.path)
+  try {
+    const bytes = disk.size(path)
+    const bytes_expected = segment.ids * ENTRY_BYTES
+    if (bytes !== bytes_expected) return [`has ${bytes} bytes, and the catalog says ${bytes_expected}`]
+    if (rows === undefined) return []
+    if ((await disk.checksum(path)) !== segment.checksum) return ['is not what was written there']
+    rows.takeSegment(segment)
+    return []
+  } catch (error) {
+    return [unreadable(error)]
   }
 }
 

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -382,11 +383,24 @@ describe('a damaged cold file', () => {
     assert.equal(await countOf(home.url), events.length + 50)
   })
 
-  it('refuses posts after a restart, because its ids cannot be known, and answers for other days', async () => {
+  it('stops no post of other ids after a restart either, and lets no replay of its own ids in', async () => {
     renameSync(path, `${path}.away`)
     await home.stop()
+    await home.start()
+    await assertOnlyItsDayFails()
+    assert.equal((await post(`${home.url}/events`, second)).json['type'], '/problems/store_unavailable')
+    await store(home.url, sampleEvents(23, 50, '2025-08-04', 1))
+    renameSync(`${path}.away`, path)
+    assert.equal((await post(`${home.url}/events`, second)).json['duplicates'], second.length)
+    assert.equal(await countOf(home.url), events.length + 50)
+  })
+
+  it('refuses posts after a restart if the index is missing too, because nobody knows its ids', async () => {
+    renameSync(path, `${path}.away`)
+    await home.stop()
+    rmSync(home.layout.ids, { recursive: true })
     await home.startUnready()
-    assert.equal((await postOnceStarted(second)).json['type'], '/problems/store_unavailable')
+    assert.equal((await postOnceStarted(others)).json['type'], '/problems/store_unavailable')
     assert.equal((await get(`${home.url}/readyz`)).status, 503)
     await assertOnlyItsDayFails()
     await home.stop()
@@ -396,7 +410,7 @@ describe('a damaged cold file', () => {
     assert.equal(await countOf(home.url), events.length)
   })
 
-  it('refuses posts after a restart when an id in it is another', async () => {
+  it('lets no replay in after a restart when an id in it is another', async () => {
     await home.stop()
     const altered = Buffer.from(original)
     // Within the first column chunk: ids are random and so are kept as they are, and one of them becomes another valid id.

@@ -25,6 +25,7 @@ const JOBS_BY_PART: Record<string, Job> = {
   sweep: 'compact',
   compaction: 'compact',
   merge: 'compact',
+  index: 'compact',
   import: 'import',
 }
 const partOf = (name: string) => name.split('.')[0]!

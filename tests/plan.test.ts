@@ -4,7 +4,6 @@ import fc from 'fast-check'
 import { FILES_PER_DAY_MAX, isClosed, planCompaction } from '../compactor/plan.ts'
 import type { DayState } from '../compactor/plan.ts'
 import type { Catalog, ColdFile } from '../src/cold/catalog.ts'
-import { FingerprintSet } from '../src/cold/fingerprint-set.ts'
 import { fingerprint, formatEventId, IdDigest, isEventId, writeEventId } from '../src/event-id.ts'
 import { createLine, FULL } from '../src/query/line.ts'
 import { planQuery } from '../src/query/plan.ts'
@@ -109,7 +108,7 @@ describe('the query plan', () => {
       fc.property(question, around, (q, offsets) => {
         const { from, to } = daysAskedFor(q)
         const files = offsets.map((offset, n) => fileOf(Math.max(0, from + offset), n))
-        const catalog: Catalog = { generation: 1, files, days: [] }
+        const catalog: Catalog = { generation: 1, files, days: [], segments: [] }
         const plan = planQuery(q, catalog, '/cold')
         const wanted = files.filter((file) => file.day >= from && file.day <= to)
         assert.deepEqual(plan.files, wanted)
@@ -141,8 +140,11 @@ describe('the query plan', () => {
             { field: 'user_id', values: [`user ${value}`] },
           ],
         }
-        const plan = planQuery(q, { generation: 1, files: [], days: [] }, '/cold')
-        assert.equal(plan.sql, planQuery(OTHER_VALUES, { generation: 1, files: [], days: [] }, '/cold').sql)
+        const plan = planQuery(q, { generation: 1, files: [], days: [], segments: [] }, '/cold')
+        assert.equal(
+          plan.sql,
+          planQuery(OTHER_VALUES, { generation: 1, files: [], days: [], segments: [] }, '/cold').sql,
+        )
         assert.ok(plan.params.includes(`text ${value}`) && plan.params.includes(`user ${value}`))
       }),
     )
@@ -243,58 +245,6 @@ describe('the line', () => {
     assert.ok(leave !== FULL)
     return leave
   }
-})
-
-describe('the fingerprint set', () => {
-  it('has what was added and nothing else, through every growth', () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.tuple(word, word), { maxLength: 4_000 }),
-        fc.tuple(word, word),
-        (all, other) => {
-          const set = new FingerprintSet()
-          const plain = new Set<string>()
-          for (const [low, high] of all) {
-            set.add(low, high)
-            plain.add(`${low}:${high}`)
-            assert.equal(set.size, plain.size)
-          }
-          assert.ok(all.every(([low, high]) => set.has(low, high)))
-          assert.equal(set.has(...other), plain.has(`${other[0]}:${other[1]}`))
-        },
-      ),
-      { numRuns: 30 },
-    )
-  })
-
-  it('keeps apart fingerprints that share their slot, and half of their bits', () => {
-    const set = new FingerprintSet()
-    for (let n = 0; n < 2_000; n += 1) set.add(n * 65_536, 0)
-    for (let n = 0; n < 2_000; n += 1) set.add(5, n)
-    assert.equal(set.size, 4_000)
-    for (let n = 0; n < 2_000; n += 1) {
-      assert.ok(set.has(n * 65_536, 0) && set.has(5, n))
-      assert.ok(!set.has(n * 65_536 + 1, 0) && !set.has(6, n))
-    }
-  })
-
-  it('knows the fingerprint that looks like a free slot', () => {
-    const set = new FingerprintSet()
-    assert.equal(set.has(0, 0), false)
-    set.add(0, 0)
-    set.add(0, 0)
-    assert.equal(set.has(0, 0), true)
-    assert.equal(set.size, 1)
-  })
-
-  it('holds what it was made for without growing, and more', () => {
-    const set = new FingerprintSet(10_000)
-    for (let n = 0; n < 30_000; n += 1) {
-      const { low, high } = fingerprint(1, 2, 3, n)
-      set.add(low, high)
-    }
-    assert.equal(set.size, 30_000)
-  })
 })
 
 describe('an event id', () => {

@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
-import type { ColdFile } from '../src/cold/catalog.ts'
+import { readCatalog } from '../src/cold/catalog.ts'
 import type { ColdDisk } from '../src/cold/files.ts'
+import { isComplete } from '../src/cold/id-index.ts'
 import { openLayout } from '../src/layout.ts'
 import { failingDisk } from './failing-disk.ts'
 import { createForgetfulDisk, restore } from './forgetful-disk.ts'
 import type { ForgetfulDisk, Moment } from './forgetful-disk.ts'
-import { createInProcessStore } from './in-process.ts'
+import { createInProcessStore, filesBelow } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
 import { insertEvent, sampleEvents, toCsv } from './sample.ts'
 import type { SampleEvent } from './sample.ts'
@@ -64,9 +65,13 @@ function different(moments: readonly Moment[]): Moment[] {
 
 /** A listed file that is not wholly on the disk means that the catalog was committed before a sync. */
 function assertListedFilesAreWhole(home: InProcessStore, moment: Moment): void {
-  const listed = home.inSqlite((db) => db.prepare('SELECT * FROM cold_files').all() as ColdFile[])
+  const { files, segments } = home.inSqlite(readCatalog)
+  const listed = [
+    ...files.map(({ path, checksum }) => ({ path: join('cold', path), checksum })),
+    ...segments.map(({ path, checksum }) => ({ path: join('ids', path), checksum })),
+  ]
   for (const { path, checksum } of listed) {
-    const left = moment.left.get(join('cold', path))
+    const left = moment.left.get(path)
     assert.ok(left, `the catalog lists ${path}, which a power cut before "${moment.before}" takes away`)
     assert.equal(
       createHash('sha256').update(left).digest('hex'),
@@ -108,6 +113,9 @@ async function replay(
     await home.stop()
     assert.deepEqual(await visibleIds(home.layout), idsOf(holdsThen))
     assert.deepEqual(home.files(), { cold: home.listed(), staging: [] })
+    const { files, segments } = home.inSqlite(readCatalog)
+    assert.ok(isComplete(files, segments), `before "${moment.before}"`)
+    assert.deepEqual(filesBelow(home.layout.ids), segments.map(({ path }) => path).toSorted())
     assert.equal(
       home.inSqlite((db) => db.prepare('SELECT count(*) FROM events').pluck().get()),
       0,
@@ -161,7 +169,7 @@ describe('power lost at any step', () => {
     openLayout(data_dir, disk)
     disk.note('the end')
     restore(disk.moments.at(-1)!, dir)
-    assert.deepEqual(readdirSync(data_dir).toSorted(), ['cold', 'spill', 'staging'])
+    assert.deepEqual(readdirSync(data_dir).toSorted(), ['cold', 'ids', 'spill', 'staging'])
   })
 })
 

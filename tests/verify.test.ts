@@ -5,10 +5,11 @@ import { dirname, join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { applyChange, readCatalog } from '../src/cold/catalog.ts'
 import type { ColdFile } from '../src/cold/catalog.ts'
+import { ColdFileError } from '../src/cold/file-check.ts'
 import { realDisk } from '../src/cold/files.ts'
 import type { ColdDisk } from '../src/cold/files.ts'
 import type { Layout } from '../src/layout.ts'
-import { ColdFileError, openEngine } from '../src/query/engine.ts'
+import { openEngine } from '../src/query/engine.ts'
 import type { Question } from '../src/query/question.ts'
 import { openStoreForReading } from '../src/sqlite.ts'
 import { readTiers } from '../src/tiers.ts'
@@ -407,6 +408,31 @@ describe(`damage at random places (FROSTLINE_SEED=${SEED})`, () => {
         }
         const question = questions[n % questions.length]!
         await assert.rejects(answersOf([question]), (error) => error instanceof ColdFileError, what)
+      })
+    }
+    assert.deepEqual(await damageOf(home.layout, true), [])
+  })
+
+  it(`of id segments is found ${PLACES} times of ${PLACES}, and lets no replay in`, async () => {
+    const cold = sampleEvents(1, 900, '2025-08-01', 3)
+    const bytes = readFileSync(home.layout.database)
+    for (let n = 0; n < PLACES; n += 1) {
+      const segments = home.inSqlite((db) => readCatalog(db).segments)
+      const { path } = segments[Math.floor(random() * segments.length)]!
+      await withDamage(join(home.layout.ids, path), random, async (what) => {
+        const { damage } = await verify(home.layout, true)
+        assert.deepEqual(
+          damage.map((finding) => finding.path),
+          [join('ids', path)],
+          what,
+        )
+        if (n >= BY_COMMAND) return
+        await home.start()
+        assert.equal((await post(`${home.url}/events`, cold)).json['duplicates'], cold.length, what)
+        await home.stop()
+        assert.deepEqual(await damageOf(home.layout, true), [], what)
+        // The store as it was, with the segment that is put back.
+        writeFileSync(home.layout.database, bytes)
       })
     }
     assert.deepEqual(await damageOf(home.layout, true), [])

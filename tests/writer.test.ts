@@ -39,7 +39,7 @@ describe('a writer that was idle while its files were merged and deleted', () =>
     await post(`${home.url}/events`, last)
     const store = openStore(home.layout.database)
     try {
-      const coldIds = await openColdIds(store, home.layout, 256)
+      const coldIds = await openColdIds(store, home.layout, { memory_mb: 256, onRepair: assert.fail })
       const writer = openWriter(store, coldIds)
       const { merged_files, removed_files } = await home.compact()
       assert.deepEqual([merged_files, removed_files], [5, 5])

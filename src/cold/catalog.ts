@@ -18,6 +18,17 @@ export interface ColdFile {
   origin: 'compaction' | 'merge' | 'import'
 }
 
+/** A file of the index of cold ids; see id-segment.ts. */
+export interface IdSegmentRow {
+  /** Relative to the folder of segments, `….ids`. Never used twice. */
+  path: string
+  ids: number
+  /** SHA-256 of the file, hex. */
+  checksum: string
+  /** Order-free digest of its ids. */
+  id_digest: string
+}
+
 export interface ColdDay {
   day: Day
   sealed_through: number
@@ -28,6 +39,8 @@ export interface Catalog {
   generation: number
   files: ColdFile[]
   days: ColdDay[]
+  /** Together they hold each id of `files` once. */
+  segments: IdSegmentRow[]
 }
 
 export function readGeneration(db: Sqlite): number {
@@ -40,6 +53,7 @@ export function readCatalog(db: Sqlite): Catalog {
     generation: readGeneration(db),
     files: db.prepare('SELECT * FROM cold_files ORDER BY day, path').all() as ColdFile[],
     days: db.prepare('SELECT * FROM cold_days ORDER BY day').all() as ColdDay[],
+    segments: db.prepare('SELECT * FROM id_segments ORDER BY path').all() as IdSegmentRow[],
   }
 }
 
@@ -50,6 +64,8 @@ export interface CatalogChange {
   remove: readonly string[]
   /** Days whose hot rows up to a seq are now in cold. */
   seal: readonly { day: Day; sealed_through: number }[]
+  /** Segments that come and go. None where the ids in cold stay the same, as in a merge. */
+  segments?: { add: readonly IdSegmentRow[]; remove: readonly string[] }
   at_us: Micros
 }
 
@@ -77,4 +93,11 @@ export function applyChange(db: Sqlite, change: CatalogChange): void {
     touchDay.run(file.day, 0, generation)
   }
   for (const { day, sealed_through } of change.seal) touchDay.run(day, sealed_through, generation)
+  const { segments = { add: [], remove: [] } } = change
+  const removeSegment = db.prepare('DELETE FROM id_segments WHERE path = ?')
+  for (const path of segments.remove) removeSegment.run(path)
+  const addSegment = db.prepare(
+    'INSERT INTO id_segments (path, ids, checksum, id_digest) VALUES (@path, @ids, @checksum, @id_digest)',
+  )
+  for (const segment of segments.add) addSegment.run(segment)
 }

@@ -1,16 +1,20 @@
 import { join } from 'node:path'
-import { openDuck, forEachUuid, sqlText, sqlTextList } from '../duckdb.ts'
+import { openDuck, sqlTextList } from '../duckdb.ts'
 import type { Duck, DuckConnection } from '../duckdb.ts'
-import { fingerprint, formatEventId, ID_BYTES, IdDigest } from '../event-id.ts'
+import { fingerprint, formatEventId, ID_BYTES } from '../event-id.ts'
 import type { EventBatch } from '../hot/batch.ts'
 import type { Layout } from '../layout.ts'
 import type { Sqlite } from '../sqlite.ts'
-import { dayOf } from '../time.ts'
+import type { Day } from '../time.ts'
 import { readCatalog, readGeneration } from './catalog.ts'
-import type { ColdFile } from './catalog.ts'
-import { FingerprintSet } from './fingerprint-set.ts'
+import type { Catalog, ColdFile } from './catalog.ts'
+import { createFileCheck } from './file-check.ts'
+import { realDisk } from './files.ts'
+import { isComplete, rebuildIndex } from './id-index.ts'
+import { IdSegment, IdSegmentError } from './id-segment.ts'
+import { BUSY, waitForColdLock } from './lock.ts'
 
-/** Which ids are already in cold. A fingerprint in memory says "certainly new"; the rest is confirmed in the Parquet column. */
+/** Which ids are already in cold. The index says "certainly new" or names the days to look at; those are then read. */
 export interface ColdIds {
   /** The catalog's generation that the answers hold for. */
   readonly generation: number
@@ -21,67 +25,103 @@ export interface ColdIds {
   close(): void
 }
 
+export interface ColdIdsOptions {
+  /** For DuckDB. */
+  memory_mb: number
+  /** The index was not whole and is being made anew. */
+  onRepair: (reason: string) => void
+}
+
 const NONE: ReadonlySet<number> = new Set()
 
-export async function openColdIds(db: Sqlite, layout: Layout, memory_mb: number): Promise<ColdIds> {
+/** @throws {ColdFileError} if the index has to be made anew and a cold file is damaged too: then nobody knows the ids */
+export async function openColdIds(
+  db: Sqlite,
+  layout: Layout,
+  { memory_mb, onRepair }: ColdIdsOptions,
+): Promise<ColdIds> {
   let duck: Duck | null = null
   let connection: DuckConnection | null = null
-  let files: ColdFile[] = []
-  const known = new Set<string>()
   let generation = -1
-  let prints = new FingerprintSet()
+  let segments = new Map<string, IdSegment>()
+  const filesOfDay = new Map<Day, ColdFile[]>()
+  const checkFile = createFileCheck(layout)
 
-  const pathOf = (file: ColdFile) => join(layout.cold, file.path)
-
-  // Opened when first needed: a service without cold days never pays for it.
+  // Opened when first needed: a service without replays of cold days never pays for it.
   async function connect(): Promise<DuckConnection> {
     duck ??= await openDuck({ threads: 1, memory_mb, spill: layout.spill })
-    connection ??= await duck.connect()
-    return connection
+    return (connection ??= await duck.connect())
   }
 
-  async function load(file: ColdFile): Promise<void> {
-    const digest = new IdDigest()
-    await forEachUuid(
-      await connect(),
-      `SELECT event_id FROM read_parquet(${sqlText(pathOf(file))})`,
-      (w0, w1, w2, w3) => {
-        const { low, high } = fingerprint(w0, w1, w2, w3)
-        prints.add(low, high)
-        digest.add(w0, w1, w2, w3)
-      },
-    )
-    if (digest.count !== file.rows || digest.toString() !== file.id_digest) {
-      throw new Error(
-        `cold file ${file.path} has ${digest.count} rows with digest ${digest}, ` +
-          `and the catalog says ${file.rows} with ${file.id_digest}`,
-      )
+  function openSegments(catalog: Catalog): void {
+    if (!isComplete(catalog.files, catalog.segments))
+      throw new IdSegmentError('it does not hold the ids of all cold files')
+    const opened = new Map<string, IdSegment>()
+    try {
+      for (const { path, ids, checksum } of catalog.segments)
+        opened.set(path, segments.get(path) ?? new IdSegment(join(layout.ids, path), ids, checksum))
+    } catch (error) {
+      for (const [path, segment] of opened) if (!segments.has(path)) segment.close()
+      throw error
     }
+    for (const [path, segment] of segments) if (!opened.has(path)) segment.close()
+    segments = opened
   }
 
   async function catchUp(): Promise<void> {
     while (generation !== readGeneration(db)) {
       const catalog = db.transaction(() => readCatalog(db))()
-      if (known.size === 0) prints = new FingerprintSet(catalog.files.reduce((n, file) => n + file.rows, 0))
       try {
-        for (const file of catalog.files) {
-          if (known.has(file.path)) continue
-          await load(file)
-          known.add(file.path)
-        }
+        openSegments(catalog)
       } catch (error) {
-        // A merge may have replaced the file while we read. If it did not, the file is damaged, and that is loud.
-        if (readGeneration(db) === catalog.generation) throw error
+        // A compaction may have put segments together and deleted them while we read.
+        if (readGeneration(db) !== catalog.generation) continue
+        if (!(error instanceof IdSegmentError)) throw error
+        await repair(catalog.generation, error)
         continue
       }
-      files = catalog.files
+      filesOfDay.clear()
+      for (const file of catalog.files) {
+        const files = filesOfDay.get(file.day)
+        if (files === undefined) filesOfDay.set(file.day, [file])
+        else files.push(file)
+      }
       generation = catalog.generation
     }
   }
 
-  function suspects(batch: EventBatch): number[] {
+  /** Makes the index anew, unless another process has by the time it is our turn. */
+  async function repair(damaged_generation: number, error: IdSegmentError): Promise<void> {
+    onRepair(error.message)
+    const lock = await waitForColdLock(layout, Infinity)
+    if (lock === BUSY) throw new Error('waited for ever')
+    try {
+      if (readGeneration(db) === damaged_generation)
+        await rebuildIndex({ db, layout, disk: realDisk, connect })
+    } finally {
+      lock.release()
+    }
+  }
+
+  /** A segment that somebody has written to is read again, and found damaged. */
+  async function dropAltered(): Promise<void> {
+    if ([...segments.values()].every((segment) => segment.is_unchanged)) return
+    closeSegments()
+    generation = -1
+    await catchUp()
+  }
+
+  function closeSegments(): void {
+    for (const segment of segments.values()) segment.close()
+    segments = new Map()
+  }
+
+  /** The days under which each id may stand in cold, by position; nothing for those that are certainly new. */
+  function suspects(batch: EventBatch): Map<number, Day[]> {
+    const found = new Map<number, Day[]>()
     const ids = Buffer.from(batch.ids.buffer, batch.ids.byteOffset, batch.ids.byteLength)
-    const found: number[] = []
+    const opened = [...segments.values()]
+    let days: Day[] = []
     for (let i = 0, at = 0; i < batch.count; i += 1, at += ID_BYTES) {
       const { low, high } = fingerprint(
         ids.readUInt32BE(at),
@@ -89,42 +129,47 @@ export async function openColdIds(db: Sqlite, layout: Layout, memory_mb: number)
         ids.readUInt32BE(at + 8),
         ids.readUInt32BE(at + 12),
       )
-      if (prints.has(low, high)) found.push(i)
+      for (const segment of opened) segment.find(low, high, days)
+      if (days.length === 0) continue
+      found.set(i, days)
+      days = []
     }
     return found
   }
 
-  /** Which of the suspects really stand in these files. */
+  /** Which of the suspects really stand in the files of their days. */
   async function confirm(
     batch: EventBatch,
-    positions: readonly number[],
-    among: ColdFile[],
-  ): Promise<number[]> {
-    if (positions.length === 0 || among.length === 0) return []
+    suspected: ReadonlyMap<number, Day[]>,
+  ): Promise<ReadonlySet<number>> {
     const ids = Buffer.from(batch.ids.buffer, batch.ids.byteOffset, batch.ids.byteLength)
-    const texts = positions.map((i) => formatEventId(ids, i * ID_BYTES))
+    const texts = new Map([...suspected.keys()].map((i) => [i, formatEventId(ids, i * ID_BYTES)]))
+    const among = filesOf(suspected.values())
+    const paths = among.map((file) => join(layout.cold, file.path))
     const reader = await (
       await connect()
     ).runAndReadAll(
-      `SELECT DISTINCT event_id::VARCHAR FROM read_parquet(${sqlTextList(among.map(pathOf))})
-       WHERE event_id IN (SELECT unnest(${sqlTextList(texts)}::UUID[]))`,
+      `SELECT DISTINCT event_id::VARCHAR FROM read_parquet(${sqlTextList(paths)})
+       WHERE event_id IN (SELECT unnest(${sqlTextList([...texts.values()])}::UUID[]))`,
     )
     const present = new Set(reader.getRows().map((row) => row[0]))
-    return positions.filter((_, k) => present.has(texts[k]!))
+    const confirmed = new Set<number>()
+    const denied: Day[][] = []
+    for (const [i, text] of texts) {
+      if (present.has(text)) confirmed.add(i)
+      else denied.push(suspected.get(i)!)
+    }
+    // Two ids have the same 48 bits about once in 2^48 / ids; a file in which an id is no longer what it was is as likely a reason.
+    for (const file of filesOf(denied)) await checkFile(file)
+    return confirmed
   }
 
-  async function confirmAll(batch: EventBatch, positions: number[]): Promise<ReadonlySet<number>> {
-    // A replay nearly always carries the same time as the first copy, so its own day's files come first.
-    const days = new Set(positions.map((i) => dayOf(batch.times[i]!)))
-    const near = files.filter((file) => days.has(file.day))
-    const far = files.filter((file) => !days.has(file.day))
-    const found = new Set(await confirm(batch, positions, near))
-    const rest = positions.filter((i) => !found.has(i))
-    for (const i of await confirm(batch, rest, far)) found.add(i)
-    return found
+  function filesOf(days: Iterable<readonly Day[]>): ColdFile[] {
+    return [...new Set([...days].flat())].flatMap((day) => filesOfDay.get(day) ?? [])
   }
 
   function close(): void {
+    closeSegments()
     connection?.closeSync()
     duck?.close()
   }
@@ -141,12 +186,13 @@ export async function openColdIds(db: Sqlite, layout: Layout, memory_mb: number)
     },
     async find(batch) {
       for (;;) {
+        await dropAltered()
         const asked = generation
         // Anew after each catch-up: it may have brought in ids of this batch that were certainly new before.
-        const positions = prints.size === 0 ? [] : suspects(batch)
-        if (positions.length === 0) return NONE
+        const suspected = segments.size === 0 ? new Map<number, Day[]>() : suspects(batch)
+        if (suspected.size === 0) return NONE
         try {
-          return await confirmAll(batch, positions)
+          return await confirm(batch, suspected)
         } catch (error) {
           if (readGeneration(db) === asked) throw error
           await catchUp()

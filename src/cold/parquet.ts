@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { forEachUuid, sqlText } from '../duckdb.ts'
+import { sqlText } from '../duckdb.ts'
 import type { DuckConnection } from '../duckdb.ts'
-import { IdDigest } from '../event-id.ts'
 import { failpoint } from '../failpoint.ts'
 import type { Layout } from '../layout.ts'
 import { formatDay } from '../time.ts'
 import type { Day } from '../time.ts'
 import type { ColdFile } from './catalog.ts'
 import type { ColdDisk } from './files.ts'
+import { readIds, stageSegment } from './id-index.ts'
+import type { StagedSegment } from './id-index.ts'
+import { IdEntries } from './id-segment.ts'
 
 /** How one day's rows become one cold file. Compaction, merge and import all write through here. */
 
@@ -22,6 +24,8 @@ const ROW_GROUP_ROWS = 122_880
 export interface StagedFile {
   file: ColdFile
   staged: string
+  /** Its ids; null for a merge, which brings none that the index does not know. */
+  ids: StagedSegment | null
 }
 
 /** The file does not hold what it was made from. Nothing was published. */
@@ -31,7 +35,7 @@ export class VerifyError extends Error {
 
 export interface Expected {
   rows: number
-  /** {@link IdDigest} of the rows' ids, where there is a source for it besides DuckDB's own copy of them. */
+  /** Order-free digest of the rows' ids, where there is a source for it besides DuckDB's own copy of them. */
   id_digest?: string
 }
 
@@ -60,10 +64,8 @@ export async function stageDay(
   // DuckDB's COPY does not fsync.
   disk.sync(staged)
   failpoint(`${origin}.synced`)
-  const digest = new IdDigest()
-  await forEachUuid(connection, `SELECT event_id FROM read_parquet(${sqlText(staged)})`, (...words) =>
-    digest.add(...words),
-  )
+  const entries = origin === 'merge' ? null : new IdEntries(expected.rows)
+  const digest = await readIds(connection, staged, day, entries)
   const range = await connection.runAndReadAll(
     `SELECT epoch_us(min(occurred_at))::DOUBLE, epoch_us(max(occurred_at))::DOUBLE FROM read_parquet(${sqlText(staged)})`,
   )
@@ -87,7 +89,8 @@ export async function stageDay(
     )
   }
   failpoint(`${origin}.checked`)
-  return { file, staged }
+  const ids = origin === 'merge' ? null : stageSegment(layout, entries!, digest, origin)
+  return { file, staged, ids }
 }
 
 /** Gives staged files their final names, for good. They are still invisible: only the catalog makes a file visible. */

@@ -29,6 +29,7 @@ export function sweepFiles(
   const replaced_removed = sweepReplaced(db, disk, layout, now_us - grace_s * 1_000_000)
   failpoint('sweep.replaced')
   const orphans_removed = sweepOrphans(db, disk, layout)
+  sweepSegments(db, disk, layout)
   failpoint('sweep.orphans')
   return { staging_removed, replaced_removed, orphans_removed }
 }
@@ -72,6 +73,12 @@ function sweepOrphans(db: Sqlite, disk: ColdDisk, layout: Layout): number {
     disk.removeIfEmpty(join(layout.cold, folder))
   }
   return removed
+}
+
+/** Segments that the catalog does not know. A service that still reads one keeps it open. */
+function sweepSegments(db: Sqlite, disk: ColdDisk, layout: Layout): void {
+  const known = new Set(db.prepare('SELECT path FROM id_segments').pluck().all())
+  for (const name of disk.list(layout.ids)) if (!known.has(name)) disk.remove(join(layout.ids, name))
 }
 
 /** Rows a transaction; a writer waits for no more than one of these. */

@@ -31,6 +31,7 @@ export type ToWriter = { kind: 'append'; request: number; batch: EventBatch } | 
 export type FromWriter =
   | { kind: 'ready' }
   | { kind: 'cannot_start'; reason: string }
+  | { kind: 'repairing'; reason: string }
   | { kind: 'stored'; request: number; result: AppendResult }
   | { kind: 'failed'; request: number; reason: string }
 
@@ -38,6 +39,8 @@ export interface HotTierOptions extends WriterSetup {
   queue_events_max: number
   /** The operator's side of a failed write. */
   onTrouble: (reason: string) => void
+  /** The index of cold ids is being made anew; events wait for it. */
+  onRepair: (reason: string) => void
   /** The writer thread ended although nobody asked it to. Nothing can be stored any more. */
   onDeath: (error: Error) => void
 }
@@ -50,7 +53,7 @@ interface Waiting {
 
 /** Starts the writer thread. Returns at once; until the thread knows the cold ids, `append` answers `not_ready`. */
 export function openHotTier(options: HotTierOptions): HotTier {
-  const { queue_events_max, onTrouble, onDeath, ...setup } = options
+  const { queue_events_max, onTrouble, onRepair, onDeath, ...setup } = options
   const worker = startThread(import.meta.url, './writer-thread', setup)
   const waiting = new Map<number, Waiting>()
   let waiting_events = 0
@@ -69,6 +72,7 @@ export function openHotTier(options: HotTierOptions): HotTier {
     if (message.kind === 'ready') {
       if (state === 'starting') state = 'ready'
     } else if (message.kind === 'cannot_start') die(message.reason)
+    else if (message.kind === 'repairing') onRepair(message.reason)
     else if (message.kind === 'stored') settle(message.request).resolve(message.result)
     else {
       onTrouble(message.reason)

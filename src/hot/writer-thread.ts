@@ -18,7 +18,10 @@ const db = openStore(layout.database)
 const tell = (message: FromWriter) => port.postMessage(message)
 // Without the cold ids nobody can tell what is a duplicate, so nothing may be stored. The thread waits for its orderly end all the same:
 // one that dies of an exception with native code loaded has taken the process with it.
-const coldIds = await openColdIds(db, layout, setup.memory_mb).catch((error: unknown) => {
+const coldIds = await openColdIds(db, layout, {
+  memory_mb: setup.memory_mb,
+  onRepair: (reason) => tell({ kind: 'repairing', reason }),
+}).catch((error: unknown) => {
   tell({ kind: 'cannot_start', reason: String(error) })
   return null
 })
@@ -44,7 +47,11 @@ async function drain(): Promise<void> {
     const group = takeGroup()
     try {
       const results = await writer!.commit(group)
-      for (const [i, { request }] of group.entries()) tell({ kind: 'stored', request, result: results[i]! })
+      for (const [i, { request }] of group.entries()) {
+        const result = results[i]!
+        if (result instanceof Error) tell({ kind: 'failed', request, reason: String(result) })
+        else tell({ kind: 'stored', request, result })
+      }
     } catch (error) {
       for (const { request } of group) tell({ kind: 'failed', request, reason: String(error) })
     }

@@ -12,8 +12,11 @@ export interface AppendRequest {
 }
 
 export interface Writer {
-  /** Stores a group of requests in one transaction; all of them or, if it throws, none. */
-  commit(group: readonly AppendRequest[]): Promise<AppendResult[]>
+  /**
+   * Stores a group of requests in one transaction; all of them or, if it throws, none. A request whose ids could not be compared with
+   * cold gets the reason as its result and is not stored; the others need not wait for somebody to mend the file.
+   */
+  commit(group: readonly AppendRequest[]): Promise<(AppendResult | Error)[]>
 }
 
 export function openWriter(db: Sqlite, coldIds: ColdIds): Writer {
@@ -42,17 +45,21 @@ export function openWriter(db: Sqlite, coldIds: ColdIds): Writer {
   return {
     async commit(group) {
       for (;;) {
-        const inCold: ReadonlySet<number>[] = []
+        const inCold: (ReadonlySet<number> | Error)[] = []
         // Noted before the first batch is checked: a check may catch up by itself, and then the batches before it were checked
         // against a catalog that is no longer the newest.
         const { generation } = coldIds
-        for (const { batch } of group) inCold.push(await coldIds.find(batch))
+        for (const { batch } of group)
+          inCold.push(await coldIds.find(batch).catch((error: unknown) => asError(error)))
         db.exec('BEGIN IMMEDIATE')
         try {
           // Under the write lock nobody else can commit. If the catalog is still the one we checked against, no import or
           // compaction has added an id to cold since, and hot rows are guarded by the unique index.
           if (readGeneration(db) === generation) {
-            const results = group.map(({ batch }, i) => store(batch, inCold[i]!))
+            const results = group.map(({ batch }, i) => {
+              const found = inCold[i]!
+              return found instanceof Error ? found : store(batch, found)
+            })
             db.exec('COMMIT')
             return results
           }
@@ -63,4 +70,8 @@ export function openWriter(db: Sqlite, coldIds: ColdIds): Writer {
       }
     },
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }

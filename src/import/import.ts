@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { applyChange, readCatalog } from '../cold/catalog.ts'
 import type { ColdDisk } from '../cold/files.ts'
+import { joinSegments, placeSegment } from '../cold/id-index.ts'
 import { placeFiles, stageDay } from '../cold/parquet.ts'
 import type { StagedFile } from '../cold/parquet.ts'
 import { sweepFiles } from '../cold/sweep.ts'
@@ -157,18 +158,28 @@ async function writeNewRows(deps: ImportDeps, connection: DuckConnection): Promi
     // Most of what was posted meanwhile is compared here, so that the write lock is held for the rest alone.
     await rewriteDays(await dropCopiesOfHot(connection, db, scan))
     if (written.size === 0) return []
+    const files = [...written.values()]
+    const parts = files.map(({ ids }) => ids!)
+    const segment = await placeSegment(disk, layout, joinSegments(layout, parts), 'import')
     db.exec('BEGIN IMMEDIATE')
     try {
       const lost = await dropCopiesOfHot(connection, db, scan)
       if (lost.size === 0) {
-        const files = [...written.values()]
-        applyChange(db, { add: files.map(({ file }) => file), remove: [], seal: [], at_us: deps.now_us() })
+        applyChange(db, {
+          add: files.map(({ file }) => file),
+          remove: [],
+          seal: [],
+          segments: { add: [segment], remove: [] },
+          at_us: deps.now_us(),
+        })
         failpoint('import.applied')
         db.exec('COMMIT')
         failpoint('import.committed')
+        for (const { staged } of parts) disk.remove(staged)
         return files
       }
       db.exec('ROLLBACK')
+      disk.remove(join(layout.ids, segment.path))
       await rewriteDays(lost)
     } finally {
       if (db.inTransaction) db.exec('ROLLBACK')
@@ -178,8 +189,9 @@ async function writeNewRows(deps: ImportDeps, connection: DuckConnection): Promi
   /** Files are immutable and not visible yet: a day that lost rows is written anew. */
   async function rewriteDays(lost: ReadonlyMap<Day, number>): Promise<void> {
     for (const [day, rows_lost] of lost) {
-      const { file } = written.get(day)!
+      const { file, ids } = written.get(day)!
       disk.remove(join(layout.cold, file.path))
+      disk.remove(ids!.staged)
       failpoint('import.withdrawn')
       written.delete(day)
       const rows = file.rows - rows_lost

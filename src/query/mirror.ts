@@ -44,7 +44,7 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
     await connection.run(
       'CREATE OR REPLACE TABLE hot (seq BIGINT, day DATE, user_id VARCHAR, event_type VARCHAR, properties VARCHAR)',
     )
-    catalog = { generation: -1, files: [], days: [] }
+    catalog = { generation: -1, files: [], days: [], segments: [] }
     sealed = new Map()
     through = 0
     live_rows = 0

@@ -1,7 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { ColdFileError } from '../cold/file-check.ts'
 import { openLayout } from '../layout.ts'
 import { openStoreForReading } from '../sqlite.ts'
-import { ColdFileError, openEngine } from './engine.ts'
+import { openEngine } from './engine.ts'
 import type { FromQueryThread, QuerySetup, ToQueryThread } from './tier.ts'
 
 /** The thread that holds DuckDB: building the mirror and turning rows into objects never stop the event loop that answers HTTP. */

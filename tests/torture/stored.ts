@@ -38,6 +38,7 @@ export function findStrays(layout: Layout): string[] {
   const db = openStore(layout.database)
   try {
     const listed = new Set(db.prepare('SELECT path FROM cold_files').pluck().all())
+    const segments = new Set(db.prepare('SELECT path FROM id_segments').pluck().all())
     const on_disk = new Set(filesBelow(layout.cold))
     const sealed = db
       .prepare('SELECT count(*) FROM events JOIN cold_days USING (day) WHERE seq <= sealed_through')
@@ -48,6 +49,9 @@ export function findStrays(layout: Layout): string[] {
       ...[...listed]
         .filter((path) => !on_disk.has(String(path)))
         .map((path) => `cold/${String(path)} is missing`),
+      ...filesBelow(layout.ids)
+        .filter((path) => !segments.has(path))
+        .map((path) => `ids/${path} is not listed`),
       ...filesBelow(layout.staging).map((path) => `staging/${path}`),
       ...filesBelow(layout.spill).map((path) => `spill/${path}`),
       ...(sealed > 0 ? [`${sealed} sealed rows in hot`] : []),

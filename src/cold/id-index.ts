@@ -1,0 +1,219 @@
+import { randomUUID } from 'node:crypto'
+import { basename, join } from 'node:path'
+import { forEachUuid, sqlText } from '../duckdb.ts'
+import type { DuckConnection } from '../duckdb.ts'
+import { IdDigest } from '../event-id.ts'
+import { failpoint } from '../failpoint.ts'
+import type { Layout } from '../layout.ts'
+import type { Sqlite } from '../sqlite.ts'
+import type { Day } from '../time.ts'
+import { applyChange, readCatalog } from './catalog.ts'
+import type { ColdFile, IdSegmentRow } from './catalog.ts'
+import type { ColdDisk } from './files.ts'
+import { ENTRY_BYTES, IdEntries, mergeSegments, writeSegment } from './id-segment.ts'
+
+/**
+ * The index of cold ids: segments that together hold every id of every cold file once. A job that adds rows to cold adds a segment in the
+ * same transaction; a merge of files changes no id, and so no segment. Everything here is for the holder of the cold lock.
+ */
+
+/** A segment that is written but neither synced nor known to the catalog. */
+export interface StagedSegment {
+  staged: string
+  ids: number
+  id_digest: string
+}
+
+/** Whose step it is, for the failpoints. */
+type Owner = 'compaction' | 'import' | 'index'
+
+export function stageSegment(
+  layout: Layout,
+  entries: IdEntries,
+  digest: IdDigest,
+  owner: Owner,
+): StagedSegment {
+  const staged = stagedName(layout)
+  writeSegment(staged, entries)
+  failpoint(`${owner}.ids_staged`)
+  return { staged, ids: digest.count, id_digest: digest.toString() }
+}
+
+/** Makes one segment of several, which stay as they are. */
+export function joinSegments(layout: Layout, parts: readonly StagedSegment[]): StagedSegment {
+  const staged = stagedName(layout)
+  mergeSegments(
+    parts.map((part) => part.staged),
+    staged,
+  )
+  return { staged, ...sumOf(parts) }
+}
+
+function stagedName(layout: Layout): string {
+  return join(layout.staging, `${randomUUID()}.ids`)
+}
+
+/** Makes a staged segment last, under its final name. Only the catalog makes it count. */
+export async function placeSegment(
+  disk: ColdDisk,
+  layout: Layout,
+  { staged, ids, id_digest }: StagedSegment,
+  owner: Owner,
+): Promise<IdSegmentRow> {
+  const path = basename(staged)
+  disk.sync(staged)
+  const checksum = await disk.checksum(staged)
+  failpoint(`${owner}.ids_synced`)
+  disk.rename(staged, join(layout.ids, path))
+  disk.sync(layout.ids)
+  failpoint(`${owner}.ids_placed`)
+  return { path, ids, checksum, id_digest }
+}
+
+/** Whether the segments hold as many ids as the files, and the same ones. */
+export function isComplete(files: readonly ColdFile[], segments: readonly IdSegmentRow[]): boolean {
+  const in_files = sumOf(files.map(({ rows, id_digest }) => ({ ids: rows, id_digest })))
+  const in_segments = sumOf(segments)
+  return in_files.ids === in_segments.ids && in_files.id_digest === in_segments.id_digest
+}
+
+function sumOf(parts: readonly { ids: number; id_digest: string }[]): { ids: number; id_digest: string } {
+  const sum = new IdDigest()
+  for (const { ids, id_digest } of parts) sum.addDigest(id_digest, ids)
+  return { ids: sum.count, id_digest: sum.toString() }
+}
+
+/** Smaller segments are always put together: rewriting them costs milliseconds. */
+export const SMALL_SEGMENT_IDS = 100_000
+/** A segment with more than this many times the ids of all smaller ones together is left alone. */
+export const FOLD_RATIO = 2
+
+/**
+ * Which segments to make one of: all up to the largest that is not far larger than those below it together. None if there is no such.
+ * What is left grows more than threefold from each to the next, so a hundred million ids stand in at most eight segments.
+ */
+export function planFold<T extends { ids: number }>(segments: readonly T[]): T[] {
+  const ascending = segments.toSorted((a, b) => a.ids - b.ids)
+  let below = 0
+  let chosen = 0
+  for (const [n, { ids }] of ascending.entries()) {
+    if (n > 0 && ids <= Math.max(below * FOLD_RATIO, SMALL_SEGMENT_IDS)) chosen = n + 1
+    below += ids
+  }
+  return ascending.slice(0, chosen)
+}
+
+/** Ids that are read before a segment is written: 8 bytes each. */
+const REBUILD_IDS = 4_000_000
+
+export interface IndexDeps {
+  db: Sqlite
+  layout: Layout
+  disk: ColdDisk
+  /** Called only if cold files have to be read. */
+  connect: () => Promise<DuckConnection>
+}
+
+/** Puts segments together where there are too many, and makes all of them anew if one is missing or damaged. */
+export async function tidyIndex(deps: IndexDeps): Promise<'unchanged' | 'folded' | 'rebuilt'> {
+  const { db, layout, disk } = deps
+  const { files, segments } = readCatalog(db)
+  const old = planFold(segments)
+  const are_sound =
+    isComplete(files, segments) &&
+    segments.every((segment) => hasItsSize(disk, layout, segment)) &&
+    (await haveTheirBytes(disk, layout, old))
+  if (!are_sound) {
+    await rebuildIndex(deps)
+    return 'rebuilt'
+  }
+  if (old.length === 0) return 'unchanged'
+  const parts = old.map(({ path, ids, id_digest }) => ({ staged: join(layout.ids, path), ids, id_digest }))
+  const joined = joinSegments(layout, parts)
+  failpoint('index.ids_staged')
+  publish(db, [await placeSegment(disk, layout, joined, 'index')], old)
+  return 'folded'
+}
+
+/**
+ * Makes the index anew out of the cold files, whatever there was before.
+ * @throws if the ids in a file are not those that the catalog says
+ */
+export async function rebuildIndex({ db, layout, disk, connect }: IndexDeps): Promise<void> {
+  const { files, segments } = readCatalog(db)
+  const connection = await connect()
+  const add: IdSegmentRow[] = []
+  for (const group of groupFiles(files)) {
+    const entries = new IdEntries(group.reduce((n, { rows }) => n + rows, 0))
+    const all = new IdDigest()
+    for (const file of group) {
+      const digest = await readIds(connection, join(layout.cold, file.path), file.day, entries)
+      if (digest.count !== file.rows || digest.toString() !== file.id_digest) {
+        throw new Error(
+          `cold file ${file.path} has ${digest.count} rows with digest ${digest}, ` +
+            `and the catalog says ${file.rows} with ${file.id_digest}`,
+        )
+      }
+      all.addDigest(file.id_digest, file.rows)
+    }
+    add.push(await placeSegment(disk, layout, stageSegment(layout, entries, all, 'index'), 'index'))
+  }
+  publish(db, add, segments)
+}
+
+/** Reads the ids of a Parquet file into `entries`. Returns their digest. */
+export async function readIds(
+  connection: DuckConnection,
+  path: string,
+  day: Day,
+  entries: IdEntries | null,
+): Promise<IdDigest> {
+  const digest = new IdDigest()
+  await forEachUuid(connection, `SELECT event_id FROM read_parquet(${sqlText(path)})`, (w0, w1, w2, w3) => {
+    digest.add(w0, w1, w2, w3)
+    entries?.add(w0, w1, w2, w3, day)
+  })
+  return digest
+}
+
+function groupFiles(files: readonly ColdFile[]): ColdFile[][] {
+  const groups: ColdFile[][] = []
+  let ids = REBUILD_IDS
+  for (const file of files) {
+    if (ids + file.rows > REBUILD_IDS) {
+      groups.push([])
+      ids = 0
+    }
+    groups.at(-1)!.push(file)
+    ids += file.rows
+  }
+  return groups
+}
+
+function hasItsSize(disk: ColdDisk, layout: Layout, { path, ids }: IdSegmentRow): boolean {
+  try {
+    return disk.size(join(layout.ids, path)) === ids * ENTRY_BYTES
+  } catch {
+    return false
+  }
+}
+
+async function haveTheirBytes(
+  disk: ColdDisk,
+  layout: Layout,
+  segments: readonly IdSegmentRow[],
+): Promise<boolean> {
+  for (const { path, checksum } of segments)
+    if ((await disk.checksum(join(layout.ids, path))) !== checksum) return false
+  return true
+}
+
+/** The commit point. What is replaced is no longer known to the catalog, so the next sweep deletes it. */
+function publish(db: Sqlite, add: readonly IdSegmentRow[], replaced: readonly IdSegmentRow[]): void {
+  const segments = { add, remove: replaced.map(({ path }) => path) }
+  db.transaction(() => {
+    applyChange(db, { add: [], remove: [], seal: [], segments, at_us: 0 })
+    failpoint('index.applied')
+  }).immediate()
+  failpoint('index.committed')
+}

@@ -1,0 +1,254 @@
+import { createHash } from 'node:crypto'
+import { closeSync, fstatSync, openSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { fingerprint } from '../event-id.ts'
+import type { Day } from '../time.ts'
+
+/**
+ * A segment: the ids of many cold rows as one sorted file, so that a new id is known to be new without opening a Parquet file.
+ *
+ * On disk 8 bytes an id, little-endian: the upper 48 bits of the id's fingerprint, then its day in 16, in ascending order and with nothing
+ * else around them. In memory 2.2 bytes an id: the position where each bucket of fingerprints begins, and 16 further bits of every one.
+ * An id whose bits are found (one of about 3,000 new ones) costs one read of its entry, which then is wrong about once in 2^48 / ids.
+ */
+
+export const ENTRY_BYTES = 8
+/** A bucket holds 16 to 32 entries: few to search, and 4 bytes of index among many. */
+const BUCKET_ENTRIES_MIN = 16
+const DAYS_MAX = 2 ** 16
+/** Bytes a read while a segment is opened. */
+const READ_BYTES = 4 * 1024 * 1024
+
+/** Entries in the making. Holds 8 bytes an id. */
+export class IdEntries {
+  count = 0
+  #entries: BigUint64Array
+  #words: Uint32Array
+
+  /** @param expected how many will come; more are taken too */
+  constructor(expected: number) {
+    this.#entries = new BigUint64Array(Math.max(expected, 1))
+    this.#words = new Uint32Array(this.#entries.buffer)
+  }
+
+  /**
+   * Takes an id as its four big-endian 32-bit words.
+   * @throws {RangeError} for a day after 2149-06-06, which 16 bits do not hold
+   */
+  add(w0: number, w1: number, w2: number, w3: number, day: Day): void {
+    if (day < 0 || day >= DAYS_MAX) throw new RangeError(`day ${day} does not fit an id segment`)
+    if (this.count === this.#entries.length) this.#grow()
+    const { low, high } = fingerprint(w0, w1, w2, w3)
+    const at = this.count * 2
+    this.#words[at] = ((low & 0xffff0000) | day) >>> 0
+    this.#words[at + 1] = high
+    this.count += 1
+  }
+
+  /** The file's bytes. Sorts in place. */
+  toBytes(): Uint8Array {
+    const entries = this.#entries.subarray(0, this.count)
+    entries.sort()
+    return new Uint8Array(entries.buffer, entries.byteOffset, entries.byteLength)
+  }
+
+  #grow(): void {
+    const entries = new BigUint64Array(this.#entries.length * 2)
+    entries.set(this.#entries)
+    this.#entries = entries
+    this.#words = new Uint32Array(entries.buffer)
+  }
+}
+
+export function writeSegment(path: string, entries: IdEntries): void {
+  writeFileSync(path, entries.toBytes())
+}
+
+/** The file is missing, or not what was written there. */
+export class IdSegmentError extends Error {
+  override name = 'IdSegmentError'
+}
+
+/** An open segment. Its file stays open, so that it can be deleted meanwhile. */
+export class IdSegment {
+  readonly count: number
+  #fd: number
+  #shift: number
+  /** Where each bucket begins, and where the last one ends. */
+  #begins: Uint32Array
+  /** The 16 bits of each fingerprint that follow those that choose its bucket. */
+  #bits: Uint16Array
+  #entry = new Uint32Array(2)
+  #version: string
+
+  /**
+   * Opens a segment and reads all of it once.
+   * @param checksum SHA-256, hex
+   * @throws {IdSegmentError} if the file is missing or has other bytes
+   */
+  constructor(path: string, count: number, checksum: string) {
+    this.count = count
+    this.#shift = bucketBits(count)
+    this.#begins = new Uint32Array(2 ** this.#shift + 1)
+    this.#bits = new Uint16Array(count)
+    try {
+      this.#fd = openSync(path, 'r')
+    } catch (error) {
+      throw new IdSegmentError(`id segment ${path} cannot be opened`, { cause: error })
+    }
+    this.#version = this.#readVersion()
+    try {
+      if (this.#load() !== checksum)
+        throw new IdSegmentError(`id segment ${path} is not what was written there`)
+    } catch (error) {
+      closeSync(this.#fd)
+      if (error instanceof IdSegmentError) throw error
+      throw new IdSegmentError(`id segment ${path} cannot be read`, { cause: error })
+    }
+  }
+
+  /** Whether nobody has written to the file since it was opened. */
+  get is_unchanged(): boolean {
+    return this.#readVersion() === this.#version
+  }
+
+  #readVersion(): string {
+    const { size, mtimeNs } = fstatSync(this.#fd, { bigint: true })
+    return `${size} ${mtimeNs}`
+  }
+
+  /** Bytes of memory. */
+  get memory_bytes(): number {
+    return this.#begins.byteLength + this.#bits.byteLength
+  }
+
+  /**
+   * Under which days an id stands here, as far as 48 bits can tell; added to `days`.
+   * Nothing is added for an id that is certainly not here.
+   */
+  find(low: number, high: number, days: Day[]): void {
+    const bits = this.#bitsOf(low, high)
+    const bucket = this.#bucketOf(high)
+    let at = this.#begins[bucket]!
+    const end = this.#begins[bucket + 1]!
+    for (let rest = end - at; rest > 0;) {
+      const half = rest >>> 1
+      if (this.#bits[at + half]! < bits) {
+        at += half + 1
+        rest -= half + 1
+      } else rest = half
+    }
+    for (; at < end && this.#bits[at] === bits; at += 1) {
+      readSync(this.#fd, this.#entry, 0, ENTRY_BYTES, at * ENTRY_BYTES)
+      const [word, word_high] = this.#entry as unknown as [number, number]
+      if (word_high === high && ((word ^ low) & 0xffff0000) === 0) days.push(word & 0xffff)
+    }
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+
+  #bucketOf(high: number): number {
+    return this.#shift === 0 ? 0 : high >>> (32 - this.#shift)
+  }
+
+  #bitsOf(low: number, high: number): number {
+    return this.#shift === 0 ? high >>> 16 : ((high << this.#shift) | (low >>> (32 - this.#shift))) >>> 16
+  }
+
+  /** Fills the arrays. Returns the file's checksum. */
+  #load(): string {
+    const hash = createHash('sha256')
+    const words = new Uint32Array(READ_BYTES / 4)
+    const chunk = new Uint8Array(words.buffer)
+    let entries = 0
+    let bucket = -1
+    for (let bytes = 1; bytes > 0;) {
+      bytes = readWhole(this.#fd, chunk, entries * ENTRY_BYTES)
+      hash.update(chunk.subarray(0, bytes))
+      // A file that is too long or torn has another checksum; here it must only do no harm.
+      const whole = Math.min(Math.floor(bytes / ENTRY_BYTES), this.count - entries)
+      for (let i = 0; i < whole; i += 1, entries += 1) {
+        const high = words[i * 2 + 1]!
+        this.#bits[entries] = this.#bitsOf(words[i * 2]!, high)
+        for (const here = this.#bucketOf(high); bucket < here;) this.#begins[++bucket] = entries
+      }
+      if (bytes > whole * ENTRY_BYTES) break
+    }
+    this.#begins.fill(entries, bucket + 1)
+    return hash.digest('hex')
+  }
+}
+
+/** Reads until the buffer is full or the file ends. */
+function readWhole(fd: number, buffer: Uint8Array, position: number): number {
+  let bytes = 0
+  for (let read = 1; read > 0 && bytes < buffer.length; bytes += read)
+    read = readSync(fd, buffer, bytes, buffer.length - bytes, position + bytes)
+  return bytes
+}
+
+function bucketBits(count: number): number {
+  return Math.max(0, Math.floor(Math.log2(count / BUCKET_ENTRIES_MIN)))
+}
+
+/** Entries that are merged at a time. */
+const MERGE_ENTRIES = 4_000_000
+
+/**
+ * Writes the entries of several segments as one. Holds no more than some {@link MERGE_ENTRIES} of them: fingerprints are spread evenly, so
+ * the inputs are cut into the same ranges of fingerprints, and each range is put together and sorted by itself.
+ */
+export function mergeSegments(paths: readonly string[], target: string): void {
+  const inputs = paths.map((path) => ({
+    fd: openSync(path, 'r'),
+    at: 0,
+    end: statSync(path).size / ENTRY_BYTES,
+  }))
+  const output = openSync(target, 'wx')
+  try {
+    const entries = inputs.reduce((n, { end }) => n + end, 0)
+    const ranges = Math.max(1, Math.ceil(entries / MERGE_ENTRIES))
+    for (let range = 1; range <= ranges; range += 1) {
+      const bound = range === ranges ? Infinity : (range / ranges) * 2 ** 32
+      const ends = inputs.map(({ fd, at, end }) => firstAtOrAbove(fd, bound, at, end))
+      const merged = new BigUint64Array(inputs.reduce((n, { at }, i) => n + ends[i]! - at, 0))
+      let filled = 0
+      for (const [i, input] of inputs.entries()) {
+        const part = merged.subarray(filled, filled + ends[i]! - input.at)
+        readWhole(
+          input.fd,
+          new Uint8Array(part.buffer, part.byteOffset, part.byteLength),
+          input.at * ENTRY_BYTES,
+        )
+        filled += part.length
+        input.at = ends[i]!
+      }
+      merged.sort()
+      writeWhole(output, new Uint8Array(merged.buffer))
+    }
+  } finally {
+    closeSync(output)
+    for (const { fd } of inputs) closeSync(fd)
+  }
+}
+
+/** The first position in `[from, end)` whose fingerprint's upper 32 bits are `bound` or more; `end` if there is none. */
+function firstAtOrAbove(fd: number, bound: number, from: number, end: number): number {
+  if (bound === Infinity) return end
+  const entry = new Uint32Array(2)
+  let at = from
+  for (let rest = end - from; rest > 0;) {
+    const half = Math.floor(rest / 2)
+    readSync(fd, entry, 0, ENTRY_BYTES, (at + half) * ENTRY_BYTES)
+    if (entry[1]! < bound) {
+      at += half + 1
+      rest -= half + 1
+    } else rest = half
+  }
+  return at
+}
+
+function writeWhole(fd: number, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written)
+}
