@@ -21,4 +21,7 @@ export interface Size {
   rounds: number
   /** How often a question is asked before and after compaction. */
   runs: number
+  /** Events in cold, for the benchmark that is about them. */
+  cold_ids: number
+  id_version: 4 | 7
 }

@@ -2,17 +2,18 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { arch, cpus, platform, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { Benchmark, Size } from './benchmark.ts'
+import { coldIds } from './cold-ids.ts'
 import { importing } from './import.ts'
 import { ingest } from './ingest.ts'
 import { median } from './statistics.ts'
 
-/** `npm run bench [-- <name>…] [--quick] [--rounds=N]`: asks the questions of this folder, prints a table each, writes JSON to bench/results/. */
+/** `npm run bench [-- <name>…] [--quick] [--rounds=N] [--cold-ids=N] [--id-version=4|7]`: asks the questions of this folder, prints a table each, writes JSON to bench/results/. */
 
-const BENCHMARKS: readonly Benchmark[] = [ingest, importing]
+const BENCHMARKS: readonly Benchmark[] = [ingest, importing, coldIds]
 
-const FULL: Size = { events: 100_000, rounds: 3, runs: 15 }
+const FULL: Size = { events: 100_000, rounds: 3, runs: 15, cold_ids: 10_000_000, id_version: 4 }
 /** To see that it works; its figures say little. */
-const QUICK: Size = { events: 20_000, rounds: 1, runs: 5 }
+const QUICK: Size = { events: 20_000, rounds: 1, runs: 5, cold_ids: 1_000_000, id_version: 4 }
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -21,10 +22,14 @@ function parseArgs(args: readonly string[]): { size: Size; chosen: readonly Benc
   const names: string[] = []
   for (const arg of args) {
     const rounds = /^--rounds=(\d{1,3})$/.exec(arg)?.[1]
-    if (rounds !== undefined && Number(rounds) > 0) size = { ...size, rounds: Number(rounds) }
+    const cold_ids = /^--cold-ids=(\d{1,9})$/.exec(arg)?.[1]
+    const id_version = /^--id-version=([47])$/.exec(arg)?.[1]
+    if (cold_ids !== undefined && Number(cold_ids) > 0) size = { ...size, cold_ids: Number(cold_ids) }
+    else if (id_version !== undefined) size = { ...size, id_version: id_version === '4' ? 4 : 7 }
+    else if (rounds !== undefined && Number(rounds) > 0) size = { ...size, rounds: Number(rounds) }
     else if (BENCHMARKS.some(({ name }) => name === arg)) names.push(arg)
     else if (arg !== '--quick') {
-      return `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}] [--quick] [--rounds=N]`
+      return `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}] [--quick] [--rounds=N] [--cold-ids=N] [--id-version=4|7]`
     }
   }
   return { size, chosen: BENCHMARKS.filter(({ name }) => names.length === 0 || names.includes(name)) }

@@ -77,7 +77,7 @@ export function sqlTextList(values: readonly string[]): string {
 }
 
 /**
- * Hands over every UUID of a one-column result as its four big-endian 32-bit words.
+ * Hands over every UUID of a one-column result as its four big-endian 32-bit words, signed.
  * It reads the vectors' memory, 4 million ids a second; a BigInt or a string for each id takes ten times as long.
  * DuckDB keeps a UUID as a little-endian 128-bit integer with the top bit flipped, so that it sorts.
  */
@@ -94,10 +94,10 @@ export async function forEachUuid(
     }
     for (let row = 0, at = 0; row < chunk.rowCount; row += 1, at += 16) {
       take(
-        (dataView.getUint32(at + 12, true) ^ 0x80000000) >>> 0,
-        dataView.getUint32(at + 8, true),
-        dataView.getUint32(at + 4, true),
-        dataView.getUint32(at, true),
+        dataView.getInt32(at + 12, true) ^ 0x80000000,
+        dataView.getInt32(at + 8, true),
+        dataView.getInt32(at + 4, true),
+        dataView.getInt32(at, true),
       )
     }
   }

@@ -19,7 +19,8 @@ export function formatEventId(bytes: Buffer, offset = 0): string {
 }
 
 /**
- * 64 bits made of an id's four big-endian 32-bit words, as two unsigned halves.
+ * 64 bits made of an id's four big-endian 32-bit words, as two halves. Words and halves may be signed or not, the bits are what counts;
+ * halves come signed, because V8 keeps no larger number without an object around it.
  * Every word reaches both halves, because some UUID versions keep whole words constant (v1 its node, v7 its time).
  * The mixing steps are the finalizer of MurmurHash3.
  */
@@ -33,7 +34,7 @@ function mix(word: number): number {
   let h = word
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
-  return (h ^ (h >>> 16)) >>> 0
+  return h ^ (h >>> 16)
 }
 
 /**
@@ -53,7 +54,7 @@ export class IdDigest {
   }
 
   addBytes(id: Buffer): void {
-    this.add(id.readUInt32BE(0), id.readUInt32BE(4), id.readUInt32BE(8), id.readUInt32BE(12))
+    this.add(id.readInt32BE(0), id.readInt32BE(4), id.readInt32BE(8), id.readInt32BE(12))
   }
 
   /** Adds the ids of a disjoint set whose digest is known. */

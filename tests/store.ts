@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { createInterface } from 'node:readline'
 
 /** Real stores, real processes: what black-box tests drive. */
@@ -126,12 +127,16 @@ async function finish(child: ChildProcess): Promise<Run> {
   return { code, stdout, stderr }
 }
 
+/** Between two questions whether a service is ready: asking without pause would take the processor from its start. */
+const ASK_AGAIN_MS = 10
+
 /** Asks until the service says that it is ready. */
 export async function untilReady(url: string): Promise<void> {
   for (;;) {
     const response = await fetch(`${url}/readyz`)
     await response.arrayBuffer()
     if (response.status === 200) return
+    await setTimeout(ASK_AGAIN_MS)
   }
 }
 

@@ -22,12 +22,12 @@ const READ_BYTES = 4 * 1024 * 1024
 export class IdEntries {
   count = 0
   #entries: BigUint64Array
-  #words: Uint32Array
+  #words: Int32Array
 
   /** @param expected how many will come; more are taken too */
   constructor(expected: number) {
     this.#entries = new BigUint64Array(Math.max(expected, 1))
-    this.#words = new Uint32Array(this.#entries.buffer)
+    this.#words = new Int32Array(this.#entries.buffer)
   }
 
   /**
@@ -39,7 +39,7 @@ export class IdEntries {
     if (this.count === this.#entries.length) this.#grow()
     const { low, high } = fingerprint(w0, w1, w2, w3)
     const at = this.count * 2
-    this.#words[at] = ((low & 0xffff0000) | day) >>> 0
+    this.#words[at] = (low & 0xffff0000) | day
     this.#words[at + 1] = high
     this.count += 1
   }
@@ -55,7 +55,7 @@ export class IdEntries {
     const entries = new BigUint64Array(this.#entries.length * 2)
     entries.set(this.#entries)
     this.#entries = entries
-    this.#words = new Uint32Array(entries.buffer)
+    this.#words = new Int32Array(entries.buffer)
   }
 }
 
@@ -77,7 +77,7 @@ export class IdSegment {
   #begins: Uint32Array
   /** The 16 bits of each fingerprint that follow those that choose its bucket. */
   #bits: Uint16Array
-  #entry = new Uint32Array(2)
+  #entry = new Int32Array(2)
   #version: string
 
   /**
@@ -87,16 +87,19 @@ export class IdSegment {
    */
   constructor(path: string, count: number, checksum: string) {
     this.count = count
-    this.#shift = bucketBits(count)
-    this.#begins = new Uint32Array(2 ** this.#shift + 1)
-    this.#bits = new Uint16Array(count)
     try {
       this.#fd = openSync(path, 'r')
     } catch (error) {
       throw new IdSegmentError(`id segment ${path} cannot be opened`, { cause: error })
     }
-    this.#version = this.#readVersion()
     try {
+      // Before anything is made in the size that a damaged catalog may ask for.
+      const { size } = fstatSync(this.#fd)
+      if (size !== count * ENTRY_BYTES) throw new IdSegmentError(`id segment ${path} has ${size} bytes`)
+      this.#version = this.#readVersion()
+      this.#shift = bucketBits(count)
+      this.#begins = new Uint32Array(2 ** this.#shift + 1)
+      this.#bits = new Uint16Array(count)
       if (this.#load() !== checksum)
         throw new IdSegmentError(`id segment ${path} is not what was written there`)
     } catch (error) {
@@ -139,8 +142,8 @@ export class IdSegment {
     }
     for (; at < end && this.#bits[at] === bits; at += 1) {
       readSync(this.#fd, this.#entry, 0, ENTRY_BYTES, at * ENTRY_BYTES)
-      const [word, word_high] = this.#entry as unknown as [number, number]
-      if (word_high === high && ((word ^ low) & 0xffff0000) === 0) days.push(word & 0xffff)
+      const word = this.#entry[0]!
+      if (this.#entry[1] === high && ((word ^ low) & 0xffff0000) === 0) days.push(word & 0xffff)
     }
   }
 
@@ -159,23 +162,20 @@ export class IdSegment {
   /** Fills the arrays. Returns the file's checksum. */
   #load(): string {
     const hash = createHash('sha256')
-    const words = new Uint32Array(READ_BYTES / 4)
+    const words = new Int32Array(READ_BYTES / 4)
     const chunk = new Uint8Array(words.buffer)
-    let entries = 0
     let bucket = -1
-    for (let bytes = 1; bytes > 0;) {
-      bytes = readWhole(this.#fd, chunk, entries * ENTRY_BYTES)
+    for (let entry = 0; entry < this.count;) {
+      const bytes = readWhole(this.#fd, chunk, entry * ENTRY_BYTES)
+      if (bytes === 0) break
       hash.update(chunk.subarray(0, bytes))
-      // A file that is too long or torn has another checksum; here it must only do no harm.
-      const whole = Math.min(Math.floor(bytes / ENTRY_BYTES), this.count - entries)
-      for (let i = 0; i < whole; i += 1, entries += 1) {
-        const high = words[i * 2 + 1]!
-        this.#bits[entries] = this.#bitsOf(words[i * 2]!, high)
-        for (const here = this.#bucketOf(high); bucket < here;) this.#begins[++bucket] = entries
+      for (let at = 0; at < bytes / 4; at += 2, entry += 1) {
+        const high = words[at + 1]!
+        this.#bits[entry] = this.#bitsOf(words[at]!, high)
+        for (const here = this.#bucketOf(high); bucket < here;) this.#begins[++bucket] = entry
       }
-      if (bytes > whole * ENTRY_BYTES) break
     }
-    this.#begins.fill(entries, bucket + 1)
+    this.#begins.fill(this.count, bucket + 1)
     return hash.digest('hex')
   }
 }

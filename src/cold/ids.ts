@@ -124,10 +124,10 @@ export async function openColdIds(
     let days: Day[] = []
     for (let i = 0, at = 0; i < batch.count; i += 1, at += ID_BYTES) {
       const { low, high } = fingerprint(
-        ids.readUInt32BE(at),
-        ids.readUInt32BE(at + 4),
-        ids.readUInt32BE(at + 8),
-        ids.readUInt32BE(at + 12),
+        ids.readInt32BE(at),
+        ids.readInt32BE(at + 4),
+        ids.readInt32BE(at + 8),
+        ids.readInt32BE(at + 12),
       )
       for (const segment of opened) segment.find(low, high, days)
       if (days.length === 0) continue

@@ -1,0 +1,170 @@
+import { copyFileSync, readFileSync, rmSync } from 'node:fs'
+import { applyChange } from '../src/cold/catalog.ts'
+import { realDisk } from '../src/cold/files.ts'
+import { placeSegment, tidyIndex } from '../src/cold/id-index.ts'
+import { placeFiles, stageDay } from '../src/cold/parquet.ts'
+import { openDuck, sqlText } from '../src/duckdb.ts'
+import { openLayout } from '../src/layout.ts'
+import type { Layout } from '../src/layout.ts'
+import { openStore } from '../src/sqlite.ts'
+import { formatDay, parseDay } from '../src/time.ts'
+import { createTestStore, post } from '../tests/store.ts'
+import type { ServiceProcess, TestStore } from '../tests/store.ts'
+import type { Benchmark } from './benchmark.ts'
+import type { LoadOrder, LoadReport } from './load.ts'
+import { runApart } from './process.ts'
+import { median } from './statistics.ts'
+
+/** How often each of the two stores takes the events in one round, in turns. */
+const PAIRS = 5
+const ROWS_PER_DAY = 1_000_000
+const REPLAYED = 1_000
+/** The load posts events of 2026; history lies before them. */
+const LAST_DAY = parseDay('2025-12-31')!
+
+export const coldIds: Benchmark = {
+  name: 'cold-ids',
+  question: 'What do many ids in cold cost: at the start, in memory, and for every event that comes in?',
+  method: ({ events, cold_ids, id_version }) =>
+    `A store with ${cold_ids} cold events, ids of version ${id_version}, ${ROWS_PER_DAY} a day, written as a compaction writes them; and an empty store. ` +
+    `${PAIRS} times in turns, each is started as a process and takes ${events} new events over HTTP, 1000 a request, 8 connections; medians. ` +
+    `Memory is what the process with cold events holds more when it is ready. Then ${REPLAYED} cold ids of one day are posted in one request.`,
+  metrics: {
+    empty_events_per_s: { label: 'no cold ids: events/s', digits: 0 },
+    full_events_per_s: { label: 'with cold ids: events/s', digits: 0 },
+    ratio: { label: 'with / without', digits: 2 },
+    empty_start_ms: { label: 'no cold ids: start until ready, ms', digits: 0 },
+    full_start_ms: { label: 'with cold ids: start until ready, ms', digits: 0 },
+    memory_bytes_per_id: { label: 'memory, bytes an id', digits: 2 },
+    disk_bytes_per_id: { label: 'index on disk, bytes an id', digits: 2 },
+    segments: { label: 'segments', digits: 0 },
+    first_replay_ms: { label: `${REPLAYED} replays in one request, the first time, ms`, digits: 0 },
+    replay_ms: { label: `${REPLAYED} replays in one request, again, ms`, digits: 0 },
+  },
+  async round({ events, cold_ids, id_version }) {
+    const [empty, full] = [createTestStore(), createTestStore()]
+    try {
+      const { bytes, segments } = await fill(openLayout(full.data_dir), cold_ids, id_version)
+      openStore(openLayout(empty.data_dir).database).close()
+      const seen: { empty: Seen; full: Seen }[] = []
+      for (let pair = 0; pair < PAIRS; pair += 1) {
+        const first = pair % 2 === 0 ? await takeEvents(empty, events) : null
+        const of_full = await takeEvents(full, events)
+        seen.push({ empty: first ?? (await takeEvents(empty, events)), full: of_full })
+      }
+      const of = (store: 'empty' | 'full', key: keyof Seen) => median(seen.map((pair) => pair[store][key]))
+      return {
+        empty_events_per_s: of('empty', 'events_per_s'),
+        full_events_per_s: of('full', 'events_per_s'),
+        ratio: median(seen.map((pair) => pair.full.events_per_s / pair.empty.events_per_s)),
+        empty_start_ms: of('empty', 'start_ms'),
+        full_start_ms: of('full', 'start_ms'),
+        memory_bytes_per_id: (of('full', 'memory_bytes') - of('empty', 'memory_bytes')) / cold_ids,
+        disk_bytes_per_id: bytes / cold_ids,
+        segments,
+        ...(await replay(full)),
+      }
+    } finally {
+      await empty.remove()
+      await full.remove()
+    }
+  },
+}
+
+interface Seen {
+  events_per_s: number
+  start_ms: number
+  memory_bytes: number
+}
+
+/** One start of a store, and the same events into it. The database is put back afterwards, so that they are new the next time too. */
+async function takeEvents(store: TestStore, events: number): Promise<Seen> {
+  const { database } = openLayout(store.data_dir)
+  const kept = `${database}.kept`
+  copyFileSync(database, kept)
+  const started = performance.now()
+  const service = await store.serve()
+  const start_ms = performance.now() - started
+  const memory_bytes = residentBytes(service)
+  const order: LoadOrder = { url: service.url, events, batch: 1_000, connections: 8 }
+  const { last_reply_s } = await runApart<LoadReport>('load', order)
+  await service.stop()
+  for (const ending of ['-wal', '-shm']) rmSync(database + ending, { force: true })
+  copyFileSync(kept, database)
+  return { events_per_s: events / last_reply_s, start_ms, memory_bytes }
+}
+
+function residentBytes({ pid }: ServiceProcess): number {
+  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]
+  return Number(kib) * 1024
+}
+
+/** Writes the days through the compactor's own steps, and puts their segments together as its runs would have. */
+async function fill(
+  layout: Layout,
+  cold_ids: number,
+  id_version: 4 | 7,
+): Promise<{ bytes: number; segments: number }> {
+  const db = openStore(layout.database)
+  const duck = await openDuck({ threads: 2, memory_mb: 2_048, spill: layout.spill })
+  const connection = await duck.connect()
+  const connect = () => Promise.resolve(connection)
+  try {
+    const days = Math.ceil(cold_ids / ROWS_PER_DAY)
+    for (let n = 0; n < days; n += 1) {
+      const day = LAST_DAY - days + 1 + n
+      const rows = Math.min(ROWS_PER_DAY, cold_ids - n * ROWS_PER_DAY)
+      const source = `SELECT ${id_version === 4 ? 'uuid()' : 'uuidv7()'} AS event_id,
+        TIMESTAMPTZ '${formatDay(day)} 00:00:00+00' + to_microseconds((i * 86400)::BIGINT) AS occurred_at,
+        'user-' || i % 10000 AS user_id, 'page_view' AS event_type, '{}' AS properties FROM range(${rows}) AS r(i)`
+      const staged = await stageDay(connection, realDisk, layout, day, source, { rows }, 'compaction')
+      const segment = await placeSegment(realDisk, layout, staged.ids!, 'compaction')
+      placeFiles(realDisk, layout, [staged])
+      const segments = { add: [segment], remove: [] }
+      const seal = [{ day, sealed_through: 0 }]
+      db.transaction(() => applyChange(db, { add: [staged.file], remove: [], seal, segments, at_us: 0 }))()
+      await tidyIndex({ db, layout, disk: realDisk, connect })
+      if ((n + 1) % 10 === 0) console.error(`  ${n + 1} of ${days} days written`)
+    }
+    const listed = db.prepare('SELECT path FROM id_segments').pluck().all() as string[]
+    for (const name of realDisk.list(layout.ids))
+      if (!listed.includes(name)) realDisk.remove(`${layout.ids}/${name}`)
+    return {
+      bytes: listed.reduce((n, name) => n + realDisk.size(`${layout.ids}/${name}`), 0),
+      segments: listed.length,
+    }
+  } finally {
+    db.pragma('wal_checkpoint(TRUNCATE)')
+    db.close()
+    connection.closeSync()
+    duck.close()
+  }
+}
+
+/** Posts ids of one cold day, under another day and by another user. */
+async function replay(store: TestStore): Promise<{ first_replay_ms: number; replay_ms: number }> {
+  const layout = openLayout(store.data_dir)
+  const duck = await openDuck({ threads: 1, memory_mb: 512, spill: layout.spill })
+  const connection = await duck.connect()
+  const folder = `${layout.cold}/day=${formatDay(LAST_DAY)}`
+  const file = `${folder}/${realDisk.list(folder)[0]!}`
+  const reader = await connection.runAndReadAll(
+    `SELECT event_id::VARCHAR FROM read_parquet(${sqlText(file)}) USING SAMPLE ${2 * REPLAYED} ROWS`,
+  )
+  connection.closeSync()
+  duck.close()
+  const ids = reader.getRows().map(([id]) => String(id))
+  const service = await store.serve()
+  const took_ms: number[] = []
+  for (const half of [ids.slice(0, REPLAYED), ids.slice(REPLAYED)]) {
+    const asked = performance.now()
+    const { json } = await post(
+      `${service.url}/events`,
+      half.map((event_id) => ({ event_id, occurred_at: '2026-01-05', user_id: 'u', event_type: 't' })),
+    )
+    took_ms.push(performance.now() - asked)
+    if (json['duplicates'] !== half.length) throw new Error(`a replay was stored: ${JSON.stringify(json)}`)
+  }
+  await service.stop()
+  return { first_replay_ms: took_ms[0]!, replay_ms: took_ms[1]! }
+}
