@@ -225,56 +225,6 @@ describe('a compaction run', () => {
     assert.deepEqual(home.files(), { cold: home.listed(), staging: [] })
   })
 
-  it('counts every event once while days are sealed and merged under writers and readers', async () => {
-    const random = seeded(9)
-    let sent = 0
-    let acknowledged = 0
-    const over = new AbortController()
-    async function write(writer: number): Promise<void> {
-      for (let n = 0; !over.signal.aborted; n += 1) {
-        const events = sampleEvents(
-          1_000 + writer * 100_000 + n,
-          1 + Math.floor(random() * 30),
-          '2025-08-01',
-          3,
-        )
-        sent += events.length
-        await store(home.url, events)
-        acknowledged += events.length
-      }
-    }
-    let answers = 0
-    async function read(): Promise<void> {
-      while (!over.signal.aborted) {
-        const least = acknowledged
-        const counted = await countOf(home.url)
-        assert.ok(counted >= least, `${counted} counted, and ${least} were acknowledged before the question`)
-        assert.ok(counted <= sent, `${counted} counted, and only ${sent} were sent before the answer`)
-        answers += 1
-      }
-    }
-    let merged_files = 0
-    async function compactAllTheTime(): Promise<void> {
-      try {
-        for (let runs = 0; runs < 24;) {
-          const report = await home.compact()
-          merged_files += report.merged_files
-          if (report.days > 0) runs += 1
-          // A run that finds nothing to do gives the writers their turn.
-          else await countOf(home.url)
-        }
-      } finally {
-        over.abort()
-      }
-    }
-    await Promise.all([compactAllTheTime(), write(1), write(2), read(), read()])
-    assert.ok(merged_files >= 45 && answers > 20, `${merged_files} files merged, ${answers} answers`)
-    assert.equal(acknowledged, sent)
-    assert.equal(await countOf(home.url), sent)
-    const { hot, cold } = await tiersOf(home.url)
-    assert.equal(hot.events + cold.events, sent)
-  })
-
   it('counts an event in the first question after its 200, before, during and after a run', async () => {
     const events = sampleEvents(10, 120, '2025-08-01', 2)
     let run: Promise<unknown> = Promise.resolve()
