@@ -12,6 +12,8 @@ import { modulePath } from '../src/modules.ts'
 export interface Schedule {
   /** No new run; asks a running one to stop at its next step, and ends it after the limit. */
   stop(): Promise<void>
+  /** Ends a running one at once, for a caller that will not be there any more when the limit has passed. */
+  kill(): void
 }
 
 /** @param expression a cron expression, or `off` */
@@ -45,6 +47,9 @@ export function startSchedule(expression: string, stop_timeout_ms: number, log: 
       const kill = setTimeout(() => child?.kill('SIGKILL'), stop_timeout_ms)
       await ended
       clearTimeout(kill)
+    },
+    kill() {
+      child?.kill('SIGKILL')
     },
   }
 }

@@ -126,6 +126,8 @@ export async function serve(
           'closed with work unfinished; nothing acknowledged is lost',
         )
         server.closeAllConnections()
+        // A run that hangs would outlive the service, and keep every later one from its turn.
+        schedule.kill()
       }
       clearTimeout(timer)
     },
