@@ -33,6 +33,7 @@ export const FAILPOINTS = [
   'index.applied',
   'index.committed',
   'import.read',
+  'import.told',
   'import.compared',
   'import.written',
   'import.synced',
@@ -45,7 +46,6 @@ export const FAILPOINTS = [
   'import.ids_placed',
   'import.applied',
   'import.committed',
-  'import.told',
 ] as const
 
 export type Failpoint = (typeof FAILPOINTS)[number]

@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import papaparse from 'papaparse'
 import { openDuck } from '../src/duckdb.ts'
 import { createEventSchema } from '../src/event.ts'
+import { realDisk } from '../src/cold/files.ts'
 import { readHeader } from '../src/import/header.ts'
 import { readCareful } from '../src/import/read-careful.ts'
 import { NEEDS_CARE, readFast } from '../src/import/read-fast.ts'
@@ -22,7 +23,7 @@ async function readWith(reader: 'fast' | 'careful', folder: string, csv: string)
   const duck = await openDuck({ threads: 2, memory_mb: 512, spill: join(folder, 'spill') })
   const connection = await duck.connect()
   const staging = await openStaging(connection, folder)
-  const rejects = openRejects(csv)
+  const rejects = openRejects(csv, realDisk)
   const schema = createEventSchema(() => NOW_US)
   const header = readHeader(csv)
   try {

@@ -19,18 +19,22 @@ import type { SampleEvent } from './sample.ts'
 import { get, post } from './store.ts'
 import { visibleIds } from './visible.ts'
 
-const SQLITE_FILES = ['frostline.db', 'frostline.db-wal', 'cold-writer.lock']
-
 /** Four files of one day, and hot rows for it and for another: a run has to seal both and to merge one. */
 const OLD = [0, 1, 2, 3].map((n) => sampleEvents(50 + n, 20, '2025-08-01', 1))
 const HOT = sampleEvents(60, 40, '2025-08-01', 2)
 const POSTED = [...OLD.flat(), ...HOT]
 /** A day that is cold, one that is hot, one that is new; and rows that are there already. */
 const NEW = sampleEvents(70, 60, '2025-08-01', 3)
-const CSV = toCsv([...NEW, ...POSTED.slice(0, 20)])
+const REJECTED_ROW = 'not an id,2025-08-01T12:00:00Z,anna,app_open,{}'
+const CSV = `${toCsv([...NEW, ...POSTED.slice(0, 20)])}${REJECTED_ROW}\n`
 
 const idsOf = (events: readonly SampleEvent[]) => events.map(({ event_id }) => event_id).toSorted()
 const dataOf = (home: InProcessStore) => dirname(home.layout.cold)
+/** Where the store and the imported file stand side by side. */
+const rootOf = (home: InProcessStore) => dirname(dataOf(home))
+const STORE = 'store'
+const SQLITE_FILES = ['frostline.db', 'frostline.db-wal', 'cold-writer.lock'].map((name) => join(STORE, name))
+const REJECTED = 'import.csv.rejected.csv'
 
 async function createStore(t: TestContext): Promise<InProcessStore> {
   const home = createInProcessStore()
@@ -71,7 +75,7 @@ function assertListedFilesAreWhole(home: InProcessStore, moment: Moment): void {
     ...segments.map(({ path, checksum }) => ({ path: join('ids', path), checksum })),
   ]
   for (const { path, checksum } of listed) {
-    const left = moment.left.get(path)
+    const left = moment.left.get(join(STORE, path))
     assert.ok(left, `the catalog lists ${path}, which a power cut before "${moment.before}" takes away`)
     assert.equal(
       createHash('sha256').update(left).digest('hex'),
@@ -79,6 +83,14 @@ function assertListedFilesAreWhole(home: InProcessStore, moment: Moment): void {
       `${path} before "${moment.before}"`,
     )
   }
+}
+
+/** An import that is committed has told which rows it rejected: nobody would look for them again. */
+function assertRejectsAreTold(moment: Moment, ids: readonly string[]): void {
+  if (!NEW.slice(1).every(({ event_id }) => ids.includes(event_id))) return
+  const left = moment.left.get(REJECTED)
+  assert.ok(left, `a power cut before "${moment.before}" takes the list of rejected rows away`)
+  assert.match(left.toString(), new RegExp(REJECTED_ROW), `before "${moment.before}"`)
 }
 
 /**
@@ -91,6 +103,7 @@ async function replay(
   mayHold: readonly (readonly SampleEvent[])[],
   runAgain: (home: InProcessStore) => Promise<unknown>,
   holdsThen: readonly SampleEvent[],
+  assertTold: (moment: Moment, ids: readonly string[]) => void = () => {},
 ): Promise<number> {
   disk.note('the end')
   const moments = different(disk.moments)
@@ -98,11 +111,12 @@ async function replay(
   const home = createInProcessStore()
   t.after(() => home.remove())
   for (const moment of moments) {
-    restore(moment, dataOf(home))
+    restore(moment, rootOf(home))
     openLayout(dataOf(home))
     assertListedFilesAreWhole(home, moment)
     const ids = await visibleIds(home.layout)
     assert.ok(allowed.includes(ids.join()), `${ids.length} rows after a power cut before "${moment.before}"`)
+    assertTold(moment, ids)
     await home.start()
     assert.equal(await countOf(home.url), ids.length, `before "${moment.before}"`)
     await runAgain(home)
@@ -127,7 +141,7 @@ async function replay(
 describe('power lost at any step', () => {
   it('of compactions and merges loses no row and doubles none', async (t) => {
     const home = await createStore(t)
-    const disk = createForgetfulDisk(dataOf(home), SQLITE_FILES)
+    const disk = createForgetfulDisk(rootOf(home), SQLITE_FILES)
     const report = await home.compact({ disk })
     assert.deepEqual([report.rows, report.files, report.merged_files], [HOT.length, 3, 5])
     const tried = await replay(t, disk, [POSTED], (left) => left.compact(), POSTED)
@@ -136,7 +150,7 @@ describe('power lost at any step', () => {
 
   it('of an import, also of one that meets its rows in hot, leaves all of its rows or none', async (t) => {
     const home = await createStore(t)
-    const recording = createForgetfulDisk(dataOf(home), SQLITE_FILES)
+    const recording = createForgetfulDisk(rootOf(home), SQLITE_FILES)
     // As soon as the first file is made, one of its rows is posted: that day has to be written once more.
     const [copy] = NEW as [SampleEvent]
     let is_posted = false
@@ -157,6 +171,7 @@ describe('power lost at any step', () => {
       [POSTED, [...POSTED, copy], all],
       (left) => left.importCsv(CSV),
       all,
+      assertRejectsAreTold,
     )
     assert.ok(tried >= 6, `${tried} moments`)
   })

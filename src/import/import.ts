@@ -77,7 +77,7 @@ export async function importCsv(deps: ImportDeps, path: string, strict: boolean)
     spill: join(folder, 'spill'),
     path: join(folder, 'staged.duckdb'),
   })
-  const rejects = openRejects(path)
+  const rejects = openRejects(path, disk)
   try {
     const connection = await duck.connect()
     const staging = await openStaging(connection, folder)
@@ -85,9 +85,9 @@ export async function importCsv(deps: ImportDeps, path: string, strict: boolean)
     failpoint('import.read')
     const rejected = rejects.count
     const blocked = strict && rejected > 0
-    const files = blocked ? [] : await writeNewRows(deps, connection)
     const rejected_path = rejects.finish()
     failpoint('import.told')
+    const files = blocked ? [] : await writeNewRows(deps, connection)
     const imported = files.reduce((n, { file }) => n + file.rows, 0)
     connection.closeSync()
     return {

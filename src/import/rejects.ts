@@ -1,5 +1,7 @@
-import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 import papaparse from 'papaparse'
+import type { ColdDisk } from '../cold/files.ts'
 import { CSV_COLUMNS, REJECT_COLUMNS } from './header.ts'
 
 /** The rows that were not imported, each with its line and the reason, in `<file>.rejected.csv`. */
@@ -8,7 +10,10 @@ export interface Rejects {
   add(line: number, reason: string, fields: readonly string[]): void
   /** Forgets everything added so far. */
   reset(): void
-  /** Puts the file in place; without rejected rows it deletes the one of an earlier run. Returns its path, or null. */
+  /**
+   * Puts the file in place for good; without rejected rows it deletes the one of an earlier run. To be called before the import is
+   * committed: a row must never be neither imported nor told. Returns its path, or null.
+   */
   finish(): string | null
   /** Deletes what was not finished. */
   discard(): void
@@ -17,7 +22,7 @@ export interface Rejects {
 /** Written in pieces of about this size. */
 const BUFFER_CHARS = 1 << 20
 
-export function openRejects(csv_path: string): Rejects {
+export function openRejects(csv_path: string, disk: ColdDisk): Rejects {
   const path = `${csv_path}.rejected.csv`
   const unfinished = `${path}.tmp`
   let fd: number | null = null
@@ -55,13 +60,16 @@ export function openRejects(csv_path: string): Rejects {
     reset: discard,
     finish() {
       if (count === 0) {
+        // Not the disk's `remove`: it would take a folder of that name with all that is in it.
         rmSync(path, { force: true })
         return null
       }
       flush()
+      disk.sync(unfinished)
+      disk.rename(unfinished, path)
       closeSync(fd!)
       fd = null
-      renameSync(unfinished, path)
+      disk.sync(dirname(path))
       return path
     },
     discard,
