@@ -4,6 +4,7 @@ import {
   closeSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   rmSync,
   rmdirSync,
   statfsSync,
@@ -20,6 +21,7 @@ import { openColdIds } from '../src/cold/ids.ts'
 import { createEventSchema, judgeEvent } from '../src/event.ts'
 import { packEvents } from '../src/hot/batch.ts'
 import { watchDiskSpace } from '../src/hot/space.ts'
+import { openRejects } from '../src/import/rejects.ts'
 import { openWriter } from '../src/hot/writer.ts'
 import { openStore } from '../src/sqlite.ts'
 import { nowMicros } from '../src/time.ts'
@@ -317,6 +319,26 @@ describe(
       assert.ok((await runUntilItFits(['import', csv])) >= 1)
       stored += 4_000
       assert.equal(await countOf(service.url), stored)
+    })
+
+    it('fails a list of rejected rows that does not fit, and keeps no part of it', () => {
+      fillUp(ballast, 64 * 1024)
+      const listed = join(disk!, 'history.csv')
+      const rejects = openRejects(listed, realDisk)
+      assert.throws(
+        () => {
+          for (let line = 1; line <= 5_000; line += 1)
+            rejects.add(line, 'no time', Array(5).fill('long value'))
+          rejects.finish()
+        },
+        { code: 'ENOSPC' },
+      )
+      rejects.discard()
+      rmSync(ballast)
+      assert.deepEqual(
+        readdirSync(disk!).filter((name) => name.startsWith('history.csv')),
+        [],
+      )
     })
 
     it('fails a compaction without a lost row until it fits, and leaves a store that is sound', async () => {

@@ -1,4 +1,4 @@
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import papaparse from 'papaparse'
 import type { ColdDisk } from '../cold/files.ts'
@@ -35,7 +35,8 @@ export function openRejects(csv_path: string, disk: ColdDisk): Rejects {
   }
   function flush(): void {
     fd ??= openSync(unfinished, 'w')
-    writeSync(fd, buffer)
+    // writeSync would stop, without an error, in the middle of a line where the disk becomes full.
+    writeFileSync(fd, buffer)
     buffer = ''
   }
   function discard(): void {
