@@ -6,7 +6,8 @@ import type { EventBatch } from './batch.ts'
 export interface HotTier {
   /**
    * Stores what is new. Resolves once it is committed and fsynced.
-   * @throws {Problem} `queue_full` or `store_unavailable`; nothing of the batch was stored then
+   * @throws {Problem} `queue_full`: nothing of the batch was stored. `store_unavailable`: nothing of it is visible, but if an fsync failed,
+   * a crash before the next commit may leave all of it in the log, and then it is there after the restart
    */
   append(batch: EventBatch): Promise<AppendResult>
   /** Whether the writer has its dedupe index and takes events. */
@@ -138,5 +139,9 @@ export function openHotTier(options: HotTierOptions): HotTier {
 }
 
 function unavailable(cause: unknown): Problem {
-  return new Problem('store_unavailable', 'The events were not stored. Send them again.', { cause })
+  return new Problem(
+    'store_unavailable',
+    'The events could not be committed. Send them again; each counts once.',
+    { cause },
+  )
 }
