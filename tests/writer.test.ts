@@ -59,3 +59,37 @@ describe('a writer that was idle while its files were merged and deleted', () =>
     assert.deepEqual([json['accepted'], json['duplicates']], [0, 20])
   })
 })
+
+describe('a writer that fails within a group', () => {
+  let home: InProcessStore
+  before(() => {
+    home = createInProcessStore()
+  })
+  after(() => home.remove())
+
+  it('stores none of its requests, holds no lock, and stores them when they are sent again', async () => {
+    const store = openStore(home.layout.database)
+    const coldIds = await openColdIds(store, home.layout, 256)
+    try {
+      const writer = openWriter(store, coldIds)
+      const [first, second] = [1, 2].map((seed) => sampleEvents(seed, 10).map(asEvent)) as [Event[], Event[]]
+      const broken = packEvents(second)
+      // SQLite ends the statement that violates a constraint, and leaves the transaction open.
+      broken.times[9] = Number.NaN
+      const failing = writer.commit([
+        { request: 1, batch: packEvents(first) },
+        { request: 2, batch: broken },
+      ])
+      await assert.rejects(failing, { code: 'SQLITE_CONSTRAINT_NOTNULL' })
+      const count = () => home.inSqlite((db) => db.prepare('SELECT count(*) FROM events').pluck().get())
+      assert.equal(count(), 0)
+      home.inSqlite((db) => db.exec('BEGIN IMMEDIATE; ROLLBACK'))
+      const results = await writer.commit([{ request: 3, batch: packEvents([...first, ...second]) }])
+      assert.deepEqual(results, [{ accepted: 20, duplicates: 0 }])
+      assert.equal(count(), 20)
+    } finally {
+      coldIds.close()
+      store.close()
+    }
+  })
+})
