@@ -11,7 +11,7 @@ import type { ServiceProcess, TestStore } from './store.ts'
 import { visibleIds } from './visible.ts'
 import { logOf } from './wire.ts'
 
-/** EIO in the middle of the writer's commit, from below SQLite: tests/failing-wal.c stands between it and libc. */
+/** EIO in the middle of a commit, from below SQLite: tests/failing-wal.c stands between it and libc. */
 
 const HANGS_AFTER_MS = 120_000
 /** Many pages, so that a commit has a middle. */
@@ -19,7 +19,7 @@ const BATCH_EVENTS = 500
 
 const skip = process.platform !== 'linux' && 'the failing disk is made for Linux'
 
-describe("a disk that fails under the writer's commit", { skip, timeout: HANGS_AFTER_MS }, () => {
+describe('a disk that fails under a commit', { skip, timeout: HANGS_AFTER_MS }, () => {
   let home: TestStore
   let flag: string
   let env: Record<string, string>
@@ -114,4 +114,22 @@ describe("a disk that fails under the writer's commit", { skip, timeout: HANGS_A
       await assertVisible(before, during)
     })
   }
+
+  it('(sync) and fails the commit of a compaction: its file is not deleted while a crash could still bring the commit back', async () => {
+    begin('sync')
+    const failed = await home.cli(['compact'], env)
+    assert.equal(failed.code, 1)
+    assert.match(failed.stderr, /disk I\/O error/)
+    mend()
+    const swept = await home.cli(['compact'], { FROSTLINE_FAILPOINT: 'sweep.orphans' })
+    assert.equal(swept.code, null, swept.stderr)
+    await service.kill()
+    await assertVisible(before)
+    service = await home.serve()
+    assert.equal(await count(), BATCH_EVENTS)
+    assert.equal((await home.cli(['compact'])).code, 0)
+    assert.equal(await count(), BATCH_EVENTS)
+    await assertTaken(before, 0)
+    assert.equal(await service.stop(), 0)
+  })
 })

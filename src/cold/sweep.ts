@@ -67,6 +67,7 @@ function sweepOrphans(db: Sqlite, disk: ColdDisk, layout: Layout): number {
     for (const name of disk.list(join(layout.cold, folder))) {
       const path = join(folder, name)
       if (known.has(path)) continue
+      if (removed === 0) overwriteFailedCommit(db)
       disk.remove(join(layout.cold, path))
       removed += 1
     }
@@ -79,6 +80,14 @@ function sweepOrphans(db: Sqlite, disk: ColdDisk, layout: Layout): number {
 function sweepSegments(db: Sqlite, disk: ColdDisk, layout: Layout): void {
   const known = new Set(db.prepare('SELECT path FROM id_segments').pluck().all())
   for (const name of disk.list(layout.ids)) if (!known.has(name)) disk.remove(join(layout.ids, name))
+}
+
+/**
+ * A commit whose fsync failed was rolled back, but a crash brings it back while no other commit has taken its place in the log. It may
+ * list the very files that are orphans now. An update that changes nothing would write nothing.
+ */
+function overwriteFailedCommit(db: Sqlite): void {
+  db.exec('UPDATE catalog SET generation = generation + 1')
 }
 
 /** Rows a transaction; a writer waits for no more than one of these. */
