@@ -145,6 +145,7 @@ describe('power lost at any step', () => {
     const report = await home.compact({ disk })
     assert.deepEqual([report.rows, report.files, report.merged_files], [HOT.length, 3, 5])
     const tried = await replay(t, disk, [POSTED], (left) => left.compact(), POSTED)
+    t.diagnostic(`${tried} moments`)
     assert.ok(tried >= 8, `${tried} moments`)
   })
 
@@ -173,6 +174,7 @@ describe('power lost at any step', () => {
       all,
       assertRejectsAreTold,
     )
+    t.diagnostic(`${tried} moments`)
     assert.ok(tried >= 6, `${tried} moments`)
   })
 
