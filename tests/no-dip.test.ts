@@ -156,8 +156,8 @@ describe(`${READERS} readers during ${CHANGES_MIN} compactions and merges`, () =
       ...Array.from({ length: READERS }, (_, n) => untilOver(askAllTheTime(n))),
     ])
     t.diagnostic(`${made.seals} days sealed, ${made.merges} merged, ${answers} answers, ${all.most()} events`)
-    // Every change of what is cold raises the generation by one, so this counts them again.
-    assert.equal(home.inSqlite(readGeneration), made.seals + made.merges)
+    // Every change of what is cold raises the generation by one, and so does each time that segments of ids are put together.
+    assert.ok(home.inSqlite(readGeneration) >= made.seals + made.merges)
     assert.ok(made.seals + made.merges >= CHANGES_MIN && made.merges >= CHANGES_MIN / 8)
     assert.ok(answers >= CHANGES_MIN, `${answers} answers`)
     for (const question of questions) {

@@ -69,7 +69,7 @@ describe('a writer that fails within a group', () => {
 
   it('stores none of its requests, holds no lock, and stores them when they are sent again', async () => {
     const store = openStore(home.layout.database)
-    const coldIds = await openColdIds(store, home.layout, 256)
+    const coldIds = await openColdIds(store, home.layout, { memory_mb: 256, onRepair: assert.fail })
     try {
       const writer = openWriter(store, coldIds)
       const [first, second] = [1, 2].map((seed) => sampleEvents(seed, 10).map(asEvent)) as [Event[], Event[]]
