@@ -4,7 +4,9 @@ import type { Context } from 'hono'
 import { routePath } from 'hono/route'
 import type { DiskSpace } from './hot/space.ts'
 import type { BodyReader } from './ingest/body.ts'
+import { refused } from './ingest/ingest.ts'
 import type { Ingest } from './ingest/ingest.ts'
+import { createKeysInFlight, keyedRequest, readIdempotencyKey } from './ingest/keys-in-flight.ts'
 import type { Logger } from './log.ts'
 import { Problem, renderProblem } from './problem.ts'
 import { shapeAnswer } from './query/answer.ts'
@@ -19,6 +21,7 @@ export interface Deps {
   space: Pick<DiskSpace, 'full'>
   bodies: BodyReader
   query: QueryTier
+  deadLetters: Hono
   /** What keeps the service from being ready; empty when it is. */
   obstacles: () => string[]
   /** What the last check of the store found wrong. */
@@ -30,19 +33,39 @@ interface Env {
   Variables: { request_id: string; events: number | undefined; internal: unknown }
 }
 
-const ADDRESSES = [
-  '/events',
-  '/stats/dau',
-  '/stats/top-events',
-  '/stats/retention',
-  '/tiers',
-  '/livez',
-  '/readyz',
-] as const
+/** Whose keys and dead letters they are as long as nobody has to say who he is. */
+const ANONYMOUS = 'anonymous'
+
+/** What there is, and the methods that each address takes. */
+const ADDRESSES: Readonly<Record<string, string>> = {
+  '/events': 'POST',
+  '/stats/dau': 'GET, HEAD',
+  '/stats/top-events': 'GET, HEAD',
+  '/stats/retention': 'GET, HEAD',
+  '/dead-letters': 'GET, HEAD',
+  '/dead-letters/:id': 'GET, HEAD, DELETE',
+  '/dead-letters/:id/replay': 'POST',
+  '/tiers': 'GET, HEAD',
+  '/livez': 'GET, HEAD',
+  '/readyz': 'GET, HEAD',
+}
+
+const addressesFor = (method: string) =>
+  Object.keys(ADDRESSES).filter((path) => ADDRESSES[path]!.split(', ').includes(method))
 
 /** All routes. Works without a port: `app.request('/livez')`. */
-export function createApp({ ingest, space, bodies, query, obstacles, damage, log }: Deps): Hono<Env> {
+export function createApp({
+  ingest,
+  space,
+  bodies,
+  query,
+  deadLetters,
+  obstacles,
+  damage,
+  log,
+}: Deps): Hono<Env> {
   const app = new Hono<Env>()
+  const keysInFlight = createKeysInFlight()
 
   app.use(async function logRequest(c, next) {
     const started = performance.now()
@@ -70,9 +93,18 @@ export function createApp({ ingest, space, bodies, query, obstacles, damage, log
     const strict = parseStrict(c)
     // Before the body is read: there is nowhere to put it.
     if (space.full) throw new Problem('disk_full', 'Nothing was stored. Send the events again later.')
-    const reply = await bodies.withJson(c.req, (batch) => ingest(batch, strict))
+    const key = readIdempotencyKey(c.req.header('idempotency-key'))
+    const { reply, replayed } = await keysInFlight.hold(ANONYMOUS, key, () =>
+      bodies.withJson(c.req, (batch, bytes) => {
+        const keyed =
+          key === null ? {} : { keyed: keyedRequest(ANONYMOUS, key, `POST /events strict=${strict}`, bytes) }
+        return ingest(batch, { strict, source: ANONYMOUS, ...keyed })
+      }),
+    )
     c.set('events', reply.received)
-    return c.json(reply)
+    const headers: Record<string, string> = replayed ? { 'idempotency-replayed': 'true' } : {}
+    if (reply.received > 0 && reply.rejected === reply.received) throw refused(reply, headers)
+    return c.json(reply, 200, headers)
   })
 
   const answer = (kind: Question['kind']) =>
@@ -91,10 +123,10 @@ export function createApp({ ingest, space, bodies, query, obstacles, damage, log
     return c.json(await askFor(c, (signal) => query.tiers(signal)))
   })
 
+  app.route('/dead-letters', deadLetters)
+
   // For whoever opens the address in a browser first.
-  app.get('/', (c) =>
-    c.json({ service: 'frostline', post: ['/events'], get: ADDRESSES.filter((path) => path !== '/events') }),
-  )
+  app.get('/', (c) => c.json({ service: 'frostline', post: addressesFor('POST'), get: addressesFor('GET') }))
   app.get('/livez', (c) => c.json({ status: 'alive' }))
   app.get('/readyz', function getReadiness(c) {
     const missing = obstacles()
@@ -106,8 +138,7 @@ export function createApp({ ingest, space, bodies, query, obstacles, damage, log
     throw new Problem('not_ready', missing.join('; '))
   })
 
-  for (const path of ADDRESSES) {
-    const allow = path === '/events' ? 'POST' : 'GET, HEAD'
+  for (const [path, allow] of Object.entries(ADDRESSES)) {
     app.all(path, function refuseMethod(c) {
       const response = respond(c, new Problem('method_not_allowed', `Use ${allow}.`))
       response.headers.set('allow', allow)

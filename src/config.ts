@@ -1,6 +1,7 @@
 import { resolve, sep } from 'node:path'
 import { validate as isCron } from 'node-cron'
 import * as v from 'valibot'
+import type { WriterLimits } from './hot/writer.ts'
 
 /** Every setting, read from the environment in one place. The README's table lists the same names; a test compares. */
 
@@ -70,6 +71,11 @@ export const ENV_SCHEMA = v.object({
   BODIES_IN_FLIGHT_BYTES_MAX: integer('BODIES_IN_FLIGHT_BYTES_MAX', 1_024, 16_384 * MIB, 256 * MIB),
   EVENTS_PER_REQUEST_MAX: integer('EVENTS_PER_REQUEST_MAX', 1, 1_000_000, 100_000),
   WRITE_QUEUE_EVENTS_MAX: integer('WRITE_QUEUE_EVENTS_MAX', 1, 10_000_000, 300_000),
+  IDEMPOTENCY_TTL_S: integer('IDEMPOTENCY_TTL_S', 1, 31_536_000, 86_400),
+  IDEMPOTENCY_KEYS_MAX: integer('IDEMPOTENCY_KEYS_MAX', 1, 100_000_000, 1_000_000),
+  DEAD_LETTERS_MAX: integer('DEAD_LETTERS_MAX', 1, 100_000_000, 100_000),
+  DEAD_LETTERS_BYTES_MAX: integer('DEAD_LETTERS_BYTES_MAX', 65_536, 1_048_576 * MIB, 256 * MIB),
+  DEAD_LETTERS_AGE_MAX_DAYS: integer('DEAD_LETTERS_AGE_MAX_DAYS', 1, 36_500, 30),
   DISK_FREE_MIN_MB: integer('DISK_FREE_MIN_MB', 0, 1_048_576, 256),
   QUERY_TIMEOUT_MS: integer('QUERY_TIMEOUT_MS', 1, 600_000, 30_000),
   QUERIES_RUNNING_MAX: integer('QUERIES_RUNNING_MAX', 1, 3, 2),
@@ -113,4 +119,16 @@ export function refuseOpenAddress(config: Config): void {
     `HOST=${config.HOST} can be reached from other machines and no key protects it. ` +
       'Bind to 127.0.0.1, or set ALLOW_ANONYMOUS=true if something in front of it decides who may come in.',
   )
+}
+
+/** What the writer keeps beside the events, and how much of it. */
+export function writerLimits(config: Config): WriterLimits {
+  return {
+    letters: {
+      letters_max: config.DEAD_LETTERS_MAX,
+      bytes_max: config.DEAD_LETTERS_BYTES_MAX,
+      age_max_days: config.DEAD_LETTERS_AGE_MAX_DAYS,
+    },
+    replies: { ttl_s: config.IDEMPOTENCY_TTL_S, keys_max: config.IDEMPOTENCY_KEYS_MAX },
+  }
 }

@@ -3,8 +3,9 @@ import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { createApp } from './app.ts'
 import { startSchedule } from '../compactor/schedule.ts'
-import { ConfigError, refuseOpenAddress } from './config.ts'
+import { ConfigError, refuseOpenAddress, writerLimits } from './config.ts'
 import type { Config } from './config.ts'
+import { createDeadLetterRoutes } from './dead-letters/routes.ts'
 import { sweepSpill } from './duckdb.ts'
 import { createEventSchema } from './event.ts'
 import { freeBytesOf, watchDiskSpace } from './hot/space.ts'
@@ -15,7 +16,7 @@ import { createIngest } from './ingest/ingest.ts'
 import { openLayout } from './layout.ts'
 import type { Logger } from './log.ts'
 import { openQueryTier } from './query/tier.ts'
-import { openStore } from './sqlite.ts'
+import { openStore, openStoreForReading } from './sqlite.ts'
 import { nowMicros } from './time.ts'
 import { startVerifySchedule } from './verify-schedule.ts'
 
@@ -60,6 +61,7 @@ export async function serve(
   const hot = openHotTier({
     data_dir: config.DATA_DIR,
     memory_mb: config.JOB_MEMORY_MB,
+    limits: writerLimits(config),
     queue_events_max: config.WRITE_QUEUE_EVENTS_MAX,
     onTrouble: (reason) => log.error({ reason }, 'write failed'),
     onRepair: (reason) => log.warn({ reason }, 'the index of cold ids is made anew from the cold files'),
@@ -76,11 +78,15 @@ export async function serve(
   })
   const checks = startVerifySchedule({ interval_s: config.VERIFY_INTERVAL_S, data_dir: config.DATA_DIR, log })
   const schema = createEventSchema(nowMicros)
+  const ingest = createIngest({ schema, hot, now_us: nowMicros, events_max: config.EVENTS_PER_REQUEST_MAX })
+  const bodies = createBodyReader(config.BODY_BYTES_MAX, config.BODIES_IN_FLIGHT_BYTES_MAX)
+  const reading = openStoreForReading(layout.database)
   const app = createApp({
-    ingest: createIngest(schema, hot, config.EVENTS_PER_REQUEST_MAX),
+    ingest,
     space,
-    bodies: createBodyReader(config.BODY_BYTES_MAX, config.BODIES_IN_FLIGHT_BYTES_MAX),
+    bodies,
     query,
+    deadLetters: createDeadLetterRoutes({ db: reading, ingest, bodies }),
     obstacles: () => [
       ...(draining ? ['the service is stopping'] : []),
       ...(hot.ready ? [] : ['the writer is not running']),
@@ -92,6 +98,7 @@ export async function serve(
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS }, getRequestListener(app.fetch))
   const url = await listen(server, config).catch(async (error: unknown) => {
     space.stop()
+    reading.close()
     await Promise.all([hot.close(), query.close(), checks.stop()])
     throw error
   })
@@ -108,6 +115,7 @@ export async function serve(
     await Promise.all([schedule.stop(), checks.stop(), closed])
     clearInterval(sweep)
     // The writer last: whoever closes a database last moves its log into it.
+    reading.close()
     await query.close()
     await hot.close()
     space.stop()

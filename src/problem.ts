@@ -13,8 +13,14 @@ export const PROBLEMS = {
   not_json: { status: 400, title: 'The body is not valid JSON' },
   not_an_array: { status: 400, title: 'The body must be a JSON array of events' },
   invalid_parameter: { status: 400, title: 'A query parameter is missing or wrong' },
+  invalid_header: { status: 400, title: 'A header of the request is wrong' },
   not_found: { status: 404, title: 'There is nothing at this address' },
   method_not_allowed: { status: 405, title: 'This address does not take this method' },
+  idempotency_key_in_use: {
+    status: 409,
+    title: 'A request with this Idempotency-Key is being worked on',
+    retry_after_s: 1,
+  },
   body_too_large: { status: 413, title: 'The body is larger than the limit' },
   too_many_events: { status: 413, title: 'The batch has more events than the limit' },
   unsupported_media_type: {
@@ -22,6 +28,7 @@ export const PROBLEMS = {
     title: 'The body must be application/json in UTF-8, not compressed',
   },
   invalid_events: { status: 422, title: 'No event of the batch was stored' },
+  idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used for another request' },
   /** Stands in the log alone: nobody is there to read the answer. */
   client_left: { status: 499, title: 'The client left before the answer' },
   internal: { status: 500, title: 'The service failed; its log has the reason' },
@@ -48,23 +55,30 @@ export class Problem extends Error {
   readonly code: ProblemCode
   readonly errors: readonly ProblemEntry[] | undefined
   readonly extra: Readonly<Record<string, unknown>>
+  readonly headers: Readonly<Record<string, string>>
 
   constructor(
     code: ProblemCode,
     detail: string,
-    options: { errors?: readonly ProblemEntry[]; extra?: Record<string, unknown>; cause?: unknown } = {},
+    options: {
+      errors?: readonly ProblemEntry[]
+      extra?: Record<string, unknown>
+      headers?: Record<string, string>
+      cause?: unknown
+    } = {},
   ) {
     super(detail, { cause: options.cause })
     this.code = code
     this.errors = options.errors
     this.extra = options.extra ?? {}
+    this.headers = options.headers ?? {}
   }
 }
 
 /** The problem document and its headers. `type` is a URI reference that names the row of the README's table. */
 export function renderProblem(problem: Problem): Response {
   const kind: ProblemKind = PROBLEMS[problem.code]
-  const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
+  const headers: Record<string, string> = { ...problem.headers, 'content-type': 'application/problem+json' }
   if (kind.retry_after_s !== undefined) headers['retry-after'] = String(kind.retry_after_s)
   const body = {
     type: `/problems/${problem.code}`,

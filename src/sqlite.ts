@@ -69,6 +69,36 @@ const MIGRATIONS = [
     id_digest TEXT    NOT NULL     -- order-free digest of its ids
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE dead_letters (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    received_at  INTEGER NOT NULL, -- microseconds since 1970
+    source       TEXT    NOT NULL, -- who sent it
+    path         TEXT    NOT NULL, -- the field that was wrong
+    message      TEXT    NOT NULL,
+    event_id     TEXT,
+    is_cut       INTEGER NOT NULL,
+    bytes        INTEGER NOT NULL, -- of the body
+    bytes_before INTEGER NOT NULL, -- of all bodies before this one
+    body         TEXT    NOT NULL  -- JSON; last, so that the others are read without it
+  ) STRICT;
+
+  CREATE TABLE idempotency_keys (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    owner       TEXT    NOT NULL,
+    key         TEXT    NOT NULL,
+    fingerprint BLOB    NOT NULL, -- SHA-256 of what was asked
+    reply       TEXT    NOT NULL, -- JSON
+    created_at  INTEGER NOT NULL, -- microseconds since 1970
+    UNIQUE (owner, key)
+  ) STRICT;
+
+  CREATE TABLE imported_files (
+    checksum    TEXT    PRIMARY KEY, -- SHA-256 of the file, hex
+    report      TEXT    NOT NULL,    -- JSON
+    imported_at INTEGER NOT NULL     -- microseconds since 1970
+  ) STRICT, WITHOUT ROWID;
+  `,
 ] as const
 
 export const SCHEMA_VERSION = MIGRATIONS.length

@@ -66,6 +66,13 @@ export function formatDay(day: Day): string {
   return new Date(day * 86_400_000).toISOString().slice(0, 10)
 }
 
+/** Writes an instant as ISO 8601 in UTC, with its six digits of microseconds. */
+export function formatInstant(at_us: Micros): string {
+  const micros = at_us % MICROS_PER_MS
+  const ms = (at_us - micros) / MICROS_PER_MS
+  return `${new Date(ms).toISOString().slice(0, -1)}${String(micros).padStart(3, '0')}Z`
+}
+
 /** The UTC calendar day of an instant. */
 export function dayOf(at_us: Micros): Day {
   return Math.floor(at_us / MICROS_PER_DAY)

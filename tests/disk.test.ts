@@ -25,6 +25,7 @@ import { openRejects } from '../src/import/rejects.ts'
 import { openWriter } from '../src/hot/writer.ts'
 import { openStore } from '../src/sqlite.ts'
 import { nowMicros } from '../src/time.ts'
+import { appendOf, LIMITS, storedOf } from './appends.ts'
 import { createInProcessStore, filesBelow } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
 import { sampleEvents, toCsv } from './sample.ts'
@@ -158,7 +159,7 @@ describe('too little space', { timeout: HANGS_AFTER_MS }, () => {
     const db = openStore(home.layout.database)
     const coldIds = await openColdIds(db, home.layout, { memory_mb: 128, onRepair: assert.fail })
     try {
-      const writer = openWriter(db, coldIds)
+      const writer = openWriter(db, coldIds, LIMITS)
       const schema = createEventSchema(nowMicros)
       const batch = () =>
         packEvents(
@@ -171,12 +172,12 @@ describe('too little space', { timeout: HANGS_AFTER_MS }, () => {
       // A limit of SQLite's own: it fails with the very error of a full disk.
       const pages = db.pragma('page_count', { simple: true }) as number
       db.pragma(`max_page_count = ${pages + 5}`)
-      await assert.rejects(writer.commit([{ request: 1, batch: batch() }]), { code: 'SQLITE_FULL' })
+      await assert.rejects(writer.commit([appendOf(batch())]), { code: 'SQLITE_FULL' })
       const stored = () => db.prepare('SELECT count(*) FROM events').pluck().get()
       assert.deepEqual([db.inTransaction, stored()], [false, 0])
       db.pragma('max_page_count = 1000000')
-      const [result] = await writer.commit([{ request: 2, batch: batch() }])
-      assert.deepEqual([result, stored()], [{ accepted: 5_000, duplicates: 0 }, 5_000])
+      const [result] = await writer.commit([appendOf(batch())])
+      assert.deepEqual([storedOf(result!), stored()], [{ accepted: 5_000, duplicates: 0 }, 5_000])
     } finally {
       coldIds.close()
       db.close()

@@ -253,7 +253,7 @@ describe('POST /events', { timeout: 120_000 }, () => {
         '1970-01-01T00:59:59.999999+01:00',
         '0000-01-01T00:00:00Z',
         '9999-12-31T23:59:59Z',
-        fromNow(24 * HOUR_MS + 60_000),
+        fromNow(24 * HOUR_MS + HOUR_MS),
       ],
       user_id: [
         undefined,
@@ -369,7 +369,7 @@ describe('POST /events', { timeout: 120_000 }, () => {
           '2025-08-21t06:52:34,123456789z',
           '2025-08-21T06:52:34+0530',
           '2025-08-21T06:52:34-05',
-          fromNow(24 * HOUR_MS - 60_000),
+          fromNow(24 * HOUR_MS - HOUR_MS),
         ],
         user_id: [
           'u',

@@ -5,6 +5,7 @@ import { packEvents } from '../src/hot/batch.ts'
 import { openWriter } from '../src/hot/writer.ts'
 import type { Event } from '../src/event.ts'
 import { openStore } from '../src/sqlite.ts'
+import { appendOf, LIMITS, storedOf } from './appends.ts'
 import { createInProcessStore } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
 import { sampleEvents } from './sample.ts'
@@ -40,14 +41,14 @@ describe('a writer that was idle while its files were merged and deleted', () =>
     const store = openStore(home.layout.database)
     try {
       const coldIds = await openColdIds(store, home.layout, { memory_mb: 256, onRepair: assert.fail })
-      const writer = openWriter(store, coldIds)
+      const writer = openWriter(store, coldIds, LIMITS)
       const { merged_files, removed_files } = await home.compact()
       assert.deepEqual([merged_files, removed_files], [5, 5])
       const results = await writer.commit([
-        { request: 1, batch: packEvents(last.slice(0, 5).map(asEvent)) },
-        { request: 2, batch: packEvents([...old, ...last.slice(5)].map(asEvent)) },
+        appendOf(packEvents(last.slice(0, 5).map(asEvent))),
+        appendOf(packEvents([...old, ...last.slice(5)].map(asEvent))),
       ])
-      assert.deepEqual(results, [
+      assert.deepEqual(results.map(storedOf), [
         { accepted: 0, duplicates: 5 },
         { accepted: 0, duplicates: 15 },
       ])
@@ -71,21 +72,18 @@ describe('a writer that fails within a group', () => {
     const store = openStore(home.layout.database)
     const coldIds = await openColdIds(store, home.layout, { memory_mb: 256, onRepair: assert.fail })
     try {
-      const writer = openWriter(store, coldIds)
+      const writer = openWriter(store, coldIds, LIMITS)
       const [first, second] = [1, 2].map((seed) => sampleEvents(seed, 10).map(asEvent)) as [Event[], Event[]]
       const broken = packEvents(second)
       // SQLite ends the statement that violates a constraint, and leaves the transaction open.
       broken.times[9] = Number.NaN
-      const failing = writer.commit([
-        { request: 1, batch: packEvents(first) },
-        { request: 2, batch: broken },
-      ])
+      const failing = writer.commit([appendOf(packEvents(first)), appendOf(broken)])
       await assert.rejects(failing, { code: 'SQLITE_CONSTRAINT_NOTNULL' })
       const count = () => home.inSqlite((db) => db.prepare('SELECT count(*) FROM events').pluck().get())
       assert.equal(count(), 0)
       home.inSqlite((db) => db.exec('BEGIN IMMEDIATE; ROLLBACK'))
-      const results = await writer.commit([{ request: 3, batch: packEvents([...first, ...second]) }])
-      assert.deepEqual(results, [{ accepted: 20, duplicates: 0 }])
+      const results = await writer.commit([appendOf(packEvents([...first, ...second]))])
+      assert.deepEqual(results.map(storedOf), [{ accepted: 20, duplicates: 0 }])
       assert.equal(count(), 20)
     } finally {
       coldIds.close()

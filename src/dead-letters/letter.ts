@@ -31,6 +31,7 @@ function cut(text: string): string {
   let kept = Buffer.from(text)
     .subarray(0, LETTER_BYTES_MAX / 2)
     .toString()
-  while (Buffer.byteLength(JSON.stringify(kept)) > LETTER_BYTES_MAX) kept = kept.slice(0, Math.floor(kept.length / 2))
+  while (Buffer.byteLength(JSON.stringify(kept)) > LETTER_BYTES_MAX)
+    kept = kept.slice(0, Math.floor(kept.length / 2))
   return kept
 }

@@ -37,16 +37,18 @@ export interface Shelf {
 const EVICTED_MAX = 1_000
 
 export function openShelf(db: Sqlite, { letters_max, bytes_max, age_max_days }: ShelfLimits): Shelf {
-  const last = db.prepare('SELECT id, bytes_through FROM dead_letters ORDER BY id DESC LIMIT 1')
+  const last = db.prepare(
+    'SELECT id, bytes_before + bytes AS bytes_through FROM dead_letters ORDER BY id DESC LIMIT 1',
+  )
   const insert = db.prepare(
-    `INSERT INTO dead_letters (received_at, source, path, message, event_id, body, is_cut, bytes_through)
-     VALUES (@received_at, @source, @path, @message, @event_id, @body, @is_cut, @bytes_through)`,
+    `INSERT INTO dead_letters (received_at, source, path, message, event_id, body, is_cut, bytes, bytes_before)
+     VALUES (@received_at, @source, @path, @message, @event_id, @body, @is_cut, @bytes, @bytes_before)`,
   )
   // Ids and sums only grow, so that both bounds are found by looking at the newest letter. What somebody took away meanwhile only makes
   // the rest live a little shorter than it might.
   const evict = db.prepare(
     `DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters ORDER BY id LIMIT ${EVICTED_MAX}) AND (
-       id <= @id - @letters_max OR bytes_through <= @bytes_through - @bytes_max OR received_at < @since)`,
+       id <= @id - @letters_max OR bytes_before < @bytes_through - @bytes_max OR received_at < @since)`,
   )
   const remove = db.prepare('DELETE FROM dead_letters WHERE id = ?')
 
@@ -55,8 +57,16 @@ export function openShelf(db: Sqlite, { letters_max, bytes_max, age_max_days }: 
       if (letters.length === 0) return
       let { bytes_through } = (last.get() as { bytes_through: number } | undefined) ?? { bytes_through: 0 }
       for (const letter of letters) {
-        bytes_through += Buffer.byteLength(letter.body)
-        insert.run({ ...letter, is_cut: letter.is_cut ? 1 : 0, received_at, source, bytes_through })
+        const bytes = Buffer.byteLength(letter.body)
+        insert.run({
+          ...letter,
+          is_cut: letter.is_cut ? 1 : 0,
+          received_at,
+          source,
+          bytes,
+          bytes_before: bytes_through,
+        })
+        bytes_through += bytes
       }
       const { id } = last.get() as { id: number }
       const since = received_at - age_max_days * MICROS_PER_DAY

@@ -1,6 +1,7 @@
 import { startThread } from '../modules.ts'
 import { Problem } from '../problem.ts'
-import type { EventBatch } from './batch.ts'
+import type { Append, Appended } from './append.ts'
+import type { WriterLimits } from './writer.ts'
 
 /** What the service needs of the hot tier. */
 export interface HotTier {
@@ -9,31 +10,27 @@ export interface HotTier {
    * @throws {Problem} `queue_full`: nothing of the batch was stored. `store_unavailable`: nothing of it is visible, but if an fsync failed,
    * a crash before the next commit may leave all of it in the log, and then it is there after the restart
    */
-  append(batch: EventBatch): Promise<AppendResult>
+  append(append: Append): Promise<Appended>
   /** Whether the writer has its dedupe index and takes events. */
   readonly ready: boolean
   /** Commits what was taken, then closes the database. */
   close(): Promise<void>
 }
 
-export interface AppendResult {
-  accepted: number
-  duplicates: number
-}
-
 /** What the writer thread is started with. */
 export interface WriterSetup {
   data_dir: string
   memory_mb: number
+  limits: WriterLimits
 }
 
-export type ToWriter = { kind: 'append'; request: number; batch: EventBatch } | { kind: 'close' }
+export type ToWriter = { kind: 'append'; request: number; append: Append } | { kind: 'close' }
 
 export type FromWriter =
   | { kind: 'ready' }
   | { kind: 'cannot_start'; reason: string }
   | { kind: 'repairing'; reason: string }
-  | { kind: 'stored'; request: number; result: AppendResult }
+  | { kind: 'stored'; request: number; result: Appended }
   | { kind: 'failed'; request: number; reason: string }
 
 export interface HotTierOptions extends WriterSetup {
@@ -48,7 +45,7 @@ export interface HotTierOptions extends WriterSetup {
 
 interface Waiting {
   count: number
-  resolve: (result: AppendResult) => void
+  resolve: (result: Appended) => void
   reject: (error: Error) => void
 }
 
@@ -104,8 +101,8 @@ export function openHotTier(options: HotTierOptions): HotTier {
     get ready() {
       return state === 'ready'
     },
-    async append(batch) {
-      if (batch.count === 0) return { accepted: 0, duplicates: 0 }
+    async append(append) {
+      const { batch, judged } = append
       if (state === 'starting') {
         throw new Problem(
           'not_ready',
@@ -113,7 +110,7 @@ export function openHotTier(options: HotTierOptions): HotTier {
         )
       }
       if (state !== 'ready') throw unavailable(cause)
-      if (waiting_events + batch.count > queue_events_max && waiting_events > 0) {
+      if (waiting_events + judged.received > queue_events_max && waiting_events > 0) {
         throw new Problem(
           'queue_full',
           `${waiting_events} events are waiting to be written. Send again later.`,
@@ -121,10 +118,10 @@ export function openHotTier(options: HotTierOptions): HotTier {
       }
       requests += 1
       const request = requests
-      waiting_events += batch.count
+      waiting_events += judged.received
       return new Promise((resolve, reject) => {
-        waiting.set(request, { count: batch.count, resolve, reject })
-        post({ kind: 'append', request, batch }, [
+        waiting.set(request, { count: judged.received, resolve, reject })
+        post({ kind: 'append', request, append }, [
           batch.ids.buffer as ArrayBuffer,
           batch.times.buffer as ArrayBuffer,
         ])

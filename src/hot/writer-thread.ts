@@ -2,9 +2,9 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { openColdIds } from '../cold/ids.ts'
 import { openLayout } from '../layout.ts'
 import { openStore } from '../sqlite.ts'
+import type { Append } from './append.ts'
 import type { FromWriter, ToWriter, WriterSetup } from './tier.ts'
 import { openWriter } from './writer.ts'
-import type { AppendRequest } from './writer.ts'
 
 /** The thread that owns the service's writing connection. Requests that arrive during one commit share the next. */
 
@@ -25,17 +25,22 @@ const coldIds = await openColdIds(db, layout, {
   tell({ kind: 'cannot_start', reason: String(error) })
   return null
 })
-const writer = coldIds === null ? null : openWriter(db, coldIds)
+const writer = coldIds === null ? null : openWriter(db, coldIds, setup.limits)
 
-const queue: AppendRequest[] = []
+interface Queued {
+  request: number
+  append: Append
+}
+
+const queue: Queued[] = []
 let draining = false
 let closing = false
 
-function takeGroup(): AppendRequest[] {
+function takeGroup(): Queued[] {
   let events = 0
   let requests = 0
   while (requests < queue.length) {
-    events += queue[requests]!.batch.count
+    events += queue[requests]!.append.judged.received
     if (events > GROUP_EVENTS_MAX && requests > 0) break
     requests += 1
   }
@@ -46,7 +51,7 @@ async function drain(): Promise<void> {
   while (queue.length > 0) {
     const group = takeGroup()
     try {
-      const results = await writer!.commit(group)
+      const results = await writer!.commit(group.map(({ append }) => append))
       for (const [i, { request }] of group.entries()) {
         const result = results[i]!
         if (result instanceof Error) tell({ kind: 'failed', request, reason: String(result) })
@@ -66,7 +71,7 @@ async function drain(): Promise<void> {
 
 port.on('message', (message: ToWriter) => {
   if (message.kind === 'close') closing = true
-  else queue.push({ request: message.request, batch: message.batch })
+  else queue.push({ request: message.request, append: message.append })
   if (draining) return
   draining = true
   // After the port has handed over everything that already arrived, so that it shares one commit.

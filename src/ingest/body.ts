@@ -4,10 +4,10 @@ import { Problem } from '../problem.ts'
 /** Reads request bodies within two limits: one body, and all bodies that are being worked on. */
 export interface BodyReader {
   /**
-   * Reads the body as UTF-8 JSON, hands it to `use`, and counts its bytes as in flight until that is done.
+   * Reads the body as UTF-8 JSON, hands it to `use` with its bytes, and counts these as in flight until that is done.
    * @throws {Problem} `unsupported_media_type`, `body_too_large`, `queue_full`, `not_json`, `client_left`
    */
-  withJson<T>(request: HonoRequest, use: (json: unknown) => Promise<T>): Promise<T>
+  withJson<T>(request: HonoRequest, use: (json: unknown, bytes: Uint8Array) => Promise<T>): Promise<T>
 }
 
 /**
@@ -39,7 +39,8 @@ export function createBodyReader(body_bytes_max: number, in_flight_bytes_max: nu
       if (fault !== null) return refuse(request, fault)
       in_flight_bytes += bytes
       try {
-        return await use(parseJson(await readBody(request, body_bytes_max)))
+        const body = await readBody(request, body_bytes_max)
+        return await use(parseJson(body), body)
       } finally {
         in_flight_bytes -= bytes
       }
@@ -70,10 +71,10 @@ function tooLarge(body_bytes_max: number): Problem {
   )
 }
 
-async function readBody(request: HonoRequest, bytes_max: number): Promise<ArrayBuffer | Uint8Array> {
+async function readBody(request: HonoRequest, bytes_max: number): Promise<Uint8Array> {
   try {
     // Who announces a size is held to it by the HTTP parser.
-    if (announcedBytes(request) !== null) return await request.arrayBuffer()
+    if (announcedBytes(request) !== null) return new Uint8Array(await request.arrayBuffer())
     const bytes = await readUpTo(request, bytes_max)
     if (bytes !== null) return bytes
   } catch {
@@ -115,7 +116,7 @@ async function discard(request: HonoRequest): Promise<void> {
 
 const NOT_JSON = 'The body could not be read as JSON.'
 
-function parseJson(bytes: ArrayBuffer | Uint8Array): unknown {
+function parseJson(bytes: Uint8Array): unknown {
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)

@@ -57,7 +57,13 @@ export function openKeptReplies(db: Sqlite, { ttl_s, keys_max }: KeptRepliesLimi
       return row.fingerprint.equals(fingerprint) ? (JSON.parse(row.reply) as IngestReply) : 'reused'
     },
     keep({ owner, key, fingerprint }, reply, now_us) {
-      const { lastInsertRowid } = insert.run({ owner, key, fingerprint, reply: JSON.stringify(reply), now_us })
+      const { lastInsertRowid } = insert.run({
+        owner,
+        key,
+        fingerprint,
+        reply: JSON.stringify(reply),
+        now_us,
+      })
       evict.run({ since: since(now_us), last_id: Number(lastInsertRowid), keys_max })
     },
   }
