@@ -11,9 +11,12 @@ import type { Logger } from './log.ts'
 import { Problem, renderProblem } from './problem.ts'
 import { shapeAnswer } from './query/answer.ts'
 import type { Row } from './query/answer.ts'
+import { parseEventsQuestion } from './query/events-parameters.ts'
+import { CONTENT_TYPES, nextCursor, nextLink, renderEvents } from './query/events-reply.ts'
 import { parseQuestion } from './query/parameters.ts'
 import type { Meta, Question } from './query/question.ts'
 import type { QueryTier } from './query/tier.ts'
+import { nowMicros } from './time.ts'
 import type { Finding } from './verify.ts'
 
 export interface Deps {
@@ -38,7 +41,7 @@ const ANONYMOUS = 'anonymous'
 
 /** What there is, and the methods that each address takes. */
 const ADDRESSES: Readonly<Record<string, string>> = {
-  '/events': 'POST',
+  '/events': 'GET, HEAD, POST',
   '/stats/dau': 'GET, HEAD',
   '/stats/top-events': 'GET, HEAD',
   '/stats/retention': 'GET, HEAD',
@@ -105,6 +108,21 @@ export function createApp({
     const headers: Record<string, string> = replayed ? { 'idempotency-replayed': 'true' } : {}
     if (reply.received > 0 && reply.rejected === reply.received) throw refused(reply, headers)
     return c.json(reply, 200, headers)
+  })
+
+  app.get('/events', async function getEvents(c) {
+    const started = performance.now()
+    const { question, format } = parseEventsQuestion(c.req.queries(), c.req.header('accept'), nowMicros())
+    const page = await askFor(c, (signal) => query.events(question, signal))
+    const { hot_events, cold_events, cold_files } = page
+    const next_cursor = nextCursor(page, question)
+    c.header('vary', 'Accept')
+    if (next_cursor !== null) c.header('link', nextLink(c.req.url, next_cursor))
+    const took_ms = Math.round((performance.now() - started) * 10) / 10
+    const meta: Meta = { hot_events, cold_events, cold_files, took_ms }
+    return c.body(renderEvents(format, page.rows, next_cursor, meta), 200, {
+      'content-type': CONTENT_TYPES[format],
+    })
   })
 
   const answer = (kind: Question['kind']) =>

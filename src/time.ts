@@ -66,11 +66,10 @@ export function formatDay(day: Day): string {
   return new Date(day * 86_400_000).toISOString().slice(0, 10)
 }
 
-/** Writes an instant as ISO 8601 in UTC, with its six digits of microseconds. */
+/** Writes an instant as ISO 8601 in UTC, with all six digits of the microseconds. */
 export function formatInstant(at_us: Micros): string {
-  const micros = at_us % MICROS_PER_MS
-  const ms = (at_us - micros) / MICROS_PER_MS
-  return `${new Date(ms).toISOString().slice(0, -1)}${String(micros).padStart(3, '0')}Z`
+  const second = new Date(Math.floor(at_us / 1_000_000) * 1_000).toISOString().slice(0, 19)
+  return `${second}.${String(at_us % 1_000_000).padStart(6, '0')}Z`
 }
 
 /** The UTC calendar day of an instant. */

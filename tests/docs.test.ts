@@ -110,5 +110,9 @@ describe('the README', () => {
       { event_type: 'purchase', count: 1 },
     ])
     assert.equal(answers[2]!['cohort_size'], 1)
+    assert.deepEqual(
+      (answers[3]!['data'] as { event_type: string }[]).map(({ event_type }) => event_type),
+      ['purchase', 'app_open'],
+    )
   })
 })

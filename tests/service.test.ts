@@ -87,7 +87,7 @@ describe('addresses', { timeout: HANGS_AFTER_MS }, () => {
 
   it('answer another method with a problem and the methods they take', async () => {
     const addresses = {
-      '/events': 'POST',
+      '/events': 'GET, HEAD, POST',
       '/stats/dau': 'GET, HEAD',
       '/stats/top-events': 'GET, HEAD',
       '/stats/retention': 'GET, HEAD',

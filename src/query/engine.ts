@@ -1,5 +1,5 @@
 import { readGeneration } from '../cold/catalog.ts'
-import type { Catalog } from '../cold/catalog.ts'
+import type { Catalog, ColdFile } from '../cold/catalog.ts'
 import { ColdFileError, createFileCheck } from '../cold/file-check.ts'
 import { openDuck } from '../duckdb.ts'
 import type { DuckConnection } from '../duckdb.ts'
@@ -8,12 +8,15 @@ import type { Sqlite } from '../sqlite.ts'
 import { readTiers } from '../tiers.ts'
 import type { Tiers } from '../tiers.ts'
 import { formatDay } from '../time.ts'
+import type { Day } from '../time.ts'
 import type { Row } from './answer.ts'
+import { EVENTS_BYTES_MAX, pageOf } from './events.ts'
+import type { EventsPage, EventRow } from './events.ts'
 import { openMirror } from './mirror.ts'
-import { planQuery } from './plan.ts'
+import { planDayGroups, planEvents, planPlaces, planQuery } from './plan.ts'
 import type { QueryPlan } from './plan.ts'
 import { daysAskedFor } from './question.ts'
-import type { Question } from './question.ts'
+import type { EventsQuestion, Position, Question } from './question.ts'
 
 /** Runs questions on DuckDB, inside the query thread. */
 
@@ -26,6 +29,8 @@ export interface Reading {
 
 export interface Engine {
   ask(question: Question, signal: AbortSignal): Promise<Reading>
+  /** Reads events back, newest first. */
+  events(question: EventsQuestion, signal: AbortSignal): Promise<EventsPage>
   tiers(): Tiers
   /** Takes in new hot rows before anybody asks, so that the next question finds little to do. */
   catchUp(): Promise<void>
@@ -91,50 +96,94 @@ export async function openEngine(
     }
   }
 
-  async function run(
-    connection: DuckConnection,
-    question: Question,
-    plan: QueryPlan,
-    signal: AbortSignal,
-  ): Promise<Reading> {
+  /** Runs a plan once its files are what the catalog says. */
+  async function read(connection: DuckConnection, plan: QueryPlan, signal: AbortSignal) {
     for (const file of plan.files) {
       await checkFile(file)
       signal.throwIfAborted()
     }
-    const { from, to } = daysAskedFor(question)
-    const hot = await connection.runAndReadAll(
-      'SELECT count(*)::DOUBLE FROM hot WHERE day BETWEEN $1::DATE AND $2::DATE',
-      [formatDay(from), formatDay(to)],
-    )
     const reader = await connection.runAndReadAll(plan.sql, plan.params).catch((error: unknown) => {
       const blamed = plan.files.find((file) => String(error).includes(file.path))
       throw blamed === undefined ? error : new ColdFileError(blamed, 'cannot be read', error)
     })
+    return reader.getRows()
+  }
+
+  async function run(
+    connection: DuckConnection,
+    question: Question,
+    catalog: Catalog,
+    signal: AbortSignal,
+  ): Promise<Reading> {
+    const plan = planQuery(question, catalog, layout.cold)
+    const rows = await read(connection, plan, signal)
     return {
-      rows: reader.getRows() as Row[],
-      hot_events: hot.getRows()[0]![0] as number,
+      rows: rows as Row[],
+      hot_events: await countHot(connection, daysAskedFor(question)),
       cold_events: plan.cold_events,
       cold_files: plan.files.length,
     }
   }
 
-  return {
-    ask(question, signal) {
-      return withConnection(signal, async (connection) => {
-        for (;;) {
-          signal.throwIfAborted()
-          const { catalog } = await beginSnapshot(connection)
-          signal.throwIfAborted()
-          try {
-            return await run(connection, question, planQuery(question, catalog, layout.cold), signal)
-          } catch (error) {
-            // A file that a merge replaced may be deleted under a slow question. Then the catalog has moved on: ask again.
-            if (signal.aborted || readGeneration(db) === catalog.generation) throw error
-            await connection.run('ROLLBACK')
-          }
+  /** Finds the places of one event more than wanted, group by group, and then reads the events between the first and the last wanted. */
+  async function readEvents(
+    connection: DuckConnection,
+    question: EventsQuestion,
+    catalog: Catalog,
+    signal: AbortSignal,
+  ): Promise<EventsPage> {
+    const places: Position[] = []
+    const days = { from: question.from, to: question.to }
+    const files: ColdFile[] = []
+    for (const group of planDayGroups(question, catalog)) {
+      const plan = planPlaces(question, group, question.limit + 1 - places.length, layout.cold)
+      const found = (await read(connection, plan, signal)) as [number, string][]
+      for (const [at_us, event_id] of found) places.push({ at_us, event_id })
+      files.push(...group.files)
+      days.from = group.from
+      signal.throwIfAborted()
+      if (places.length > question.limit) break
+    }
+    const wanted = places.slice(0, question.limit)
+    let rows: EventRow[] = []
+    if (wanted.length > 0) {
+      const plan = planEvents(question, [wanted[0]!, wanted.at(-1)!], EVENTS_BYTES_MAX, files, layout.cold)
+      rows = (await read(connection, plan, signal)) as EventRow[]
+    }
+    return {
+      ...pageOf(rows, places),
+      hot_events: await countHot(connection, days),
+      cold_events: files.reduce((n, file) => n + file.rows, 0),
+      cold_files: files.length,
+    }
+  }
+
+  /** Acts on one snapshot of both tiers. */
+  function inSnapshot<T>(
+    signal: AbortSignal,
+    act: (connection: DuckConnection, catalog: Catalog) => Promise<T>,
+  ): Promise<T> {
+    return withConnection(signal, async (connection) => {
+      for (;;) {
+        signal.throwIfAborted()
+        const { catalog } = await beginSnapshot(connection)
+        signal.throwIfAborted()
+        try {
+          return await act(connection, catalog)
+        } catch (error) {
+          // A file that a merge replaced may be deleted under a slow question. Then the catalog has moved on: ask again.
+          if (signal.aborted || readGeneration(db) === catalog.generation) throw error
+          await connection.run('ROLLBACK')
         }
-      })
-    },
+      }
+    })
+  }
+
+  return {
+    ask: (question, signal) =>
+      inSnapshot(signal, (connection, catalog) => run(connection, question, catalog, signal)),
+    events: (question, signal) =>
+      inSnapshot(signal, (connection, catalog) => readEvents(connection, question, catalog, signal)),
     tiers: () => readTiers(db),
     async catchUp() {
       await exclusive(() => mirror.catchUp())
@@ -147,4 +196,12 @@ export async function openEngine(
       duck.close()
     },
   }
+}
+
+async function countHot(connection: DuckConnection, { from, to }: { from: Day; to: Day }): Promise<number> {
+  const hot = await connection.runAndReadAll(
+    'SELECT count(*)::DOUBLE FROM hot WHERE day BETWEEN $1::DATE AND $2::DATE',
+    [formatDay(from), formatDay(to)],
+  )
+  return hot.getRows()[0]![0] as number
 }

@@ -3,12 +3,12 @@ import { readCatalog, readGeneration } from '../cold/catalog.ts'
 import type { Catalog } from '../cold/catalog.ts'
 import type { DuckConnection } from '../duckdb.ts'
 import type { Sqlite } from '../sqlite.ts'
-import type { Day } from '../time.ts'
+import type { Day, Micros } from '../time.ts'
 import { formatDay } from '../time.ts'
 
 /**
- * The visible hot rows as a DuckDB table, `hot(seq, day, user_id, event_type, properties)`, because DuckDB's SQLite extension is a download
- * that cannot be relied on. The table is always the state of one SQLite snapshot: the rows up to its newest seq, less those that its catalog
+ * The visible hot rows as a DuckDB table, `hot(seq, day, user_id, event_type, properties, occurred_at_us, event_id)`, because DuckDB's SQLite
+ * extension is a download that cannot be relied on. The table is always the state of one SQLite snapshot: the rows up to its newest seq, less those that its catalog
  * has sealed. Not safe for concurrent calls: the engine makes them one after another.
  */
 export interface Mirror {
@@ -23,12 +23,20 @@ const PAGE_ROWS = 20_000
 /** With more dead rows than live ones, and at least this many, the table is written anew: DuckDB does not reuse their memory. */
 const DEAD_ROWS_MIN = 50_000
 
-type Row = [seq: number, day: Day, user_id: string, event_type: string, properties: string]
+type Row = [
+  seq: number,
+  day: Day,
+  user_id: string,
+  event_type: string,
+  properties: string,
+  occurred_at: Micros,
+  event_id: Buffer,
+]
 
 export async function openMirror(db: Sqlite, connection: DuckConnection): Promise<Mirror> {
   const page = db
     .prepare(
-      `SELECT seq, day, user_id, event_type, properties FROM events WHERE seq > ? ORDER BY seq LIMIT ${PAGE_ROWS}`,
+      `SELECT seq, day, user_id, event_type, properties, occurred_at, event_id FROM events WHERE seq > ? ORDER BY seq LIMIT ${PAGE_ROWS}`,
     )
     .raw()
   const newest = db.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`).pluck()
@@ -42,7 +50,8 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
 
   async function beginAnew(): Promise<void> {
     await connection.run(
-      'CREATE OR REPLACE TABLE hot (seq BIGINT, day DATE, user_id VARCHAR, event_type VARCHAR, properties VARCHAR)',
+      `CREATE OR REPLACE TABLE hot (seq BIGINT, day DATE, user_id VARCHAR, event_type VARCHAR, properties VARCHAR,
+         occurred_at_us BIGINT, event_id UUID)`,
     )
     catalog = { generation: -1, files: [], days: [], segments: [] }
     sealed = new Map()
@@ -80,7 +89,7 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
     const dates = new Map<Day, DuckDBDateValue>()
     const appender = await connection.createAppender('hot')
     try {
-      for (const [seq, day, user_id, event_type, properties] of rows) {
+      for (const [seq, day, user_id, event_type, properties, occurred_at, event_id] of rows) {
         if (seq <= (sealed.get(day) ?? 0)) continue
         let date = dates.get(day)
         if (date === undefined) dates.set(day, (date = new DuckDBDateValue(day)))
@@ -89,6 +98,9 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
         appender.appendVarchar(user_id)
         appender.appendVarchar(event_type)
         appender.appendVarchar(properties)
+        // DuckDB casts both to their columns' types. A BigInt for each would take twice as long.
+        appender.appendDouble(occurred_at)
+        appender.appendBlob(event_id)
         appender.endRow()
         live_rows += 1
       }

@@ -16,13 +16,13 @@ export const SEGMENTS_MAX = 16
 export const SEGMENT_VALUES_MAX = 100
 export const SEGMENT_CHARS_MAX = 2_048
 
-const day = v.pipe(
+export const day = v.pipe(
   v.string('is required, as YYYY-MM-DD'),
   v.transform(parseDay),
   v.number('must be a calendar day, YYYY-MM-DD'),
 )
 
-function integer(min: number, max: number) {
+export function integer(min: number, max: number) {
   const message = `must be a whole number from ${min} to ${max}`
   return v.pipe(
     v.string(message),
@@ -53,18 +53,43 @@ const PROPERTY_PREFIX = 'properties.'
  * @throws {Problem} `invalid_parameter`, naming every wrong parameter
  */
 export function parseQuestion(kind: Question['kind'], query: Readonly<Record<string, string[]>>): Question {
+  const { output, segments, errors } = readParameters<(typeof SCHEMAS)[typeof kind]>(SCHEMAS[kind], query)
+  if (output !== null && errors.length === 0) {
+    const question = assemble(kind, output as Parsed, segments)
+    const { from, to } = daysAskedFor(question)
+    const fault = rangeFault(kind, from, to)
+    if (fault === null) return question
+    errors.push(fault)
+  }
+  throw refuse(errors)
+}
+
+export function refuse(errors: readonly ProblemEntry[]): Problem {
+  return new Problem('invalid_parameter', describe(errors), { errors })
+}
+
+type ParameterSchema = v.ObjectSchema<v.ObjectEntries, undefined>
+
+/**
+ * Reads the parameters of one route, each given once, and its segments.
+ * @param short fields whose segments may be written as parameters of their own
+ */
+export function readParameters<S extends ParameterSchema>(
+  schema: S,
+  query: Readonly<Record<string, string[]>>,
+  short: readonly ('user_id' | 'event_type')[] = [],
+): { output: v.InferOutput<S> | null; segments: Segment[]; errors: ProblemEntry[] } {
   const errors: ProblemEntry[] = []
-  const segments = parseSegments(query, errors)
-  const schema = SCHEMAS[kind]
+  const segments = parseSegments(query, short, errors)
+  const names = Object.keys(schema.entries)
   for (const name of Object.keys(query)) {
-    if (Object.hasOwn(schema.entries, name) || name === 'segment' || name.startsWith(PROPERTY_PREFIX))
-      continue
+    if ([...names, ...short, 'segment'].includes(name) || name.startsWith(PROPERTY_PREFIX)) continue
     // A misspelt filter that is ignored would be an answer to another question.
-    const known = [...Object.keys(schema.entries), 'segment', 'properties.<key>']
+    const known = [...names, ...short, 'segment', 'properties.<key>']
     errors.push({ path: '', message: `unknown parameter; this question takes ${known.join(', ')}` })
   }
   const single: Record<string, string> = {}
-  for (const name of Object.keys(schema.entries)) {
+  for (const name of names) {
     const values = query[name]
     if (values === undefined) continue
     if (values.length > 1) errors.push({ path: name, message: 'may be given only once' })
@@ -76,13 +101,7 @@ export function parseQuestion(kind: Question['kind'], query: Readonly<Record<str
     const missing = single[path] === undefined
     errors.push({ path, message: missing ? 'is required, as YYYY-MM-DD' : issue.message })
   }
-  if (result.success && errors.length === 0) {
-    const question = assemble(kind, result.output as Parsed, segments)
-    const fault = rangeFault(question)
-    if (fault === null) return question
-    errors.push(fault)
-  }
-  throw new Problem('invalid_parameter', describe(errors), { errors })
+  return { output: result.success ? result.output : null, segments, errors }
 }
 
 interface Parsed {
@@ -101,15 +120,14 @@ function assemble(kind: Question['kind'], parsed: Parsed, segments: Segment[]): 
   return { kind, start: start_date, windows, window, segments }
 }
 
-function rangeFault(question: Question): ProblemEntry | null {
-  const { from, to } = daysAskedFor(question)
+export function rangeFault(kind: Question['kind'] | 'events', from: Day, to: Day): ProblemEntry | null {
   if (from > to) return { path: 'from', message: 'must not lie after to' }
   if (to - from >= RANGE_DAYS_MAX) {
-    const path = question.kind === 'retention' ? 'windows' : 'to'
+    const path = kind === 'retention' ? 'windows' : 'to'
     return { path, message: `the range may have at most ${RANGE_DAYS_MAX} days` }
   }
   if (from < 0 || to > LAST_DAY) {
-    const path = question.kind === 'retention' ? 'start_date' : from < 0 ? 'from' : 'to'
+    const path = kind === 'retention' ? 'start_date' : from < 0 ? 'from' : 'to'
     return { path, message: `days lie between ${formatDay(0)} and ${formatDay(LAST_DAY)}` }
   }
   return null
@@ -121,17 +139,22 @@ function describe(errors: readonly ProblemEntry[]): string {
   return errors.map(({ path, message }) => `${path} ${message}`.trim()).join('; ')
 }
 
-function parseSegments(query: Readonly<Record<string, string[]>>, errors: ProblemEntry[]): Segment[] {
+function parseSegments(
+  query: Readonly<Record<string, string[]>>,
+  short: readonly string[],
+  errors: ProblemEntry[],
+): Segment[] {
   const written = (query['segment'] ?? []).map((text) => ({
     path: 'segment',
     text,
     colon: text.indexOf(':'),
   }))
   for (const [name, values] of Object.entries(query)) {
-    if (!name.startsWith(PROPERTY_PREFIX)) continue
+    if (!name.startsWith(PROPERTY_PREFIX) && !short.includes(name)) continue
+    const path = short.includes(name) ? name : 'properties'
     // The name is known here, so its key may hold a colon.
     for (const value of values) {
-      written.push({ path: 'properties', text: `${name}:${value}`, colon: name.length })
+      written.push({ path, text: `${name}:${value}`, colon: name.length })
     }
   }
   if (written.length > SEGMENTS_MAX) {

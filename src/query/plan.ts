@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import type { Catalog, ColdFile } from '../cold/catalog.ts'
 import { sqlTextList } from '../duckdb.ts'
+import { dayOf } from '../time.ts'
+import type { Day } from '../time.ts'
 import { daysAskedFor } from './question.ts'
-import type { Question } from './question.ts'
-import { statementFor } from './sql.ts'
+import type { EventsQuestion, Position, Question } from './question.ts'
+import { eventsStatement, placesStatement, statementFor } from './sql.ts'
 import type { Statement } from './sql.ts'
 
 export interface QueryPlan extends Statement {
@@ -11,20 +13,76 @@ export interface QueryPlan extends Statement {
   cold_events: number
 }
 
+const COUNTED = 'day, user_id, event_type, properties'
+const READ = 'occurred_at, event_id'
 /** The mirror of the visible hot rows; see mirror.ts. */
-const HOT = 'SELECT day, user_id, event_type, properties FROM hot'
+const HOT = `SELECT ${COUNTED} FROM hot`
+const HOT_READ = `SELECT ${COUNTED}, make_timestamptz(occurred_at_us) AS occurred_at, event_id FROM hot`
 
 /** Which cold files a question needs, and its SQL over them and the hot mirror. Pure. */
 export function planQuery(question: Question, catalog: Catalog, cold_folder: string): QueryPlan {
   const { from, to } = daysAskedFor(question)
   const files = catalog.files.filter(({ day }) => day >= from && day <= to)
+  return planOver(statementFor(question, unite(HOT, COUNTED, files, cold_folder)), files)
+}
+
+/** Days next to each other, with their cold files. */
+export interface DayGroup {
+  from: Day
+  to: Day
+  files: readonly ColdFile[]
+}
+
+/**
+ * In which steps to look for events, newest days first: what is not cold yet, then one cold day, two, four and so on. A page that is full
+ * reads no further, and one that finds little takes few steps. Together they are exactly the days asked for. Pure.
+ */
+export function planDayGroups({ from, to, after }: EventsQuestion, catalog: Catalog): DayGroup[] {
+  const newest = after === null ? to : Math.min(to, dayOf(after.at_us))
+  const files = catalog.files.filter(({ day }) => day >= from && day <= newest)
+  const days = [...new Set(files.map(({ day }) => day))].toSorted((a, b) => b - a)
+  const starts: Day[] = []
+  if (days.length > 0 && days[0]! < newest) starts.push(days[0]! + 1)
+  for (let taken = 1; taken < days.length; taken = taken * 2 + 1) starts.push(days[taken - 1]!)
+  starts.push(from)
+  return starts.map((start, i) => {
+    const end = i === 0 ? newest : starts[i - 1]! - 1
+    return { from: start, to: end, files: files.filter(({ day }) => day >= start && day <= end) }
+  })
+}
+
+/** Where the newest matching events of a group stand. Pure. */
+export function planPlaces(
+  question: EventsQuestion,
+  group: DayGroup,
+  limit: number,
+  cold_folder: string,
+): QueryPlan {
+  const events = unite(HOT_READ, `${COUNTED}, ${READ}`, group.files, cold_folder)
+  return planOver(placesStatement(question, group, limit, events), group.files)
+}
+
+/** The matching events from one place to another, out of these files and the hot mirror. Pure. */
+export function planEvents(
+  question: EventsQuestion,
+  [first, last]: readonly [Position, Position],
+  bytes_max: number,
+  files: readonly ColdFile[],
+  cold_folder: string,
+): QueryPlan {
+  const between = files.filter(({ day }) => day >= dayOf(last.at_us) && day <= dayOf(first.at_us))
+  const events = unite(HOT_READ, `${COUNTED}, ${READ}`, between, cold_folder)
+  return planOver(eventsStatement(question, first, last, bytes_max, events), between)
+}
+
+function planOver(statement: Statement, files: readonly ColdFile[]): QueryPlan {
+  return { ...statement, files, cold_events: files.reduce((n, file) => n + file.rows, 0) }
+}
+
+/** Both tiers as one relation. */
+function unite(hot: string, columns: string, files: readonly ColdFile[], cold_folder: string): string {
+  if (files.length === 0) return hot
   const paths = files.map((file) => join(cold_folder, file.path))
-  const cold = `SELECT day, user_id, event_type, properties
+  return `${hot} UNION ALL SELECT ${columns}
     FROM read_parquet(${sqlTextList(paths)}, hive_partitioning = true, hive_types = {'day': DATE})`
-  const events = files.length === 0 ? HOT : `${HOT} UNION ALL ${cold}`
-  return {
-    ...statementFor(question, events),
-    files,
-    cold_events: files.reduce((n, file) => n + file.rows, 0),
-  }
 }

@@ -1,4 +1,4 @@
-import type { Day } from '../time.ts'
+import type { Day, Micros } from '../time.ts'
 
 /** What can be asked, as plain data: it crosses to the query thread and means the same to every engine. */
 
@@ -30,6 +30,19 @@ export type Question =
       window: Window
       segments: readonly Segment[]
     }
+
+/** The place of an event in the order of reading: newest first, and among equal times the highest id first. Compaction does not change it. */
+export interface Position {
+  at_us: Micros
+  event_id: string
+}
+
+/** Events themselves, newest first. */
+export interface EventsQuestion extends Range {
+  limit: number
+  /** Only events behind this place. */
+  after: Position | null
+}
 
 /** What was read for an answer. */
 export interface Meta {

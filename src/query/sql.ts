@@ -1,9 +1,13 @@
 import type { DuckValue } from '../duckdb.ts'
+import type { Day } from '../time.ts'
 import { formatDay } from '../time.ts'
 import { daysAskedFor, WINDOW_DAYS } from './question.ts'
-import type { Question, Segment } from './question.ts'
+import type { EventsQuestion, Position, Question, Segment } from './question.ts'
 
-/** The SQL of every question, once each, over a relation `events(day, user_id, event_type, properties)` of both tiers. */
+/**
+ * The SQL of every question, once each, over a relation `events(day, user_id, event_type, properties)` of both tiers; to read events back it
+ * also has `occurred_at` and `event_id`.
+ */
 
 export interface Statement {
   sql: string
@@ -45,6 +49,72 @@ export function statementFor(question: Question, events: string): Statement {
         params,
       }
   }
+}
+
+/**
+ * The places of the newest matching events of some days. Times and ids alone, so that no properties are held for events that are not read.
+ * @param events SQL of the relation
+ * @returns rows: (occurred_at in µs, event_id), in the order of reading
+ */
+export function placesStatement(
+  { segments, after }: EventsQuestion,
+  days: { from: Day; to: Day },
+  limit: number,
+  events: string,
+): Statement {
+  const params: DuckValue[] = []
+  const bind = (value: DuckValue) => `$${params.push(value)}`
+  const conditions = [
+    `day BETWEEN ${bind(formatDay(days.from))}::DATE AND ${bind(formatDay(days.to))}::DATE`,
+    ...(after === null ? [] : [behind(after, bind, '<')]),
+    ...segments.map((segment) => condition(segment, bind)),
+  ]
+  return {
+    sql: `SELECT epoch_us(occurred_at)::DOUBLE, event_id::VARCHAR FROM (
+            SELECT occurred_at, event_id FROM (${events}) WHERE ${conditions.join(' AND ')}
+            ORDER BY occurred_at DESC, event_id DESC LIMIT ${bind(limit)})
+          ORDER BY occurred_at DESC, event_id DESC`,
+    params,
+  }
+}
+
+/**
+ * The matching events from one place to another, both included, up to so many bytes of text.
+ * @returns rows: (event_id, occurred_at in µs, user_id, event_type, properties), in the order of reading
+ */
+export function eventsStatement(
+  { segments }: EventsQuestion,
+  first: Position,
+  last: Position,
+  bytes_max: number,
+  events: string,
+): Statement {
+  const params: DuckValue[] = []
+  const bind = (value: DuckValue) => `$${params.push(value)}`
+  const conditions = [
+    behind(first, bind, '<='),
+    before(last, bind),
+    ...segments.map((segment) => condition(segment, bind)),
+  ]
+  const order = 'ORDER BY occurred_at DESC, event_id DESC'
+  return {
+    sql: `SELECT event_id::VARCHAR, epoch_us(occurred_at)::DOUBLE, user_id, event_type, properties FROM (
+            SELECT *, sum(strlen(user_id) + strlen(event_type) + strlen(properties)) OVER (${order} ROWS UNBOUNDED PRECEDING) AS bytes
+            FROM (${events}) WHERE ${conditions.join(' AND ')})
+          WHERE bytes <= ${bind(bytes_max)} ${order}`,
+    params,
+  }
+}
+
+// The time stands alone as well, because DuckDB pushes that down to the file and a comparison of pairs it does not.
+function behind({ at_us, event_id }: Position, bind: (value: DuckValue) => string, than: '<' | '<='): string {
+  const at = `make_timestamptz(${bind(String(at_us))}::BIGINT)`
+  return `occurred_at <= ${at} AND (occurred_at < ${at} OR event_id ${than} ${bind(event_id)}::UUID)`
+}
+
+function before({ at_us, event_id }: Position, bind: (value: DuckValue) => string): string {
+  const at = `make_timestamptz(${bind(String(at_us))}::BIGINT)`
+  return `occurred_at >= ${at} AND (occurred_at > ${at} OR event_id >= ${bind(event_id)}::UUID)`
 }
 
 /** Text equals text. Where the value asked for is a number, a JSON number of that value is a match too, however it is written. */

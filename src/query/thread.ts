@@ -67,6 +67,9 @@ port.on('message', (message: ToQueryThread) => {
   if (message.kind === 'ask') {
     const { question } = message
     serve(message.id, (signal) => engine.ask(question, signal))
+  } else if (message.kind === 'events') {
+    const { question } = message
+    serve(message.id, (signal) => engine.events(question, signal))
   } else if (message.kind === 'tiers') serve(message.id, async () => engine.tiers())
   else if (message.kind === 'cancel') running.get(message.id)?.controller.abort()
   else void close()

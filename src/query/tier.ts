@@ -4,7 +4,8 @@ import { Problem } from '../problem.ts'
 import type { Tiers } from '../tiers.ts'
 import type { Reading } from './engine.ts'
 import { createLine, FULL } from './line.ts'
-import type { Question } from './question.ts'
+import type { EventsPage } from './events.ts'
+import type { EventsQuestion, Question } from './question.ts'
 
 /** The service's side of the query thread: the bounded line, the time limit, and a new thread when one dies. */
 export interface QueryTier {
@@ -13,6 +14,8 @@ export interface QueryTier {
    * @throws {Problem} `query_line_full`, `query_timeout`, `not_ready`, `cold_file_damaged`, `query_failed`
    */
   ask(question: Question, signal: AbortSignal): Promise<Reading>
+  /** Reads events back over both tiers, as of now or later, with the same failures. */
+  events(question: EventsQuestion, signal: AbortSignal): Promise<EventsPage>
   tiers(signal: AbortSignal): Promise<Tiers>
   /** Whether the mirror of the hot rows is built. */
   readonly ready: boolean
@@ -27,6 +30,7 @@ export interface QuerySetup {
 
 export type ToQueryThread =
   | { kind: 'ask'; id: number; question: Question }
+  | { kind: 'events'; id: number; question: EventsQuestion }
   | { kind: 'tiers'; id: number }
   | { kind: 'cancel'; id: number }
   | { kind: 'close' }
@@ -47,7 +51,10 @@ export interface QueryTierOptions extends QuerySetup {
 /** A thread that dies at once would be started again at once; this keeps that from eating a core. */
 const RESTART_PAUSE_MS = 1_000
 
-type Work = { kind: 'ask'; question: Question } | { kind: 'tiers' }
+type Work =
+  | { kind: 'ask'; question: Question }
+  | { kind: 'events'; question: EventsQuestion }
+  | { kind: 'tiers' }
 
 /** Starts the query thread; resolves before its mirror is built, because that can take seconds. */
 export function openQueryTier(options: QueryTierOptions): QueryTier {
@@ -144,6 +151,7 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
       return ready
     },
     ask: (question, signal) => send({ kind: 'ask', question }, signal) as Promise<Reading>,
+    events: (question, signal) => send({ kind: 'events', question }, signal) as Promise<EventsPage>,
     tiers: (signal) => send({ kind: 'tiers' }, signal) as Promise<Tiers>,
     async close() {
       closing = true

@@ -1,0 +1,83 @@
+import * as v from 'valibot'
+import type { ProblemEntry } from '../problem.ts'
+import { dayOf } from '../time.ts'
+import type { Day, Micros } from '../time.ts'
+import { belongsTo, CURSOR_CHARS, readCursor } from './cursor.ts'
+import type { Cursor } from './cursor.ts'
+import { acceptedFormat } from './events-reply.ts'
+import type { EventsFormat } from './events-reply.ts'
+import { day, integer, rangeFault, readParameters, refuse } from './parameters.ts'
+import type { EventsQuestion } from './question.ts'
+
+/** Reads which events to read back. */
+
+export const EVENTS_LIMIT_DEFAULT = 100
+/** A reply in JSON is parsed as a whole by whoever gets it; the others can be read line by line. */
+export const EVENTS_LIMIT_MAX = {
+  json: 1_000,
+  ndjson: 10_000,
+  csv: 10_000,
+} as const satisfies Record<EventsFormat, number>
+
+/** Where no `to` is given: tomorrow, because a client's clock may run a day ahead. */
+const DAYS_AHEAD = 1
+/** Where no `from` is given. */
+const DAYS_BEFORE_TO = 7
+
+const cursor = v.pipe(
+  v.string(),
+  v.transform(readCursor),
+  v.custom<Cursor>((read) => read !== null, `must be a next_cursor, of ${CURSOR_CHARS} characters`),
+)
+
+const format = v.picklist(['json', 'ndjson', 'csv'], 'must be json, ndjson or csv')
+
+const schemaFor = (limit_max: number) =>
+  v.object({
+    from: v.optional(day),
+    to: v.optional(day),
+    limit: v.optional(integer(1, limit_max), String(EVENTS_LIMIT_DEFAULT)),
+    cursor: v.optional(cursor),
+    format: v.optional(format),
+  })
+
+/**
+ * Reads a question for events, and the format to answer in: `format`, or else what `Accept` wants.
+ * @throws {Problem} `invalid_parameter`, naming every wrong parameter
+ */
+export function parseEventsQuestion(
+  query: Readonly<Record<string, string[]>>,
+  accept: string | undefined,
+  now_us: Micros,
+): { question: EventsQuestion; format: EventsFormat } {
+  const named = v.safeParse(format, query['format']?.[0])
+  const answer_in = named.success ? named.output : acceptedFormat(accept)
+  const schema = schemaFor(EVENTS_LIMIT_MAX[answer_in])
+  const { output, segments, errors } = readParameters(schema, query, ['user_id', 'event_type'])
+  if (output === null || errors.length > 0) throw refuse(errors)
+  const days = rangeOf(output, dayOf(now_us))
+  const fault = rangeFault('events', days.from, days.to) ?? cursorFault(output.cursor, { ...days, segments })
+  if (fault !== null) throw refuse([fault])
+  const question = { ...days, segments, limit: output.limit, after: output.cursor?.after ?? null }
+  return { question, format: answer_in }
+}
+
+interface Given {
+  from?: Day | undefined
+  to?: Day | undefined
+  cursor?: Cursor | undefined
+}
+
+function rangeOf(given: Given, today: Day): { from: Day; to: Day } {
+  const to = given.to ?? given.cursor?.to ?? today + DAYS_AHEAD
+  // The range may be asked for near 1970.
+  return { from: given.from ?? given.cursor?.from ?? Math.max(0, to - DAYS_BEFORE_TO), to }
+}
+
+function cursorFault(
+  read: Cursor | undefined,
+  filters: Pick<EventsQuestion, 'from' | 'to' | 'segments'>,
+): ProblemEntry | null {
+  if (read === undefined || belongsTo(read, filters)) return null
+  return { path: 'cursor', message: 'belongs to other days or filters, or was changed' }
+}
