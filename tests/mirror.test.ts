@@ -90,6 +90,25 @@ describe('the mirror of the hot rows', () => {
     assert.deepEqual(await mirrored(), visible())
   })
 
+  it('has the time and id of each row, to the microsecond and the byte', async () => {
+    const mirror = await openMirror(db, connection)
+    const ids = ['00', '7f', '80', 'ff'].map((byte) => byte.repeat(16))
+    const times = [0, 1, 1_754_006_400_123_457, 7_978_521_599_999_999]
+    for (const [i, id] of ids.entries()) {
+      db.prepare(
+        `INSERT INTO events (event_id, occurred_at, user_id, event_type, properties) VALUES (?, ?, 'u', 't', '{}')`,
+      ).run(Buffer.from(id, 'hex'), times[i]!)
+    }
+    await mirror.catchUp()
+    const reader = await connection.runAndReadAll(
+      `SELECT replace(event_id::VARCHAR, '-', ''), occurred_at_us::VARCHAR, day = make_timestamp(occurred_at_us)::DATE FROM hot ORDER BY event_id`,
+    )
+    assert.deepEqual(
+      reader.getRows(),
+      ids.map((id, i) => [id, String(times[i]!), true]),
+    )
+  })
+
   it('holds them over many pages and after it was written anew', async () => {
     const mirror = await openMirror(db, connection)
     insert(0, 90_000, 2)

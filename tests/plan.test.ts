@@ -6,9 +6,9 @@ import type { DayState } from '../compactor/plan.ts'
 import type { Catalog, ColdFile } from '../src/cold/catalog.ts'
 import { fingerprint, formatEventId, IdDigest, isEventId, writeEventId } from '../src/event-id.ts'
 import { createLine, FULL } from '../src/query/line.ts'
-import { planQuery } from '../src/query/plan.ts'
+import { planDayGroups, planEvents, planPlaces, planQuery } from '../src/query/plan.ts'
 import { daysAskedFor } from '../src/query/question.ts'
-import type { Question } from '../src/query/question.ts'
+import type { EventsQuestion, Question } from '../src/query/question.ts'
 
 const US_PER_DAY = 86_400_000_000
 const day = fc.integer({ min: 0, max: 40_000 })
@@ -150,6 +150,78 @@ describe('the query plan', () => {
     )
   })
 })
+
+const catalogOf = (files: ColdFile[]): Catalog => ({ generation: 1, files, days: [], segments: [] })
+
+const asked = (from: number, to: number): EventsQuestion => ({
+  from,
+  to,
+  limit: 10,
+  after: null,
+  segments: [],
+})
+
+describe('the plan of reading events', () => {
+  it('looks at every day asked for once, newest first, each with its files and no other', () => {
+    const days = fc.array(fc.integer({ min: 90, max: 200 }), { maxLength: 60 })
+    const after = fc.option(fc.integer({ min: 100, max: 180 }))
+    fc.assert(
+      fc.property(days, fc.integer({ min: 100, max: 180 }), fc.nat(80), after, (held, from, length, at) => {
+        const to = Math.min(180, from + length)
+        const cursor_day = at === null ? to : Math.min(Math.max(at, from), to)
+        const place = { at_us: cursor_day * US_PER_DAY + 5, event_id: OTHER_ID }
+        const catalog = catalogOf(held.map((d, n) => fileOf(d, n)))
+        const groups = planDayGroups({ ...asked(from, to), after: at === null ? null : place }, catalog)
+        const covered: number[] = []
+        for (const group of groups) {
+          for (let d = group.to; d >= group.from; d -= 1) covered.push(d)
+          assert.deepEqual(
+            group.files,
+            catalog.files.filter(({ day: d }) => d >= group.from && d <= group.to),
+          )
+        }
+        assert.deepEqual(
+          covered,
+          Array.from({ length: cursor_day - from + 1 }, (_, i) => cursor_day - i),
+        )
+      }),
+    )
+  })
+
+  it('takes what is not cold yet, then one cold day, and twice as many each time', () => {
+    const files = Array.from({ length: 100 }, (_, n) => fileOf(100 + n, n))
+    const sizes = planDayGroups(asked(100, 205), catalogOf(files)).map((group) => group.files.length)
+    assert.deepEqual(sizes, [0, 1, 2, 4, 8, 16, 32, 37])
+    assert.deepEqual(
+      planDayGroups(asked(100, 199), catalogOf(files)).map((group) => group.files.length),
+      [1, 2, 4, 8, 16, 32, 37],
+    )
+    assert.deepEqual(planDayGroups(asked(100, 199), catalogOf([])), [{ from: 100, to: 199, files: [] }])
+  })
+
+  it('binds what a client chose, and opens only the files between the places', () => {
+    const files = [fileOf(1, 1), fileOf(2, 2), fileOf(3, 3), fileOf(4, 4)]
+    const first = { at_us: 3 * US_PER_DAY + 7, event_id: OTHER_ID }
+    const last = { at_us: 2 * US_PER_DAY, event_id: OTHER_ID }
+    fc.assert(
+      fc.property(fc.string({ minLength: 1 }), fc.uuid(), (text, event_id) => {
+        const segments = [{ field: { property: `key ${text}` }, values: [`text ${text}`] }]
+        const question = { ...asked(1, 4), after: { at_us: 4 * US_PER_DAY, event_id }, segments }
+        const group = planDayGroups(question, catalogOf(files))[0]!
+        const places = planPlaces(question, group, 3, '/cold')
+        const events = planEvents(question, [first, last], 1_000, files, '/cold')
+        for (const { sql, params } of [places, events]) {
+          assert.ok(!sql.includes(`text ${text}`) && params.includes(`text ${text}`))
+        }
+        assert.ok(!places.sql.includes(event_id) && places.params.includes(event_id))
+        assert.deepEqual(events.files, files.slice(1, 3))
+        assert.equal(events.cold_events, 5)
+      }),
+    )
+  })
+})
+
+const OTHER_ID = '25a4b866-040b-466f-945c-148e4720f511'
 
 const OTHER_VALUES: Question = {
   kind: 'dau',

@@ -25,6 +25,8 @@ export interface Reference {
   dau(range: Range): unknown
   topEvents(range: Range, limit: number): unknown
   retention(start_date: string, window: 'day' | 'week', windows: number, conditions: Condition[]): unknown
+  /** As they are read back: newest first, among equal times the highest id first. */
+  events(range: Range): SampleEvent[]
 }
 
 export function createReference(): Reference {
@@ -78,6 +80,16 @@ export function createReference(): Reference {
       }
       return { start_date, window, windows, cohort_size: cohort.size, data }
     },
+    events: (range) =>
+      select(range)
+        .map(({ event_id, occurred_at, user_id, event_type, properties }) => ({
+          event_id: event_id.toLowerCase(),
+          occurred_at: inUtc(occurred_at),
+          user_id: String(user_id),
+          event_type,
+          properties: JSON.parse(JSON.stringify(properties)) as SampleEvent['properties'],
+        }))
+        .toSorted((a, b) => compareBytes(`${b.occurred_at} ${b.event_id}`, `${a.occurred_at} ${a.event_id}`)),
   }
 }
 
@@ -106,6 +118,13 @@ function sameValue(value: unknown, asked: string): boolean {
 export function dateOf(occurred_at: string): string {
   const zoned = /(Z|[+-]\d\d:?\d\d)$/.test(occurred_at) ? occurred_at : `${occurred_at}Z`
   return new Date(zoned).toISOString().slice(0, 10)
+}
+
+/** The same instant in UTC with six digits of microseconds. Date keeps three, so the digits are taken from the text. */
+function inUtc(occurred_at: string): string {
+  const [, fraction = ''] = /\.(\d+)/.exec(occurred_at) ?? []
+  const zoned = /(Z|[+-]\d\d:?\d\d)$/.test(occurred_at) ? occurred_at : `${occurred_at}Z`
+  return `${new Date(zoned).toISOString().slice(0, 19)}.${fraction.padEnd(6, '0').slice(0, 6)}Z`
 }
 
 export function addDays(date: string, days: number): string {

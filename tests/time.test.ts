@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { dayOf, formatDay, MICROS_PER_DAY, nowMicros, parseDay, parseInstant } from '../src/time.ts'
+import {
+  dayOf,
+  formatDay,
+  formatInstant,
+  MICROS_PER_DAY,
+  nowMicros,
+  parseDay,
+  parseInstant,
+} from '../src/time.ts'
 
 const two = (n: number) => String(n).padStart(2, '0')
 
@@ -96,6 +104,21 @@ describe('parseInstant', () => {
   it('knows leap years by all three rules', () => {
     for (const year of ['1972', '2000', '2024', '2400']) assert.notEqual(parseInstant(`${year}-02-29`), null)
     for (const year of ['1900', '2023', '2100', '2200']) assert.equal(parseInstant(`${year}-02-29`), null)
+  })
+})
+
+describe('an instant', () => {
+  it('is written in UTC with all its microseconds, and reads as itself', () => {
+    const at = fc.integer({ min: 0, max: Date.UTC(2255, 0, 1) * 1_000 })
+    fc.assert(
+      fc.property(at, (at_us) => {
+        const text = formatInstant(at_us)
+        assert.match(text, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
+        assert.equal(parseInstant(text), at_us)
+      }),
+    )
+    assert.equal(formatInstant(0), '1970-01-01T00:00:00.000000Z')
+    assert.equal(formatInstant(1_754_017_954_000_001), '2025-08-01T03:12:34.000001Z')
   })
 })
 
