@@ -92,6 +92,7 @@ describe('reading events back', () => {
         cursor === '' ? query : `${query}&cursor=${encodeURIComponent(cursor)}`,
       )
       events.push(...data)
+      assert.notEqual(next_cursor, cursor, 'a page brings the cursor further')
       cursor = next_cursor
     }
     return events
