@@ -92,12 +92,6 @@ const MIGRATIONS = [
     created_at  INTEGER NOT NULL, -- microseconds since 1970
     UNIQUE (owner, key)
   ) STRICT;
-
-  CREATE TABLE imported_files (
-    checksum    TEXT    PRIMARY KEY, -- SHA-256 of the file, hex
-    report      TEXT    NOT NULL,    -- JSON
-    imported_at INTEGER NOT NULL     -- microseconds since 1970
-  ) STRICT, WITHOUT ROWID;
   `,
 ] as const
 
