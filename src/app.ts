@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
+import { Readable } from 'node:stream'
+import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Context } from 'hono'
 import { routePath } from 'hono/route'
 import type { DiskSpace } from './hot/space.ts'
-import type { BodyReader } from './ingest/body.ts'
+import type { BodyReader, IncomingBody } from './ingest/body.ts'
 import type { Ingest } from './ingest/ingest.ts'
 import type { Logger } from './log.ts'
 import { Problem, renderProblem } from './problem.ts'
@@ -70,7 +72,7 @@ export function createApp({ ingest, space, bodies, query, obstacles, damage, log
     const strict = parseStrict(c)
     // Before the body is read: there is nowhere to put it.
     if (space.full) throw new Problem('disk_full', 'Nothing was stored. Send the events again later.')
-    const reply = await bodies.withJson(c.req, (batch) => ingest(batch, strict))
+    const reply = await bodies.withBatch(incomingBody(c), (batch) => ingest(batch, strict))
     c.set('events', reply.received)
     return c.json(reply)
   })
@@ -131,6 +133,13 @@ function respond(c: Context<Env>, problem: Problem): Response {
   const response = renderProblem(problem)
   response.headers.set('x-request-id', c.get('request_id'))
   return response
+}
+
+/** Node's own stream of the body, or what a caller without a socket gave. */
+function incomingBody(c: Context<Env>): IncomingBody {
+  const { incoming } = c.env as Partial<HttpBindings>
+  const stream = incoming ?? (c.req.raw.body === null ? Readable.from([]) : Readable.fromWeb(c.req.raw.body))
+  return { header: (name) => c.req.header(name), stream }
 }
 
 /** Asks as long as somebody waits for the answer. */

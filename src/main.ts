@@ -79,7 +79,12 @@ export async function serve(
   const app = createApp({
     ingest: createIngest(schema, hot, config.EVENTS_PER_REQUEST_MAX),
     space,
-    bodies: createBodyReader(config.BODY_BYTES_MAX, config.BODIES_IN_FLIGHT_BYTES_MAX),
+    bodies: createBodyReader({
+      body_bytes_max: config.BODY_BYTES_MAX,
+      inflated_bytes_max: config.BODY_INFLATED_BYTES_MAX,
+      in_flight_bytes_max: config.BODIES_IN_FLIGHT_BYTES_MAX,
+      events_max: config.EVENTS_PER_REQUEST_MAX,
+    }),
     query,
     obstacles: () => [
       ...(draining ? ['the service is stopping'] : []),

@@ -5,6 +5,8 @@ import { packEvents } from '../hot/batch.ts'
 import type { HotTier } from '../hot/tier.ts'
 import { Problem } from '../problem.ts'
 import type { ProblemEntry } from '../problem.ts'
+import { tooManyEvents, Unreadable } from './batch.ts'
+import type { Batch } from './batch.ts'
 
 /** More than this helps nobody to find the mistake, and makes the reply larger than the request. */
 export const ERRORS_LISTED_MAX = 100
@@ -22,22 +24,14 @@ export interface IngestReply {
 export interface Ingest {
   /**
    * @param strict store nothing if any event is invalid
-   * @throws {Problem} `not_an_array`, `too_many_events`, `invalid_events`, `queue_full`, `store_unavailable`
+   * @throws {Problem} `too_many_events`, `invalid_events`, `queue_full`, `store_unavailable`
    */
-  (batch: unknown, strict: boolean): Promise<IngestReply>
+  (batch: Batch, strict: boolean): Promise<IngestReply>
 }
 
 export function createIngest(schema: EventSchema, hot: HotTier, events_max: number): Ingest {
   return async function ingest(batch, strict) {
-    if (!Array.isArray(batch)) {
-      throw new Problem('not_an_array', 'Send an array of events, also for a single one.')
-    }
-    if (batch.length > events_max) {
-      throw new Problem(
-        'too_many_events',
-        `A request may have at most ${events_max} events. Send smaller batches.`,
-      )
-    }
+    if (batch.length > events_max) throw tooManyEvents(events_max)
     const { valid, rejected, errors } = judgeBatch(schema, batch)
     const listed = { errors, ...(rejected > errors.length ? { errors_truncated: true as const } : {}) }
     if (rejected > 0 && (strict || valid.length === 0)) {
@@ -54,13 +48,13 @@ export function createIngest(schema: EventSchema, hot: HotTier, events_max: numb
 
 function judgeBatch(
   schema: EventSchema,
-  batch: readonly unknown[],
+  batch: Batch,
 ): { valid: Event[]; rejected: number; errors: ProblemEntry[] } {
   const valid: Event[] = []
   const errors: ProblemEntry[] = []
   let rejected = 0
   for (const [index, value] of batch.entries()) {
-    const verdict = judgeEvent(schema, value)
+    const verdict = value instanceof Unreadable ? value : judgeEvent(schema, value)
     if ('event' in verdict) {
       valid.push(verdict.event)
       continue
