@@ -117,7 +117,7 @@ function contentOf(request: IncomingBody): Content {
       headers: { 'accept-post': types },
     })
   }
-  const name = (request.header('content-encoding') ?? 'identity').trim().toLowerCase()
+  const name = (request.header('content-encoding') || 'identity').trim().toLowerCase()
   // An old name for the same, says RFC 9110.
   const coding = CODINGS.find((known) => known === (name === 'x-gzip' ? 'gzip' : name))
   if (coding !== undefined || name === 'identity') return { read, coding: coding ?? null }
