@@ -4,6 +4,8 @@ import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Context } from 'hono'
 import { routePath } from 'hono/route'
+import { allowOrigins } from './cors.ts'
+import { SECURITY_HEADERS } from './edge.ts'
 import type { DiskSpace } from './hot/space.ts'
 import type { BodyReader, IncomingBody } from './ingest/body.ts'
 import type { Ingest } from './ingest/ingest.ts'
@@ -11,6 +13,7 @@ import type { Logger } from './log.ts'
 import { Problem, renderProblem } from './problem.ts'
 import { shapeAnswer } from './query/answer.ts'
 import type { Row } from './query/answer.ts'
+import { answerFormat, CSV_TYPE, toCsv } from './query/csv.ts'
 import { parseQuestion } from './query/parameters.ts'
 import type { Meta, Question } from './query/question.ts'
 import type { QueryTier } from './query/tier.ts'
@@ -23,6 +26,10 @@ export interface Deps {
   query: QueryTier
   /** What keeps the service from being ready; empty when it is. */
   obstacles: () => string[]
+  /** Of path and query. */
+  url_bytes_max: number
+  /** Whose pages may ask; empty for none but our own. */
+  cors_origins: readonly string[]
   /** What the last check of the store found wrong. */
   damage: () => readonly Finding[]
   log: Logger
@@ -43,7 +50,17 @@ const ADDRESSES = [
 ] as const
 
 /** All routes. Works without a port: `app.request('/livez')`. */
-export function createApp({ ingest, space, bodies, query, obstacles, damage, log }: Deps): Hono<Env> {
+export function createApp({
+  ingest,
+  space,
+  bodies,
+  query,
+  obstacles,
+  damage,
+  url_bytes_max,
+  cors_origins,
+  log,
+}: Deps): Hono<Env> {
   const app = new Hono<Env>()
 
   app.use(async function logRequest(c, next) {
@@ -68,6 +85,20 @@ export function createApp({ ingest, space, bodies, query, obstacles, damage, log
     else log.info(entry, 'request')
   })
 
+  app.use(async function secureReply(c, next) {
+    await next()
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
+      if (!c.res.headers.has(name)) c.res.headers.set(name, value)
+    }
+  })
+  if (cors_origins.length > 0) app.use(allowOrigins(cors_origins))
+  app.use(async function limitUrl(c, next) {
+    if (pathAndQuery(c.req.url).length > url_bytes_max) {
+      throw new Problem('url_too_long', `An address may have at most ${url_bytes_max} bytes.`)
+    }
+    await next()
+  })
+
   app.post('/events', async function postEvents(c) {
     const strict = parseStrict(c)
     // Before the body is read: there is nowhere to put it.
@@ -80,10 +111,15 @@ export function createApp({ ingest, space, bodies, query, obstacles, damage, log
   const answer = (kind: Question['kind']) =>
     async function answerQuestion(c: Context<Env>) {
       const started = performance.now()
-      const question = parseQuestion(kind, c.req.queries())
+      const { format: given, ...parameters } = c.req.queries()
+      const format = answerFormat(given, c.req.header('accept'))
+      const question = parseQuestion(kind, parameters)
       const { rows, ...read } = await askFor(c, (signal) => query.ask(question, signal))
       const meta: Meta = { ...read, took_ms: Math.round((performance.now() - started) * 10) / 10 }
-      return c.json({ ...shapeAnswer(question, rows as readonly Row[]), meta })
+      const shaped = shapeAnswer(question, rows as readonly Row[])
+      c.header('vary', 'Accept', { append: true })
+      if (format === 'csv') return c.body(toCsv(shaped), 200, { 'content-type': CSV_TYPE })
+      return c.json({ ...shaped, meta })
     }
   app.get('/stats/dau', answer('dau'))
   app.get('/stats/top-events', answer('top_events'))
@@ -133,6 +169,11 @@ function respond(c: Context<Env>, problem: Problem): Response {
   const response = renderProblem(problem)
   response.headers.set('x-request-id', c.get('request_id'))
   return response
+}
+
+/** The URL that a request is given has an origin in front; `http://` is the shortest beginning. */
+function pathAndQuery(url: string): string {
+  return url.slice(url.indexOf('/', 'http://'.length))
 }
 
 /** Node's own stream of the body, or what a caller without a socket gave. */

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { createApp } from './app.ts'
@@ -6,6 +6,7 @@ import { startSchedule } from '../compactor/schedule.ts'
 import { ConfigError, refuseOpenAddress } from './config.ts'
 import type { Config } from './config.ts'
 import { sweepSpill } from './duckdb.ts'
+import { createEdge, refuseUnreadable } from './edge.ts'
 import { createEventSchema } from './event.ts'
 import { freeBytesOf, watchDiskSpace } from './hot/space.ts'
 import type { ReadFreeBytes } from './hot/space.ts'
@@ -26,8 +27,6 @@ export interface Service {
   close(): Promise<void>
 }
 
-/** A connection that sends nothing for this long is closed. */
-const KEEP_ALIVE_TIMEOUT_MS = 60_000
 /** Between two looks for connections that have become idle while the service closes. */
 const SWEEP_IDLE_MS = 50
 
@@ -92,9 +91,18 @@ export async function serve(
       ...(query.ready ? [] : ['the mirror of the hot rows is not built']),
     ],
     damage: () => checks.damage,
+    url_bytes_max: config.URL_BYTES_MAX,
+    cors_origins: config.CORS_ORIGINS,
     log,
   })
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS }, getRequestListener(app.fetch))
+  const server = createEdge(
+    {
+      headers_timeout_ms: Math.min(config.HEADERS_TIMEOUT_MS, config.REQUEST_TIMEOUT_MS),
+      request_timeout_ms: config.REQUEST_TIMEOUT_MS,
+      headers_bytes_max: config.HEADERS_BYTES_MAX,
+    },
+    getRequestListener(app.fetch, { errorHandler: refuseUnreadable }),
+  )
   const url = await listen(server, config).catch(async (error: unknown) => {
     space.stop()
     await Promise.all([hot.close(), query.close(), checks.stop()])
@@ -137,7 +145,7 @@ export async function serve(
   }
 }
 
-function listen(server: ReturnType<typeof createServer>, config: Config): Promise<string> {
+function listen(server: Server, config: Config): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const taken = error.code === 'EADDRINUSE'

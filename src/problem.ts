@@ -73,15 +73,24 @@ export class Problem extends Error {
   }
 }
 
-/** The problem document and its headers. `type` is a URI reference that names the row of the README's table. */
 export function renderProblem(problem: Problem): Response {
+  const { status, headers, body } = problemReply(problem)
+  return new Response(body, { status, headers })
+}
+
+/** The problem document, its status and its headers. `type` is a URI reference that names the row of the README's table. */
+export function problemReply(problem: Problem): {
+  status: number
+  headers: Record<string, string>
+  body: string
+} {
   const kind: ProblemKind = PROBLEMS[problem.code]
   const headers: Record<string, string> = {
     'content-type': 'application/problem+json',
     ...problem.headers,
   }
   if (kind.retry_after_s !== undefined) headers['retry-after'] = String(kind.retry_after_s)
-  const body = {
+  const document = {
     type: `/problems/${problem.code}`,
     title: kind.title,
     status: kind.status,
@@ -89,5 +98,5 @@ export function renderProblem(problem: Problem): Response {
     ...problem.extra,
     ...(problem.errors === undefined ? {} : { errors: problem.errors }),
   }
-  return new Response(JSON.stringify(body), { status: kind.status, headers })
+  return { status: kind.status, headers, body: JSON.stringify(document) }
 }
