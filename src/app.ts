@@ -171,9 +171,9 @@ function respond(c: Context<Env>, problem: Problem): Response {
   return response
 }
 
-/** The URL that a request is given has an origin in front; `http://` is the shortest beginning. */
+/** What follows the origin, which has at least `http://` and one more character. */
 function pathAndQuery(url: string): string {
-  return url.slice(url.indexOf('/', 'http://'.length))
+  return url.slice(url.indexOf('/', 'http://h'.length))
 }
 
 /** Node's own stream of the body, or what a caller without a socket gave. */

@@ -1,6 +1,8 @@
 import { createServer, STATUS_CODES } from 'node:http'
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { RequestError } from '@hono/node-server'
+import type { Logger } from './log.ts'
 import { Problem, problemReply, renderProblem } from './problem.ts'
 
 /** The HTTP server: its limits, and the answers to what never becomes a request. */
@@ -74,9 +76,13 @@ function problemFor(code: string | undefined): Problem {
   }
 }
 
-/** Answers a request whose address or Host header makes no URL, so that the application cannot be asked. */
-export function refuseUnreadable(): Response {
-  const reply = renderProblem(badRequest())
+/** Answers what the application could not: a request whose address or Host header makes no URL, or one over which it failed altogether. */
+export function answerFailure(error: unknown, log: Logger): Response {
+  const unreadable = error instanceof RequestError
+  if (!unreadable) log.error({ err: error }, 'request failed')
+  const reply = renderProblem(
+    unreadable ? badRequest() : new Problem('internal', 'The log of the service has the reason.'),
+  )
   for (const [name, value] of Object.entries(SECURITY_HEADERS)) reply.headers.set(name, value)
   return reply
 }

@@ -6,7 +6,7 @@ import { startSchedule } from '../compactor/schedule.ts'
 import { ConfigError, refuseOpenAddress } from './config.ts'
 import type { Config } from './config.ts'
 import { sweepSpill } from './duckdb.ts'
-import { createEdge, refuseUnreadable } from './edge.ts'
+import { createEdge, answerFailure } from './edge.ts'
 import { createEventSchema } from './event.ts'
 import { freeBytesOf, watchDiskSpace } from './hot/space.ts'
 import type { ReadFreeBytes } from './hot/space.ts'
@@ -101,7 +101,7 @@ export async function serve(
       request_timeout_ms: config.REQUEST_TIMEOUT_MS,
       headers_bytes_max: config.HEADERS_BYTES_MAX,
     },
-    getRequestListener(app.fetch, { errorHandler: refuseUnreadable }),
+    getRequestListener(app.fetch, { errorHandler: (error) => answerFailure(error, log) }),
   )
   const url = await listen(server, config).catch(async (error: unknown) => {
     space.stop()

@@ -77,7 +77,7 @@ function assertProblem(reply: Raw, status: number, code: string): void {
 const addressOf = (bytes: number) => '/livez?'.padEnd(bytes, 'x')
 
 // The parser counts names, values and the address, and not the characters between them.
-const head = (bytes: number) => {
+const headOf = (bytes: number) => {
   const names = ['Host', 'Connection', 'X']
   const fixed = '/livez'.length + names.join('').length + 'h'.length + 'close'.length
   return `GET /livez HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: ${'x'.repeat(bytes - fixed)}\r\n\r\n`
@@ -130,9 +130,9 @@ describe('the edge', { timeout: 120_000 }, () => {
   })
 
   it('takes a head as long as the limit, and answers 431 to a longer one', async () => {
-    assert.equal((await exchange(store.url, head(HEADERS_BYTES_MAX - 1))).status, 200)
-    assertProblem(await exchange(store.url, head(HEADERS_BYTES_MAX)), 431, 'headers_too_large')
-    assertProblem(await exchange(store.url, head(HEADERS_BYTES_MAX * 10)), 431, 'headers_too_large')
+    assert.equal((await exchange(store.url, headOf(HEADERS_BYTES_MAX - 1))).status, 200)
+    assertProblem(await exchange(store.url, headOf(HEADERS_BYTES_MAX)), 431, 'headers_too_large')
+    assertProblem(await exchange(store.url, headOf(HEADERS_BYTES_MAX * 10)), 431, 'headers_too_large')
   })
 
   it('answers 400 to what is not HTTP, without repeating it', async () => {
@@ -213,14 +213,13 @@ describe('half-open connections', { timeout: 120_000 }, () => {
     t.after(() => {
       for (const socket of sockets) socket.destroy()
     })
-    const begun = [
-      'POST /events HTTP/1.1\r\nHost: h\r\n',
-      // Each announces a body of the largest size and sends none of it.
-      'POST /events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 33554432\r\n\r\n[',
-    ]
+    const head = 'POST /events HTTP/1.1\r\nHost: h\r\n'
+    // A body of the largest size is announced, and none of it comes.
+    const whole = `${head}Content-Type: application/json\r\nContent-Length: 33554432\r\n\r\n`
+    const begun = [head, whole, `${whole}[`]
     while (sockets.length < HALF_OPEN) {
       const more = await Promise.all(Array.from({ length: 50 }, () => open(store.url)))
-      for (const [i, socket] of more.entries()) socket.write(begun[i % 2]!)
+      for (const [i, socket] of more.entries()) socket.write(begun[i % begun.length]!)
       sockets.push(...more)
     }
     const { request, reply } = begin(`${store.url}/events`, 'POST', { 'content-type': 'application/json' })
