@@ -255,7 +255,10 @@ describe('a body', { timeout: 120_000 }, () => {
       'a user of 2^53': [() => encode(full({ user_id: 2n ** 53n }), { useBigInt64: true }), /2\^53/],
       'a key that is a number': [() => Buffer.from([0x81, 1, 2]), /keys of a map/],
       'broken UTF-8': [() => Buffer.from([0x81, 0xa1, 0xff, 1]), /UTF-8/],
-      'more values than JSON of that size has': [() => encode(held(Array(40_000).fill(0))), /at most 32768/],
+      'more values than JSON of that size has': [
+        () => encode(held(Array(40_000).fill(0))),
+        /at most 32768 values/,
+      ],
       'nesting beyond 32 levels': [() => encode(held(nested(33)), { maxDepth: 99 }), /nested/],
     }
     for (const [what, [bytes, message]] of Object.entries(refused)) {
@@ -270,6 +273,18 @@ describe('a body', { timeout: 120_000 }, () => {
         assert.match(String(said), message)
       })
     }
+
+    it('counts the values of an event, keys too, up to the limit', async () => {
+      // Thirteen besides: the event, its five names and five values, the name and the list within its properties.
+      for (const [count, message] of [
+        [32_768 - 13, /bytes of JSON/],
+        [32_768 - 12, /at most 32768 values/],
+      ] as const) {
+        const reply = await send(MSGPACK, encode([full(), held(Array(count).fill(0))]))
+        assertCounts(reply, 2, 1)
+        assert.match(String(errorsOf(reply)[0]![2]), message)
+      }
+    })
 
     it('keeps every kind of number that JSON can hold', async () => {
       const numbers = [
