@@ -2,15 +2,19 @@ import { randomUUID } from 'node:crypto'
 import { Hono } from 'hono'
 import type { Context } from 'hono'
 import { routePath } from 'hono/route'
+import { allowOrigins } from './cors.ts'
+import { SECURITY_HEADERS } from './edge.ts'
 import type { DiskSpace } from './hot/space.ts'
-import type { BodyReader } from './ingest/body.ts'
 import { refused } from './ingest/ingest.ts'
+import { incomingBody } from './ingest/incoming.ts'
+import type { BodyReader } from './ingest/body.ts'
 import type { Ingest } from './ingest/ingest.ts'
 import { createKeysInFlight, keyedRequest, readIdempotencyKey } from './ingest/keys-in-flight.ts'
 import type { Logger } from './log.ts'
 import { Problem, renderProblem } from './problem.ts'
 import { shapeAnswer } from './query/answer.ts'
 import type { Row } from './query/answer.ts'
+import { answerFormat, CSV_TYPE, toCsv } from './query/csv.ts'
 import { parseEventsQuestion } from './query/events-parameters.ts'
 import { CONTENT_TYPES, nextCursor, nextLink, renderEvents } from './query/events-reply.ts'
 import { parseQuestion } from './query/parameters.ts'
@@ -27,6 +31,10 @@ export interface Deps {
   deadLetters: Hono
   /** What keeps the service from being ready; empty when it is. */
   obstacles: () => string[]
+  /** Of path and query. */
+  url_bytes_max: number
+  /** Whose pages may ask; empty for none but our own. */
+  cors_origins: readonly string[]
   /** What the last check of the store found wrong. */
   damage: () => readonly Finding[]
   log: Logger
@@ -65,6 +73,8 @@ export function createApp({
   deadLetters,
   obstacles,
   damage,
+  url_bytes_max,
+  cors_origins,
   log,
 }: Deps): Hono<Env> {
   const app = new Hono<Env>()
@@ -92,13 +102,27 @@ export function createApp({
     else log.info(entry, 'request')
   })
 
+  app.use(async function secureReply(c, next) {
+    await next()
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
+      if (!c.res.headers.has(name)) c.res.headers.set(name, value)
+    }
+  })
+  if (cors_origins.length > 0) app.use(allowOrigins(cors_origins))
+  app.use(async function limitUrl(c, next) {
+    if (pathAndQuery(c.req.url).length > url_bytes_max) {
+      throw new Problem('url_too_long', `An address may have at most ${url_bytes_max} bytes.`)
+    }
+    await next()
+  })
+
   app.post('/events', async function postEvents(c) {
     const strict = parseStrict(c)
     // Before the body is read: there is nowhere to put it.
     if (space.full) throw new Problem('disk_full', 'Nothing was stored. Send the events again later.')
     const key = readIdempotencyKey(c.req.header('idempotency-key'))
     const { reply, replayed } = await keysInFlight.hold(ANONYMOUS, key, () =>
-      bodies.withJson(c.req, (batch, bytes) => {
+      bodies.withBatch(incomingBody(c), (batch, bytes) => {
         const keyed =
           key === null ? {} : { keyed: keyedRequest(ANONYMOUS, key, `POST /events strict=${strict}`, bytes) }
         return ingest(batch, { strict, source: ANONYMOUS, ...keyed })
@@ -128,10 +152,15 @@ export function createApp({
   const answer = (kind: Question['kind']) =>
     async function answerQuestion(c: Context<Env>) {
       const started = performance.now()
-      const question = parseQuestion(kind, c.req.queries())
+      const { format: given, ...parameters } = c.req.queries()
+      const format = answerFormat(given, c.req.header('accept'))
+      const question = parseQuestion(kind, parameters)
       const { rows, ...read } = await askFor(c, (signal) => query.ask(question, signal))
       const meta: Meta = { ...read, took_ms: Math.round((performance.now() - started) * 10) / 10 }
-      return c.json({ ...shapeAnswer(question, rows as readonly Row[]), meta })
+      const shaped = shapeAnswer(question, rows as readonly Row[])
+      c.header('vary', 'Accept', { append: true })
+      if (format === 'csv') return c.body(toCsv(shaped), 200, { 'content-type': CSV_TYPE })
+      return c.json({ ...shaped, meta })
     }
   app.get('/stats/dau', answer('dau'))
   app.get('/stats/top-events', answer('top_events'))
@@ -180,6 +209,11 @@ function respond(c: Context<Env>, problem: Problem): Response {
   const response = renderProblem(problem)
   response.headers.set('x-request-id', c.get('request_id'))
   return response
+}
+
+/** What follows the origin, which has at least `http://` and one more character. */
+function pathAndQuery(url: string): string {
+  return url.slice(url.indexOf('/', 'http://h'.length))
 }
 
 /** Asks as long as somebody waits for the answer. */

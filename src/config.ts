@@ -54,6 +54,22 @@ const cron = v.optional(
   '5 * * * *',
 )
 
+const corsOrigins = v.optional(
+  v.pipe(
+    v.string(),
+    v.transform((list) => (list === 'off' ? [] : list.split(',').map((origin) => origin.trim()))),
+    v.check(
+      (origins) => (origins.length === 1 && origins[0] === '*') || origins.every(isOrigin),
+      'CORS_ORIGINS must be off, * or origins such as https://app.example.com, separated by commas',
+    ),
+  ),
+  'off',
+)
+
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text
+}
+
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 const MIB = 1024 * 1024
@@ -64,10 +80,16 @@ export const ENV_SCHEMA = v.object({
   DATA_DIR: dataDir,
   LOG_LEVEL: v.optional(v.picklist(LOG_LEVELS, `LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}`), 'info'),
   ALLOW_ANONYMOUS: flag('ALLOW_ANONYMOUS'),
+  CORS_ORIGINS: corsOrigins,
   COMPACT_CRON: cron,
   HOT_DAYS: integer('HOT_DAYS', 0, 36_500, 1),
   REPLACED_FILE_GRACE_S: integer('REPLACED_FILE_GRACE_S', 0, 86_400, 120),
+  URL_BYTES_MAX: integer('URL_BYTES_MAX', 1_024, 1_024 * 1_024, 8 * 1_024),
+  HEADERS_BYTES_MAX: integer('HEADERS_BYTES_MAX', 4_096, 1_024 * 1_024, 16 * 1_024),
+  HEADERS_TIMEOUT_MS: integer('HEADERS_TIMEOUT_MS', 100, 600_000, 10_000),
+  REQUEST_TIMEOUT_MS: integer('REQUEST_TIMEOUT_MS', 100, 3_600_000, 120_000),
   BODY_BYTES_MAX: integer('BODY_BYTES_MAX', 1_024, 1_024 * MIB, 32 * MIB),
+  BODY_INFLATED_BYTES_MAX: integer('BODY_INFLATED_BYTES_MAX', 1_024, 1_024 * MIB, 64 * MIB),
   BODIES_IN_FLIGHT_BYTES_MAX: integer('BODIES_IN_FLIGHT_BYTES_MAX', 1_024, 16_384 * MIB, 256 * MIB),
   EVENTS_PER_REQUEST_MAX: integer('EVENTS_PER_REQUEST_MAX', 1, 1_000_000, 100_000),
   WRITE_QUEUE_EVENTS_MAX: integer('WRITE_QUEUE_EVENTS_MAX', 1, 10_000_000, 300_000),

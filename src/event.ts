@@ -89,7 +89,10 @@ function propertiesFault(value: unknown, levels: number): string | null {
   if (typeof value === 'number') {
     return Number.isFinite(value) ? null : 'properties must not contain numbers beyond the range of a double'
   }
-  if (typeof value !== 'object' || value === null) return null
+  if (value === null || typeof value === 'boolean') return null
+  // JSON has no such values, but other formats of a body have.
+  if (typeof value === 'bigint') return 'properties must not contain whole numbers beyond 2^53-1'
+  if (typeof value !== 'object') return 'properties must not contain what JSON cannot hold'
   if (levels === 0) return `properties must be nested at most ${PROPERTIES_DEPTH_MAX} deep`
   for (const key in value) {
     if (!key.isWellFormed()) return 'properties must not contain unpaired surrogates'

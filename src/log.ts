@@ -3,13 +3,24 @@ import type { Logger } from 'pino'
 
 export type { Logger }
 
+/** Nothing here logs headers; should a library's error carry some, these stay out. */
+const SECRETS = ['authorization', '["x-api-key"]', 'cookie'].flatMap((name) => {
+  const key = name.startsWith('[') ? name : `.${name}`
+  return ['headers', '*.headers', '*.*.headers'].map((path) => path + key)
+})
+
 /**
  * JSON lines. What a client sent (bodies, properties, keys) is never given to the logger.
  * @param fd 1 for a service, 2 for a command whose stdout is data
  */
 export function createLogger(level: string, fd: 1 | 2 = 1): Logger {
   return pino(
-    { level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime },
+    {
+      level,
+      redact: { paths: SECRETS, censor: '***' },
+      base: { pid: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+    },
     destination({ fd, sync: true }),
   )
 }

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { createApp } from './app.ts'
@@ -7,6 +7,7 @@ import { ConfigError, refuseOpenAddress, writerLimits } from './config.ts'
 import type { Config } from './config.ts'
 import { createDeadLetterRoutes } from './dead-letters/routes.ts'
 import { sweepSpill } from './duckdb.ts'
+import { createEdge, answerFailure } from './edge.ts'
 import { createEventSchema } from './event.ts'
 import { freeBytesOf, watchDiskSpace } from './hot/space.ts'
 import type { ReadFreeBytes } from './hot/space.ts'
@@ -27,8 +28,6 @@ export interface Service {
   close(): Promise<void>
 }
 
-/** A connection that sends nothing for this long is closed. */
-const KEEP_ALIVE_TIMEOUT_MS = 60_000
 /** Between two looks for connections that have become idle while the service closes. */
 const SWEEP_IDLE_MS = 50
 
@@ -79,7 +78,12 @@ export async function serve(
   const checks = startVerifySchedule({ interval_s: config.VERIFY_INTERVAL_S, data_dir: config.DATA_DIR, log })
   const schema = createEventSchema(nowMicros)
   const ingest = createIngest({ schema, hot, now_us: nowMicros, events_max: config.EVENTS_PER_REQUEST_MAX })
-  const bodies = createBodyReader(config.BODY_BYTES_MAX, config.BODIES_IN_FLIGHT_BYTES_MAX)
+  const bodies = createBodyReader({
+    body_bytes_max: config.BODY_BYTES_MAX,
+    inflated_bytes_max: config.BODY_INFLATED_BYTES_MAX,
+    in_flight_bytes_max: config.BODIES_IN_FLIGHT_BYTES_MAX,
+    events_max: config.EVENTS_PER_REQUEST_MAX,
+  })
   const reading = openStoreForReading(layout.database)
   const app = createApp({
     ingest,
@@ -93,9 +97,18 @@ export async function serve(
       ...(query.ready ? [] : ['the mirror of the hot rows is not built']),
     ],
     damage: () => checks.damage,
+    url_bytes_max: config.URL_BYTES_MAX,
+    cors_origins: config.CORS_ORIGINS,
     log,
   })
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS }, getRequestListener(app.fetch))
+  const server = createEdge(
+    {
+      headers_timeout_ms: Math.min(config.HEADERS_TIMEOUT_MS, config.REQUEST_TIMEOUT_MS),
+      request_timeout_ms: config.REQUEST_TIMEOUT_MS,
+      headers_bytes_max: config.HEADERS_BYTES_MAX,
+    },
+    getRequestListener(app.fetch, { errorHandler: (error) => answerFailure(error, log) }),
+  )
   const url = await listen(server, config).catch(async (error: unknown) => {
     space.stop()
     reading.close()
@@ -142,7 +155,7 @@ export async function serve(
   }
 }
 
-function listen(server: ReturnType<typeof createServer>, config: Config): Promise<string> {
+function listen(server: Server, config: Config): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const taken = error.code === 'EADDRINUSE'

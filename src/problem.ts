@@ -11,11 +11,17 @@ interface ProblemKind {
 
 export const PROBLEMS = {
   not_json: { status: 400, title: 'The body is not valid JSON' },
-  not_an_array: { status: 400, title: 'The body must be a JSON array of events' },
+  not_an_array: { status: 400, title: 'The body must be an array of events, or one event' },
+  not_csv: { status: 400, title: 'The body is not a CSV file of events' },
+  not_msgpack: { status: 400, title: 'The body is not valid MessagePack' },
+  nested_too_deep: { status: 400, title: 'The body is nested deeper than the limit' },
+  damaged_encoding: { status: 400, title: 'The body cannot be decompressed' },
   invalid_parameter: { status: 400, title: 'A query parameter is missing or wrong' },
   invalid_header: { status: 400, title: 'A header of the request is wrong' },
+  bad_request: { status: 400, title: 'The request is not valid HTTP' },
   not_found: { status: 404, title: 'There is nothing at this address' },
   method_not_allowed: { status: 405, title: 'This address does not take this method' },
+  request_timeout: { status: 408, title: 'The request did not come in time' },
   idempotency_key_in_use: {
     status: 409,
     title: 'A request with this Idempotency-Key is being worked on',
@@ -23,12 +29,11 @@ export const PROBLEMS = {
   },
   body_too_large: { status: 413, title: 'The body is larger than the limit' },
   too_many_events: { status: 413, title: 'The batch has more events than the limit' },
-  unsupported_media_type: {
-    status: 415,
-    title: 'The body must be application/json in UTF-8, not compressed',
-  },
+  url_too_long: { status: 414, title: 'The address is longer than the limit' },
+  unsupported_media_type: { status: 415, title: 'The body has a format or an encoding that is not taken' },
   invalid_events: { status: 422, title: 'No event of the batch was stored' },
   idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used for another request' },
+  headers_too_large: { status: 431, title: 'The head of the request is larger than the limit' },
   /** Stands in the log alone: nobody is there to read the answer. */
   client_left: { status: 499, title: 'The client left before the answer' },
   internal: { status: 500, title: 'The service failed; its log has the reason' },
@@ -75,12 +80,24 @@ export class Problem extends Error {
   }
 }
 
-/** The problem document and its headers. `type` is a URI reference that names the row of the README's table. */
 export function renderProblem(problem: Problem): Response {
+  const { status, headers, body } = problemReply(problem)
+  return new Response(body, { status, headers })
+}
+
+/** The problem document, its status and its headers. `type` is a URI reference that names the row of the README's table. */
+export function problemReply(problem: Problem): {
+  status: number
+  headers: Record<string, string>
+  body: string
+} {
   const kind: ProblemKind = PROBLEMS[problem.code]
-  const headers: Record<string, string> = { ...problem.headers, 'content-type': 'application/problem+json' }
+  const headers: Record<string, string> = {
+    'content-type': 'application/problem+json',
+    ...problem.headers,
+  }
   if (kind.retry_after_s !== undefined) headers['retry-after'] = String(kind.retry_after_s)
-  const body = {
+  const document = {
     type: `/problems/${problem.code}`,
     title: kind.title,
     status: kind.status,
@@ -88,5 +105,5 @@ export function renderProblem(problem: Problem): Response {
     ...problem.extra,
     ...(problem.errors === undefined ? {} : { errors: problem.errors }),
   }
-  return new Response(JSON.stringify(body), { status: kind.status, headers })
+  return { status: kind.status, headers, body: JSON.stringify(document) }
 }

@@ -87,11 +87,20 @@ describe('POST /events', { timeout: 120_000 }, () => {
     })
 
     it('is refused as 400 not_an_array when it is JSON of another kind', async () => {
-      for (const body of ['null', '"text"', '{}', '42', '-1.5', 'true', JSON.stringify(eventOf())]) {
+      for (const body of ['null', '"text"', '42', '-1.5', 'true']) {
         const { status, json } = await post(events_url, body)
         assert.equal(status, 400, body)
         assert.equal(json['type'], '/problems/not_an_array')
       }
+    })
+
+    it('may be one event instead of an array', async () => {
+      const { status, json } = await post(events_url, eventOf())
+      assert.equal(status, 200)
+      assert.deepEqual(json, { received: 1, accepted: 1, duplicates: 0, rejected: 0, errors: [] })
+      const empty = await post(events_url, {})
+      assert.equal(empty.status, 422)
+      assert.equal(empty.json['type'], '/problems/invalid_events')
     })
 
     it('may be an empty array', async () => {
@@ -162,7 +171,6 @@ describe('POST /events', { timeout: 120_000 }, () => {
         'text/json',
         'application/x-www-form-urlencoded',
         'application/json-seq',
-        'application/x-ndjson',
         'application/problem+json',
         'multipart/form-data; boundary=application/json',
         'application/json; charset=utf-16',
@@ -186,17 +194,6 @@ describe('POST /events', { timeout: 120_000 }, () => {
       ]) {
         assert.equal((await send(body, { 'content-type': type })).status, 200, type)
       }
-    })
-
-    it('must not be compressed', async () => {
-      const body = JSON.stringify([eventOf()])
-      for (const encoding of ['gzip', 'deflate', 'br', 'GZIP', 'identity, gzip']) {
-        const response = await send(body, { ...JSON_TYPE, 'content-encoding': encoding })
-        const problem = (await response.json()) as Record<string, unknown>
-        assert.equal(response.status, 415, encoding)
-        assert.equal(problem['type'], '/problems/unsupported_media_type')
-      }
-      assert.equal((await send(body, { ...JSON_TYPE, 'content-encoding': 'identity' })).status, 200)
     })
 
     it('may begin with a byte order mark', async () => {
@@ -593,7 +590,14 @@ describe('POST /events', { timeout: 120_000 }, () => {
       }
       replies.push(await send(body, { 'content-type': `text/${MARKER}` }))
       replies.push(await send(body, { ...JSON_TYPE, 'content-encoding': MARKER }))
-      replies.push(await send(body, { ...JSON_TYPE, 'x-request-id': MARKER, authorization: MARKER }))
+      replies.push(
+        await send(body, {
+          ...JSON_TYPE,
+          'x-request-id': MARKER,
+          authorization: MARKER,
+          'x-api-key': MARKER,
+        }),
+      )
     }
     const questions = [
       `/${MARKER}`,

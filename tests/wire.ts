@@ -72,3 +72,20 @@ export async function untilLogged(
     await once(service.child.stdout!, 'data')
   }
 }
+
+export interface Answered {
+  status: number
+  headers: Headers
+  json: Record<string, unknown>
+}
+
+/** A POST of bytes, and its reply. */
+export async function sendBytes(
+  url: string,
+  headers: Record<string, string>,
+  body: string | Uint8Array<ArrayBuffer>,
+): Promise<Answered> {
+  const response = await fetch(url, { method: 'POST', headers, body })
+  const json = (await response.json()) as Record<string, unknown>
+  return { status: response.status, headers: response.headers, json }
+}

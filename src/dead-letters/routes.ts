@@ -1,7 +1,9 @@
 import { Hono } from 'hono'
 import type { Context } from 'hono'
 import * as v from 'valibot'
+import type { Batch } from '../ingest/batch.ts'
 import type { BodyReader } from '../ingest/body.ts'
+import { incomingBody } from '../ingest/incoming.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import { Problem } from '../problem.ts'
 import type { Sqlite } from '../sqlite.ts'
@@ -61,12 +63,13 @@ export function createDeadLetterRoutes({ db, ingest, bodies }: DeadLetterDeps): 
   routes.post('/:id/replay', async function replayDeadLetter(c) {
     const letter = letterOf(c)
     const source = `dead letter ${letter.id}`
-    const replay = async (event: unknown) => {
-      const { reply } = await ingest([event], { strict: true, source, letter_id: letter.id })
+    const replay = async (batch: Batch) => {
+      if (batch.length !== 1) throw new Problem('invalid_events', 'Send the one event that is to be stored.')
+      const { reply } = await ingest(batch, { strict: true, source, letter_id: letter.id })
       return c.json(reply)
     }
-    if (hasBody(c)) return bodies.withJson(c.req, replay)
-    if (!letter.is_cut) return replay(JSON.parse(letter.body))
+    if (hasBody(c)) return bodies.withBatch(incomingBody(c), replay)
+    if (!letter.is_cut) return replay([JSON.parse(letter.body)])
     throw new Problem('invalid_events', 'Only the beginning of this event was kept. Send the whole event.')
   })
 

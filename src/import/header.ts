@@ -30,24 +30,32 @@ export interface Header {
 export function readHeader(path: string): Header {
   const text = readStart(path)
   if (text.trim() === '') throw new CsvFileError(`${path} is empty`)
-  const expected = `a header with the columns ${CSV_COLUMNS.join(', ')}`
-  if (text.includes('\0')) throw new CsvFileError(`${path} is not a CSV file; it must begin with ${expected}`)
+  if (text.includes('\0')) throw new CsvFileError(`${path} is not a CSV file; it must begin with ${EXPECTED}`)
   const columns = papaparse.parse<string[]>(text, { delimiter: ',', preview: 1 }).data[0] ?? []
+  const fault = columnsFault(columns)
+  if (fault !== null) throw new CsvFileError(`${path} ${fault}`)
+  return { columns, position: positionsOf(columns) }
+}
+
+const EXPECTED = `a header with the columns ${CSV_COLUMNS.join(', ')}`
+
+/** What is wrong with the names in a header, or null. */
+export function columnsFault(columns: readonly string[]): string | null {
   const missing = CSV_COLUMNS.filter((name) => !columns.includes(name))
   if (missing.length > 0) {
-    throw new CsvFileError(`${path} lacks the columns ${missing.join(', ')}; it must begin with ${expected}`)
+    return `lacks the columns ${missing.join(', ')}; it must begin with ${EXPECTED}`
   }
   const other = columns.filter(
     (name, i) =>
       columns.indexOf(name) !== i || ![...CSV_COLUMNS, ...REJECT_COLUMNS].some((known) => known === name),
   )
-  if (other.length > 0) {
-    throw new CsvFileError(
-      `${path} has ${other.length} columns that are unknown or stand twice; it must begin with ${expected}`,
-    )
-  }
-  const position = Object.fromEntries(CSV_COLUMNS.map((name) => [name, columns.indexOf(name)]))
-  return { columns, position: position as Header['position'] }
+  if (other.length === 0) return null
+  return `has ${other.length} columns that are unknown or stand twice; it must begin with ${EXPECTED}`
+}
+
+/** Where each column of ours stands in a header without a {@link columnsFault}. */
+export function positionsOf(columns: readonly string[]): Header['position'] {
+  return Object.fromEntries(CSV_COLUMNS.map((name) => [name, columns.indexOf(name)])) as Header['position']
 }
 
 function readStart(path: string): string {

@@ -6,6 +6,7 @@ import { CSV_COLUMNS, CsvFileError } from './header.ts'
 import type { Header } from './header.ts'
 import { judgeFields } from './judge.ts'
 import type { Rejects } from './rejects.ts'
+import { countFault, fieldsOf, quoteFault } from './row.ts'
 import { appendJudged } from './staging.ts'
 
 /** The careful way through a CSV file: papaparse, row by row, so that a malformed row is one rejected row with its line. */
@@ -37,14 +38,14 @@ export async function readCareful(
       rejects.add(at_line, reason, row)
       return
     }
-    const fields = Object.fromEntries(CSV_COLUMNS.map((name) => [name, row[header.position[name]]!]))
-    const verdict = judgeFields(schema, fields as Parameters<typeof judgeFields>[1])
+    const fields = fieldsOf(row, header)
+    const verdict = judgeFields(schema, fields)
     if ('event' in verdict) appender.add(verdict.event, record)
     else
       rejects.add(
         at_line,
         verdict.error.message,
-        CSV_COLUMNS.map((name) => fields[name]!),
+        CSV_COLUMNS.map((name) => fields[name]),
       )
   }
 
@@ -80,16 +81,6 @@ export async function readCareful(
     appender.close()
   }
   return rows
-}
-
-function quoteFault(errors: readonly { type: string }[]): string | undefined {
-  return errors.some(({ type }) => type === 'Quotes')
-    ? 'a quoted field is not closed, or goes on after its quote'
-    : undefined
-}
-
-function countFault(found: number, expected: number): string | undefined {
-  return found === expected ? undefined : `the row has ${found} fields instead of ${expected}`
 }
 
 function newlinesIn(field: string): number {

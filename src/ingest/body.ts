@@ -1,13 +1,35 @@
-import type { HonoRequest } from 'hono'
+import type { Readable } from 'node:stream'
 import { Problem } from '../problem.ts'
+import type { Batch } from './batch.ts'
+import { formatOf, FORMATS } from './formats.ts'
+import type { ReadBatch } from './formats.ts'
+import { clientLeft, CODINGS, inflate } from './inflate.ts'
+import type { Admit, Coding } from './inflate.ts'
 
-/** Reads request bodies within two limits: one body, and all bodies that are being worked on. */
+/** Reads request bodies within limits: of one body, of what it inflates to, and of all bodies that are being worked on. */
 export interface BodyReader {
   /**
-   * Reads the body as UTF-8 JSON, hands it to `use` with its bytes, and counts these as in flight until that is done.
-   * @throws {Problem} `unsupported_media_type`, `body_too_large`, `queue_full`, `not_json`, `client_left`
+   * Reads the body in its format, hands what it holds to `use`, with its bytes as they are once decompressed, and counts these as in
+   * flight until that is done.
+   * @throws {Problem} `unsupported_media_type`, `body_too_large`, `queue_full`, `client_left`, `damaged_encoding`, or what the format says
    */
-  withJson<T>(request: HonoRequest, use: (json: unknown, bytes: Uint8Array) => Promise<T>): Promise<T>
+  withBatch<T>(request: IncomingBody, use: (batch: Batch, body: Uint8Array) => Promise<T>): Promise<T>
+}
+
+/** What the reader needs of a request. */
+export interface IncomingBody {
+  header(name: string): string | undefined
+  stream: Readable
+}
+
+export interface BodyLimits {
+  /** As it is sent. */
+  body_bytes_max: number
+  /** As it is once decompressed. */
+  inflated_bytes_max: number
+  /** Of all requests at a time, inflated bytes included. */
+  in_flight_bytes_max: number
+  events_max: number
 }
 
 /**
@@ -16,52 +38,99 @@ export interface BodyReader {
  */
 const DISCARDED_BYTES_MAX = 64 * 1024 * 1024
 
-export function createBodyReader(body_bytes_max: number, in_flight_bytes_max: number): BodyReader {
+export function createBodyReader(limits: BodyLimits): BodyReader {
+  const { body_bytes_max, inflated_bytes_max, in_flight_bytes_max, events_max } = limits
   let in_flight_bytes = 0
 
-  /** What keeps the body from being read, or null. */
-  function admissionFault(request: HonoRequest, bytes: number): Problem | null {
-    const media = mediaFault(request)
-    if (media !== null) return new Problem('unsupported_media_type', media)
-    if (bytes > body_bytes_max) return tooLarge(body_bytes_max)
-    if (in_flight_bytes === 0 || in_flight_bytes + bytes <= in_flight_bytes_max) return null
+  /** Says why so many bytes more must not be held for a request. One alone is bounded by its own limits. */
+  function crowdFault(held_bytes: number, bytes: number): Problem | null {
+    const alone = in_flight_bytes === held_bytes
+    if (alone || in_flight_bytes + bytes <= in_flight_bytes_max) return null
     return new Problem(
       'queue_full',
       'Too many bytes of other requests are being worked on. Send again later.',
     )
   }
 
+  /** What can be said before the body is read. */
+  function headFault(request: IncomingBody): Problem | null {
+    const announced_bytes = announcedBytes(request)
+    if (announced_bytes > body_bytes_max) return tooLarge(body_bytes_max)
+    return crowdFault(0, announced_bytes)
+  }
+
+  /** Counts bytes when they have come: a client that announces many and sends none must not keep others out. */
+  async function work<T>(
+    request: IncomingBody,
+    { read, coding }: Content,
+    use: (batch: Batch, body: Uint8Array) => Promise<T>,
+  ): Promise<T> {
+    let held_bytes = 0
+    function hold(bytes_max: number, tooMany: (bytes_max: number) => Problem): Admit {
+      let taken_bytes = 0
+      return function admit(bytes) {
+        taken_bytes += bytes
+        const fault = taken_bytes > bytes_max ? tooMany(bytes_max) : crowdFault(held_bytes, bytes)
+        if (fault !== null) return fault
+        held_bytes += bytes
+        in_flight_bytes += bytes
+        return null
+      }
+    }
+    try {
+      const sent = hold(body_bytes_max, tooLarge)
+      const body =
+        coding === null
+          ? await readAll(request.stream, sent)
+          : await inflate(request.stream, coding, sent, hold(inflated_bytes_max, inflatesTooFar))
+      return await use(read(body, events_max), body)
+    } finally {
+      in_flight_bytes -= held_bytes
+    }
+  }
+
   return {
-    async withJson(request, use) {
-      // A body that does not announce its size is counted as the largest it may become.
-      const bytes = announcedBytes(request) ?? body_bytes_max
-      const fault = admissionFault(request, bytes)
-      if (fault !== null) return refuse(request, fault)
-      in_flight_bytes += bytes
+    async withBatch(request, use) {
       try {
-        const body = await readBody(request, body_bytes_max)
-        return await use(parseJson(body), body)
-      } finally {
-        in_flight_bytes -= bytes
+        const content = contentOf(request)
+        const fault = headFault(request)
+        if (fault !== null) throw fault
+        return await work(request, content, use)
+      } catch (error) {
+        if (error instanceof Problem) await hearOut(request)
+        throw error
       }
     },
   }
 }
 
-function mediaFault(request: HonoRequest): string | null {
-  const [type, ...parameters] = (request.header('content-type') ?? '').toLowerCase().split(';')
-  const charset = parameters.map((p) => p.trim()).find((p) => p.startsWith('charset='))
-  const utf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset)
-  if (type?.trim() !== 'application/json' || !utf8) {
-    return 'Send Content-Type: application/json.'
-  }
-  const encoding = request.header('content-encoding') ?? 'identity'
-  return encoding.toLowerCase() === 'identity' ? null : 'Send the body without Content-Encoding.'
+interface Content {
+  read: ReadBatch
+  /** Null for a body as it is. */
+  coding: Coding | null
 }
 
-function announcedBytes(request: HonoRequest): number | null {
-  const text = request.header('content-length')
-  return text === undefined ? null : Number(text)
+function contentOf(request: IncomingBody): Content {
+  const read = formatOf(request.header('content-type') ?? '')
+  if (read === null) {
+    const types = [...FORMATS.keys()].join(', ')
+    throw new Problem('unsupported_media_type', `Send as Content-Type one of ${types}; text in UTF-8.`, {
+      headers: { 'accept-post': types },
+    })
+  }
+  const name = (request.header('content-encoding') || 'identity').trim().toLowerCase()
+  // An old name for the same, says RFC 9110.
+  const coding = CODINGS.find((known) => known === (name === 'x-gzip' ? 'gzip' : name))
+  if (coding !== undefined || name === 'identity') return { read, coding: coding ?? null }
+  const codings = CODINGS.join(', ')
+  throw new Problem('unsupported_media_type', `Send as Content-Encoding one of ${codings}, or none.`, {
+    headers: { 'accept-encoding': codings },
+  })
+}
+
+/** Who announces a size is held to it by the HTTP parser; who does not is counted as it comes. */
+function announcedBytes(request: Pick<IncomingBody, 'header'>): number {
+  return Number(request.header('content-length') ?? 0)
 }
 
 function tooLarge(body_bytes_max: number): Problem {
@@ -71,62 +140,51 @@ function tooLarge(body_bytes_max: number): Problem {
   )
 }
 
-async function readBody(request: HonoRequest, bytes_max: number): Promise<Uint8Array> {
-  try {
-    // Who announces a size is held to it by the HTTP parser.
-    if (announcedBytes(request) !== null) return new Uint8Array(await request.arrayBuffer())
-    const bytes = await readUpTo(request, bytes_max)
-    if (bytes !== null) return bytes
-  } catch {
-    throw new Problem('client_left', 'The connection ended within the body.')
-  }
-  return refuse(request, tooLarge(bytes_max))
+function inflatesTooFar(inflated_bytes_max: number): Problem {
+  return new Problem(
+    'body_too_large',
+    `A body may have at most ${inflated_bytes_max} bytes once it is decompressed. Send smaller batches.`,
+  )
 }
 
-/** The body, or null and the rest of it unread where it is larger. */
-async function readUpTo(request: HonoRequest, bytes_max: number): Promise<Uint8Array | null> {
-  const parts: Uint8Array[] = []
-  let bytes = 0
-  for await (const part of request.raw.body?.values({ preventCancel: true }) ?? []) {
-    bytes += part.byteLength
-    if (bytes > bytes_max) return null
-    parts.push(part)
-  }
-  return Buffer.concat(parts)
-}
-
-/** Throws the problem once the client has had its say. */
-async function refuse(request: HonoRequest, problem: Problem): Promise<never> {
-  const announced_bytes = announcedBytes(request) ?? 0
-  if (announced_bytes <= DISCARDED_BYTES_MAX) await discard(request)
-  throw problem
-}
-
-async function discard(request: HonoRequest): Promise<void> {
-  let bytes = 0
-  try {
-    for await (const part of request.raw.body ?? []) {
-      bytes += part.byteLength
-      if (bytes > DISCARDED_BYTES_MAX) return
+function readAll(stream: Readable, admit: Admit): Promise<Buffer> {
+  const parts: Buffer[] = []
+  return new Promise((resolve, reject) => {
+    function end(settle: () => void): void {
+      stream.off('data', take).off('end', finish).off('error', leave).off('close', leave)
+      settle()
     }
-  } catch {
-    // The client left; the refusal stands in the log all the same.
-  }
+    function take(part: Buffer): void {
+      const fault = admit(part.length)
+      if (fault === null) parts.push(part)
+      else {
+        end(() => {
+          stream.pause()
+          reject(fault)
+        })
+      }
+    }
+    const finish = () => end(() => resolve(parts.length === 1 ? parts[0]! : Buffer.concat(parts)))
+    const leave = () => end(() => reject(clientLeft()))
+    if (stream.destroyed) leave()
+    else stream.on('data', take).once('end', finish).once('error', leave).once('close', leave)
+  })
 }
 
-const NOT_JSON = 'The body could not be read as JSON.'
-
-function parseJson(bytes: Uint8Array): unknown {
-  let text: string
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    throw new Problem('not_json', 'The body is not valid UTF-8.')
-  }
-  try {
-    return JSON.parse(text)
-  } catch {
-    // The parser's own message quotes the input.
-    throw new Problem('not_json', NOT_JSON)
-  }
+/**
+ * Reads a refused body to its end, as far as it is worth it. Ends too when the client leaves: the refusal stands in the log all the same.
+ */
+function hearOut({ stream, ...request }: IncomingBody): Promise<void> {
+  const over = stream.readableEnded || stream.destroyed
+  if (over || announcedBytes(request) > DISCARDED_BYTES_MAX) return Promise.resolve()
+  let bytes = 0
+  return new Promise((resolve) => {
+    stream.on('data', (part: Buffer) => {
+      bytes += part.length
+      if (bytes > DISCARDED_BYTES_MAX) resolve()
+    })
+    stream.once('end', resolve).once('error', () => resolve())
+    stream.once('close', resolve)
+    stream.resume()
+  })
 }

@@ -8,6 +8,8 @@ import type { HotTier } from '../hot/tier.ts'
 import { Problem } from '../problem.ts'
 import type { ProblemEntry } from '../problem.ts'
 import type { Micros } from '../time.ts'
+import { tooManyEvents, Unreadable } from './batch.ts'
+import type { Batch } from './batch.ts'
 import type { KeyedRequest } from './idempotency.ts'
 import { composeReply } from './reply.ts'
 import type { IngestReply, Judged } from './reply.ts'
@@ -35,10 +37,10 @@ export interface Ingested {
 /** Judges a batch, stores what is valid and keeps what is not as dead letters. */
 export interface Ingest {
   /**
-   * @throws {Problem} `not_an_array`, `too_many_events`, `invalid_events`, `idempotency_key_reused`, `not_found` for a letter that is gone,
+   * @throws {Problem} `too_many_events`, `invalid_events`, `idempotency_key_reused`, `not_found` for a letter that is gone,
    * `queue_full`, `store_unavailable`
    */
-  (batch: unknown, request: IngestRequest): Promise<Ingested>
+  (batch: Batch, request: IngestRequest): Promise<Ingested>
 }
 
 export interface IngestOptions {
@@ -50,15 +52,7 @@ export interface IngestOptions {
 
 export function createIngest({ schema, hot, now_us, events_max }: IngestOptions): Ingest {
   return async function ingest(batch, { strict, source, keyed, letter_id }) {
-    if (!Array.isArray(batch)) {
-      throw new Problem('not_an_array', 'Send an array of events, also for a single one.')
-    }
-    if (batch.length > events_max) {
-      throw new Problem(
-        'too_many_events',
-        `A request may have at most ${events_max} events. Send smaller batches.`,
-      )
-    }
+    if (batch.length > events_max) throw tooManyEvents(events_max)
     const { valid, letters, judged } = judgeBatch(schema, batch)
     if (strict && judged.rejected > 0) throw refused(composeReply(judged, NOTHING))
     const appended = await hot.append({
@@ -95,19 +89,19 @@ export function refused(reply: IngestReply, headers: Record<string, string> = {}
 
 function judgeBatch(
   schema: EventSchema,
-  batch: readonly unknown[],
+  batch: Batch,
 ): { valid: Event[]; letters: Letter[]; judged: Judged } {
   const valid: Event[] = []
   const letters: Letter[] = []
   const errors: ProblemEntry[] = []
   for (const [index, value] of batch.entries()) {
-    const verdict = judgeEvent(schema, value)
+    const verdict = value instanceof Unreadable ? value : judgeEvent(schema, value)
     if ('event' in verdict) {
       valid.push(verdict.event)
       continue
     }
     const event_id = readableId(value)
-    letters.push(writeLetter(value, event_id, verdict.error))
+    letters.push(writeLetter(value instanceof Unreadable ? value.text : value, event_id, verdict.error))
     if (errors.length < ERRORS_LISTED_MAX)
       errors.push({ index, ...(event_id === null ? {} : { event_id }), ...verdict.error })
   }

@@ -1,0 +1,19 @@
+import type { MiddlewareHandler } from 'hono'
+import { cors } from 'hono/cors'
+
+/** How long a browser may remember that a request is allowed. */
+const PREFLIGHT_MAX_AGE_S = 600
+
+/**
+ * Lets pages of other origins read the replies. Cookies are never asked for: a key is sent as a header, by pages that have one.
+ * @param origins the allowed ones, or `*` alone
+ */
+export function allowOrigins(origins: readonly string[]): MiddlewareHandler {
+  return cors({
+    origin: origins[0] === '*' ? '*' : [...origins],
+    allowMethods: ['GET', 'HEAD', 'POST', 'DELETE'],
+    allowHeaders: ['authorization', 'content-encoding', 'content-type', 'idempotency-key', 'x-api-key'],
+    exposeHeaders: ['idempotency-replayed', 'ratelimit', 'ratelimit-policy', 'retry-after', 'x-request-id'],
+    maxAge: PREFLIGHT_MAX_AGE_S,
+  })
+}

@@ -1,0 +1,29 @@
+import type { Batch } from './batch.ts'
+import { readCsv } from './formats/csv.ts'
+import { readJson } from './formats/json.ts'
+import { readMsgpack } from './formats/msgpack.ts'
+import { readNdjson } from './formats/ndjson.ts'
+
+/**
+ * Reads a whole body.
+ * @throws {Problem} where nothing of it can be read, or it has more than `events_max` events
+ */
+export type ReadBatch = (bytes: Uint8Array, events_max: number) => Batch
+
+/** The formats of a body, by media type. What comes out of them is judged in one place, whatever it came in. */
+export const FORMATS: ReadonlyMap<string, ReadBatch> = new Map([
+  ['application/json', readJson],
+  ['application/x-ndjson', readNdjson],
+  ['text/csv', readCsv],
+  ['application/msgpack', readMsgpack],
+  ['application/x-msgpack', readMsgpack],
+  ['application/vnd.msgpack', readMsgpack],
+])
+
+/** The format that a Content-Type names, or null. Text is UTF-8 and nothing else. */
+export function formatOf(content_type: string): ReadBatch | null {
+  const [type, ...parameters] = content_type.toLowerCase().split(';')
+  const charset = parameters.map((p) => p.trim()).find((p) => p.startsWith('charset='))
+  if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset)) return null
+  return FORMATS.get(type!.trim()) ?? null
+}

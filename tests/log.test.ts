@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { it } from 'node:test'
+
+const SECRET = 'fl_Zebra-7f3a91'
+
+it('the log never shows a key, not even where an error carries the headers of a request', () => {
+  const script = `
+    import { createLogger } from './src/log.ts'
+    const headers = { authorization: '${SECRET}', 'x-api-key': '${SECRET}', cookie: '${SECRET}', accept: 'kept' }
+    const err = Object.assign(new Error('failed'), { headers, request: { headers } })
+    const log = createLogger('info')
+    log.info({ headers }, 'one')
+    log.info({ request: { headers } }, 'two')
+    log.error({ err }, 'three')
+    log.error(err)
+  `
+  const cwd = join(import.meta.dirname, '..')
+  const output = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+    cwd,
+  })
+  const lines = output.toString().trim().split('\n')
+  assert.equal(lines.length, 4)
+  for (const line of lines) {
+    assert.ok(!line.includes(SECRET), line)
+    assert.ok(line.includes('kept'), line)
+  }
+})
