@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { Hono } from 'hono'
 import type { Context } from 'hono'
 import { routePath } from 'hono/route'
+import type { Admission, AdmissionEnv } from './auth/admission.ts'
+import { addLoginRoutes } from './auth/login-routes.ts'
+import type { Logins } from './auth/logins.ts'
 import type { DiskSpace } from './hot/space.ts'
 import type { BodyReader } from './ingest/body.ts'
 import type { Ingest } from './ingest/ingest.ts'
@@ -12,9 +15,12 @@ import type { Row } from './query/answer.ts'
 import { parseQuestion } from './query/parameters.ts'
 import type { Meta, Question } from './query/question.ts'
 import type { QueryTier } from './query/tier.ts'
+import { refuseUndeclared, REGISTER, ROUTES } from './routes.ts'
 import type { Finding } from './verify.ts'
 
 export interface Deps {
+  admission: Admission
+  logins: Pick<Logins, 'login'> & { register: Logins['register'] | null }
   ingest: Ingest
   space: Pick<DiskSpace, 'full'>
   bodies: BodyReader
@@ -27,22 +33,14 @@ export interface Deps {
 }
 
 interface Env {
-  Variables: { request_id: string; events: number | undefined; internal: unknown }
+  Variables: AdmissionEnv['Variables'] & { request_id: string; events: number | undefined; internal: unknown }
 }
 
-const ADDRESSES = [
-  '/events',
-  '/stats/dau',
-  '/stats/top-events',
-  '/stats/retention',
-  '/tiers',
-  '/livez',
-  '/readyz',
-] as const
-
 /** All routes. Works without a port: `app.request('/livez')`. */
-export function createApp({ ingest, space, bodies, query, obstacles, damage, log }: Deps): Hono<Env> {
+export function createApp(deps: Deps): Hono<Env> {
+  const { admission, logins, ingest, space, bodies, query, obstacles, damage, log } = deps
   const app = new Hono<Env>()
+  const routes = ROUTES.filter(({ path }) => path !== REGISTER || logins.register !== null)
 
   app.use(async function logRequest(c, next) {
     const started = performance.now()
@@ -60,17 +58,26 @@ export function createApp({ ingest, space, bodies, query, obstacles, damage, log
       status,
       ms: Math.round((performance.now() - started) * 10) / 10,
       events: c.get('events'),
+      caller: c.get('caller'),
     }
     const internal = c.get('internal')
     if (internal !== undefined) log.error({ ...entry, err: internal }, 'request failed')
     else log.info(entry, 'request')
   })
 
+  app.use(admission.tellLimits)
+  for (const { method, path, scope } of routes) {
+    if (scope !== null) app.on(method, path, admission.require(scope))
+  }
+
   app.post('/events', async function postEvents(c) {
     const strict = parseStrict(c)
     // Before the body is read: there is nowhere to put it.
     if (space.full) throw new Problem('disk_full', 'Nothing was stored. Send the events again later.')
-    const reply = await bodies.withJson(c.req, (batch) => ingest(batch, strict))
+    const reply = await bodies.withJson(c.req, (batch) => {
+      admission.takeEvents(c, batch)
+      return ingest(batch, strict)
+    })
     c.set('events', reply.received)
     return c.json(reply)
   })
@@ -92,8 +99,14 @@ export function createApp({ ingest, space, bodies, query, obstacles, damage, log
   })
 
   // For whoever opens the address in a browser first.
+  const addresses = (method: string) =>
+    routes.filter((route) => route.method === method).map(({ path }) => path)
   app.get('/', (c) =>
-    c.json({ service: 'frostline', post: ['/events'], get: ADDRESSES.filter((path) => path !== '/events') }),
+    c.json({
+      service: 'frostline',
+      post: addresses('POST'),
+      get: addresses('GET').filter((path) => path !== '/'),
+    }),
   )
   app.get('/livez', (c) => c.json({ status: 'alive' }))
   app.get('/readyz', function getReadiness(c) {
@@ -106,8 +119,11 @@ export function createApp({ ingest, space, bodies, query, obstacles, damage, log
     throw new Problem('not_ready', missing.join('; '))
   })
 
-  for (const path of ADDRESSES) {
-    const allow = path === '/events' ? 'POST' : 'GET, HEAD'
+  addLoginRoutes(app, logins, admission.addressOf)
+
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const methods = routes.filter((route) => route.path === path).map(({ method }) => method)
+    const allow = methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ')
     app.all(path, function refuseMethod(c) {
       const response = respond(c, new Problem('method_not_allowed', `Use ${allow}.`))
       response.headers.set('allow', allow)
@@ -123,6 +139,7 @@ export function createApp({ ingest, space, bodies, query, obstacles, damage, log
     c.set('internal', error)
     return respond(c, new Problem('internal', `Report it with the request id ${c.get('request_id')}.`))
   })
+  refuseUndeclared(app.routes)
   return app
 }
 

@@ -13,8 +13,11 @@ export const PROBLEMS = {
   not_json: { status: 400, title: 'The body is not valid JSON' },
   not_an_array: { status: 400, title: 'The body must be a JSON array of events' },
   invalid_parameter: { status: 400, title: 'A query parameter is missing or wrong' },
+  unauthorized: { status: 401, title: 'This needs a key or a login' },
+  forbidden: { status: 403, title: 'The key or login may not do this' },
   not_found: { status: 404, title: 'There is nothing at this address' },
   method_not_allowed: { status: 405, title: 'This address does not take this method' },
+  name_taken: { status: 409, title: 'Somebody has this name' },
   body_too_large: { status: 413, title: 'The body is larger than the limit' },
   too_many_events: { status: 413, title: 'The batch has more events than the limit' },
   unsupported_media_type: {
@@ -22,6 +25,8 @@ export const PROBLEMS = {
     title: 'The body must be application/json in UTF-8, not compressed',
   },
   invalid_events: { status: 422, title: 'No event of the batch was stored' },
+  invalid_login: { status: 422, title: 'The name or the password cannot be used' },
+  rate_limited: { status: 429, title: 'More than the rate limit' },
   /** Stands in the log alone: nobody is there to read the answer. */
   client_left: { status: 499, title: 'The client left before the answer' },
   internal: { status: 500, title: 'The service failed; its log has the reason' },
@@ -30,6 +35,7 @@ export const PROBLEMS = {
   queue_full: { status: 503, title: 'The write queue is full', retry_after_s: 1 },
   store_unavailable: { status: 503, title: 'The store did not take the write', retry_after_s: 5 },
   disk_full: { status: 503, title: 'The disk has too little free space for events', retry_after_s: 30 },
+  logins_busy: { status: 503, title: 'Too many logins are being checked', retry_after_s: 1 },
   query_line_full: { status: 503, title: 'Too many questions are waiting', retry_after_s: 1 },
   query_timeout: { status: 503, title: 'The question took longer than the limit', retry_after_s: 5 },
   not_ready: { status: 503, title: 'The service is starting or stopping', retry_after_s: 1 },
@@ -48,16 +54,29 @@ export class Problem extends Error {
   readonly code: ProblemCode
   readonly errors: readonly ProblemEntry[] | undefined
   readonly extra: Readonly<Record<string, unknown>>
+  readonly headers: Readonly<Record<string, string>>
 
   constructor(
     code: ProblemCode,
     detail: string,
-    options: { errors?: readonly ProblemEntry[]; extra?: Record<string, unknown>; cause?: unknown } = {},
+    options: {
+      errors?: readonly ProblemEntry[]
+      extra?: Record<string, unknown>
+      cause?: unknown
+      headers?: Record<string, string>
+      /** In place of the one that all problems of this kind have. */
+      retry_after_s?: number
+    } = {},
   ) {
     super(detail, { cause: options.cause })
     this.code = code
     this.errors = options.errors
     this.extra = options.extra ?? {}
+    const { retry_after_s } = options
+    this.headers = {
+      ...options.headers,
+      ...(retry_after_s === undefined ? {} : { 'retry-after': String(retry_after_s) }),
+    }
   }
 }
 
@@ -66,6 +85,7 @@ export function renderProblem(problem: Problem): Response {
   const kind: ProblemKind = PROBLEMS[problem.code]
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
   if (kind.retry_after_s !== undefined) headers['retry-after'] = String(kind.retry_after_s)
+  Object.assign(headers, problem.headers)
   const body = {
     type: `/problems/${problem.code}`,
     title: kind.title,

@@ -37,7 +37,9 @@ const code = (cell: string) => cell.replaceAll('`', '')
 
 /** The commands that a help page lists. */
 function commandsIn(help: string): string[] {
-  return [...help.split('For more info')[0]!.matchAll(/^ {2}([a-z]+(?: <file>)?) {2,}/gm)].map((m) => m[1]!)
+  return [...help.split('For more info')[0]!.matchAll(/^ {2}([a-z]+(?: [a-z]+)?(?: <[a-z]+>)?) {2,}/gm)].map(
+    (m) => m[1]!,
+  )
 }
 
 describe('the README', () => {
@@ -64,7 +66,7 @@ describe('the README', () => {
     const names = commandsIn(stdout)
     assert.deepEqual(listed.map((line) => line.split(' [')[0]).toSorted(), names.toSorted())
     for (const line of listed) {
-      const help = (await store.cli([line.split(' ')[0]!, '--help'])).stdout
+      const help = (await store.cli([...line.split(/ [[<]/)[0]!.split(' '), '--help'])).stdout
       const options = [...help.matchAll(/^ {2}(--[a-z]+(?: <[a-z]+>)?)/gm)].map((m) => m[1]!)
       assert.deepEqual(
         [...line.matchAll(/\[(--[^\]]+)\]/g)].map((m) => m[1]!).toSorted(),
