@@ -22,9 +22,16 @@ export interface Caller {
   scopes: readonly Scope[]
 }
 
+const CLOSED = 'SELECT 1 FROM gate'
+
+/** For a command, which asks once. */
+export function isClosed(db: Sqlite): boolean {
+  return db.prepare(CLOSED).get() !== undefined
+}
+
 /** @param db a connection for reading */
 export function openGate(db: Sqlite, tokens: Tokens): Gate {
-  const closing = db.prepare('SELECT 1 FROM gate')
+  const closing = db.prepare(CLOSED)
   // The index compares hashes, and not in constant time. What it could tell is a part of a hash, from which no key can be made.
   const keyByHash = db.prepare<[Buffer], { id: number; hash: Buffer; scope: string }>(
     'SELECT id, hash, scope FROM api_keys WHERE hash = ? AND revoked_at IS NULL',
