@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 
 /** An API key: a prefix by which people and scanners recognise it, and 256 random bits. */
 
@@ -16,5 +16,5 @@ export function looksLikeKey(text: string): boolean {
 
 /** Nobody can guess 256 random bits, so a key needs no slow hash. */
 export function hashKey(key: string): Buffer {
-  return createHash('sha256').update(key).digest()
+  return hash('sha256', key, 'buffer')
 }
