@@ -22,6 +22,7 @@ import type { Scope } from '../src/auth/scope.ts'
 import { addUser, removeUser, USER_NAME_CHARS_MAX } from '../src/auth/users.ts'
 import { createApp } from '../src/app.ts'
 import type { Deps } from '../src/app.ts'
+import { readConfig } from '../src/config.ts'
 import { refuseUndeclared, ROUTES } from '../src/routes.ts'
 import { nowMicros } from '../src/time.ts'
 import { createInProcessStore } from './in-process.ts'
@@ -722,6 +723,22 @@ describe('the last use of a key', { timeout: HANGS_AFTER_MS }, () => {
     } finally {
       await home.remove()
     }
+  })
+})
+
+describe('the settings', () => {
+  it('take a rate or off, and nothing else', () => {
+    for (const name of ['RATE_LIMIT_RPS', 'RATE_LIMIT_EPS'] as const) {
+      for (const value of ['0', '-1', '1.5', 'Off', 'none', '1e3', '100000001']) {
+        assert.throws(() => readConfig({ [name]: value }), new RegExp(`^ConfigError: ${name} must be`), value)
+      }
+      assert.equal(readConfig({ [name]: 'off' })[name], null)
+      assert.equal(readConfig({ [name]: '1' })[name], 1)
+    }
+    assert.throws(() => readConfig({ RATE_LIMIT_BURST: '0' }), /RATE_LIMIT_BURST/)
+    assert.throws(() => readConfig({ TRUSTED_PROXIES: '10.0.0.0/8,everybody' }), /TRUSTED_PROXIES/)
+    assert.throws(() => readConfig({ AUTH_TOKEN_LIFETIME_S: '59' }), /AUTH_TOKEN_LIFETIME_S/)
+    assert.throws(() => readConfig({ AUTH_TOKEN_LIFETIME_S: '86401' }), /AUTH_TOKEN_LIFETIME_S/)
   })
 })
 

@@ -113,4 +113,24 @@ describe('the README', () => {
     ])
     assert.equal(answers[2]!['cohort_size'], 1)
   })
+
+  it('shows keys and logins that work', async (t) => {
+    const store = createTestStore()
+    t.after(() => store.remove())
+    const service = await store.serve()
+    const blocks = [...section('## Keys and logins').matchAll(/```sh\n([\s\S]*?)```/g)].map((m) => m[1]!)
+    assert.equal(blocks.length, 2)
+    const script = blocks
+      .join('')
+      .replaceAll('http://127.0.0.1:8080', service.url)
+      .replaceAll('npm run -s cli --', 'node --import tsx src/cli/main.ts')
+      .replaceAll('curl -s', 'curl -sf')
+    const printed = execFileSync('bash', ['-eo', 'pipefail', '-c', script], {
+      cwd: ROOT,
+      env: { ...process.env, ...store.env },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).toString()
+    assert.equal(printed.split('"hot"').length - 1, 3, printed)
+    assert.match(printed, /\bweb +ingest read\b/)
+  })
 })
