@@ -29,5 +29,5 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/readyz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# Others can reach this address, so it starts only with ALLOW_ANONYMOUS=true (see docker-compose.yml, which lets in nobody but this machine).
+# Others can reach this address, so it starts only with a key in its store or ALLOW_ANONYMOUS=true (see docker-compose.yml, which lets in nobody but this machine).
 CMD ["node", "dist/src/cli/main.js", "serve"]

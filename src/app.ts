@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { Hono } from 'hono'
 import type { Context } from 'hono'
 import { routePath } from 'hono/route'
+import type { Admission, AdmissionEnv } from './auth/admission.ts'
+import { addLoginRoutes } from './auth/login-routes.ts'
+import type { Logins } from './auth/logins.ts'
 import { allowOrigins } from './cors.ts'
 import { SECURITY_HEADERS } from './edge.ts'
 import type { DiskSpace } from './hot/space.ts'
@@ -20,10 +23,13 @@ import { CONTENT_TYPES, nextCursor, nextLink, renderEvents } from './query/event
 import { parseQuestion } from './query/parameters.ts'
 import type { Meta, Question } from './query/question.ts'
 import type { QueryTier } from './query/tier.ts'
+import { refuseUndeclared, REGISTER, ROUTES } from './routes.ts'
 import { nowMicros } from './time.ts'
 import type { Finding } from './verify.ts'
 
 export interface Deps {
+  admission: Admission
+  logins: Pick<Logins, 'login'> & { register: Logins['register'] | null }
   ingest: Ingest
   space: Pick<DiskSpace, 'full'>
   bodies: BodyReader
@@ -41,43 +47,18 @@ export interface Deps {
 }
 
 interface Env {
-  Variables: { request_id: string; events: number | undefined; internal: unknown }
+  Variables: AdmissionEnv['Variables'] & { request_id: string; events: number | undefined; internal: unknown }
 }
 
-/** Whose keys and dead letters they are as long as nobody has to say who he is. */
+/** Whose keys and dead letters they are where nobody has to say who he is. */
 const ANONYMOUS = 'anonymous'
 
-/** What there is, and the methods that each address takes. */
-const ADDRESSES: Readonly<Record<string, string>> = {
-  '/events': 'GET, HEAD, POST',
-  '/stats/dau': 'GET, HEAD',
-  '/stats/top-events': 'GET, HEAD',
-  '/stats/retention': 'GET, HEAD',
-  '/dead-letters': 'GET, HEAD',
-  '/dead-letters/:id': 'GET, HEAD, DELETE',
-  '/dead-letters/:id/replay': 'POST',
-  '/tiers': 'GET, HEAD',
-  '/livez': 'GET, HEAD',
-  '/readyz': 'GET, HEAD',
-}
-
-const addressesFor = (method: string) =>
-  Object.keys(ADDRESSES).filter((path) => ADDRESSES[path]!.split(', ').includes(method))
-
 /** All routes. Works without a port: `app.request('/livez')`. */
-export function createApp({
-  ingest,
-  space,
-  bodies,
-  query,
-  deadLetters,
-  obstacles,
-  damage,
-  url_bytes_max,
-  cors_origins,
-  log,
-}: Deps): Hono<Env> {
+export function createApp(deps: Deps): Hono<Env> {
+  const { admission, logins, ingest, space, bodies, query, deadLetters, obstacles, damage, log } = deps
+  const { url_bytes_max, cors_origins } = deps
   const app = new Hono<Env>()
+  const routes = ROUTES.filter(({ path }) => path !== REGISTER || logins.register !== null)
   const keysInFlight = createKeysInFlight()
 
   app.use(async function logRequest(c, next) {
@@ -96,6 +77,7 @@ export function createApp({
       status,
       ms: Math.round((performance.now() - started) * 10) / 10,
       events: c.get('events'),
+      caller: c.get('caller'),
     }
     const internal = c.get('internal')
     if (internal !== undefined) log.error({ ...entry, err: internal }, 'request failed')
@@ -115,17 +97,23 @@ export function createApp({
     }
     await next()
   })
+  app.use(admission.tellLimits)
+  for (const { method, path, scope } of routes) {
+    if (scope !== null) app.on(method, path, admission.require(scope))
+  }
 
   app.post('/events', async function postEvents(c) {
     const strict = parseStrict(c)
     // Before the body is read: there is nowhere to put it.
     if (space.full) throw new Problem('disk_full', 'Nothing was stored. Send the events again later.')
     const key = readIdempotencyKey(c.req.header('idempotency-key'))
-    const { reply, replayed } = await keysInFlight.hold(ANONYMOUS, key, () =>
+    const source = c.get('caller') ?? ANONYMOUS
+    const { reply, replayed } = await keysInFlight.hold(source, key, () =>
       bodies.withBatch(incomingBody(c), (batch, bytes) => {
+        admission.takeEvents(c, batch)
         const keyed =
-          key === null ? {} : { keyed: keyedRequest(ANONYMOUS, key, `POST /events strict=${strict}`, bytes) }
-        return ingest(batch, { strict, source: ANONYMOUS, ...keyed })
+          key === null ? {} : { keyed: keyedRequest(source, key, `POST /events strict=${strict}`, bytes) }
+        return ingest(batch, { strict, source, ...keyed })
       }),
     )
     c.set('events', reply.received)
@@ -173,7 +161,15 @@ export function createApp({
   app.route('/dead-letters', deadLetters)
 
   // For whoever opens the address in a browser first.
-  app.get('/', (c) => c.json({ service: 'frostline', post: addressesFor('POST'), get: addressesFor('GET') }))
+  const addresses = (method: string) =>
+    routes.filter((route) => route.method === method).map(({ path }) => path)
+  app.get('/', (c) =>
+    c.json({
+      service: 'frostline',
+      post: addresses('POST'),
+      get: addresses('GET').filter((path) => path !== '/'),
+    }),
+  )
   app.get('/livez', (c) => c.json({ status: 'alive' }))
   app.get('/readyz', function getReadiness(c) {
     const missing = obstacles()
@@ -185,7 +181,11 @@ export function createApp({
     throw new Problem('not_ready', missing.join('; '))
   })
 
-  for (const [path, allow] of Object.entries(ADDRESSES)) {
+  addLoginRoutes(app, logins, admission.addressOf)
+
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const methods = routes.filter((route) => route.path === path).map(({ method }) => method)
+    const allow = methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ')
     app.all(path, function refuseMethod(c) {
       const response = respond(c, new Problem('method_not_allowed', `Use ${allow}.`))
       response.headers.set('allow', allow)
@@ -201,6 +201,7 @@ export function createApp({
     c.set('internal', error)
     return respond(c, new Problem('internal', `Report it with the request id ${c.get('request_id')}.`))
   })
+  refuseUndeclared(app.routes)
   return app
 }
 

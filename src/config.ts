@@ -2,6 +2,7 @@ import { resolve, sep } from 'node:path'
 import { validate as isCron } from 'node-cron'
 import * as v from 'valibot'
 import type { WriterLimits } from './hot/writer.ts'
+import { parseProxies } from './rate-limit/address.ts'
 
 /** Every setting, read from the environment in one place. The README's table lists the same names; a test compares. */
 
@@ -28,6 +29,44 @@ function flag(name: string) {
     'false',
   )
 }
+
+function rate(name: string, max: number, fallback: number) {
+  const message = `${name} must be a whole number from 1 to ${max}, or off`
+  return v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^(\d{1,15}|off)$/, message),
+      v.transform((s) => (s === 'off' ? null : Number(s))),
+      v.check((n) => n === null || (n >= 1 && n <= max), message),
+    ),
+    String(fallback),
+  )
+}
+
+/** 256 bits, the length that HMAC-SHA256 makes use of, if every character counts for eight. */
+const SECRET_CHARS_MIN = 32
+
+const secret = v.optional(
+  v.pipe(
+    v.string(),
+    v.check(
+      (s) => s === '' || s.length >= SECRET_CHARS_MIN,
+      `AUTH_JWT_SECRET must have at least ${SECRET_CHARS_MIN} characters`,
+    ),
+  ),
+  '',
+)
+
+const proxies = v.optional(
+  v.pipe(
+    v.string(),
+    v.check(
+      (s) => parseProxies(s) !== null,
+      'TRUSTED_PROXIES must be addresses and CIDR ranges, with commas between them',
+    ),
+  ),
+  '',
+)
 
 // DuckDB reads these in a path as a pattern, and cold files are never found by pattern.
 const PATTERN_CHARS = /[*?[\]]/
@@ -81,6 +120,13 @@ export const ENV_SCHEMA = v.object({
   LOG_LEVEL: v.optional(v.picklist(LOG_LEVELS, `LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}`), 'info'),
   ALLOW_ANONYMOUS: flag('ALLOW_ANONYMOUS'),
   CORS_ORIGINS: corsOrigins,
+  ALLOW_REGISTRATION: flag('ALLOW_REGISTRATION'),
+  AUTH_JWT_SECRET: secret,
+  AUTH_TOKEN_LIFETIME_S: integer('AUTH_TOKEN_LIFETIME_S', 60, 86_400, 3_600),
+  RATE_LIMIT_RPS: rate('RATE_LIMIT_RPS', 1_000_000, 2_000),
+  RATE_LIMIT_BURST: integer('RATE_LIMIT_BURST', 1, 1_000_000, 4_000),
+  RATE_LIMIT_EPS: rate('RATE_LIMIT_EPS', 100_000_000, 500_000),
+  TRUSTED_PROXIES: proxies,
   COMPACT_CRON: cron,
   HOT_DAYS: integer('HOT_DAYS', 0, 36_500, 1),
   REPLACED_FILE_GRACE_S: integer('REPLACED_FILE_GRACE_S', 0, 86_400, 120),
@@ -133,13 +179,14 @@ const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/
 
 /**
  * Without keys, only this machine may talk to the service.
+ * @param closed whether the store has keys or users
  * @throws {ConfigError} when the address is open to others and nobody said that this is meant
  */
-export function refuseOpenAddress(config: Config): void {
-  if (LOOPBACK.test(config.HOST) || config.ALLOW_ANONYMOUS) return
+export function refuseOpenAddress(config: Config, closed: boolean): void {
+  if (closed || LOOPBACK.test(config.HOST) || config.ALLOW_ANONYMOUS) return
   throw new ConfigError(
     `HOST=${config.HOST} can be reached from other machines and no key protects it. ` +
-      'Bind to 127.0.0.1, or set ALLOW_ANONYMOUS=true if something in front of it decides who may come in.',
+      'Make a key (frostline keys create), bind to 127.0.0.1, or set ALLOW_ANONYMOUS=true if something in front of it decides who may come in.',
   )
 }
 

@@ -2,6 +2,8 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { createApp } from './app.ts'
+import { openAuth } from './auth/auth.ts'
+import type { AuthClocks } from './auth/auth.ts'
 import { startSchedule } from '../compactor/schedule.ts'
 import { ConfigError, refuseOpenAddress, writerLimits } from './config.ts'
 import type { Config } from './config.ts'
@@ -38,13 +40,19 @@ const SWEEP_IDLE_MS = 50
 export async function serve(
   config: Config,
   log: Logger,
-  { readFreeBytes = freeBytesOf }: { readFreeBytes?: ReadFreeBytes } = {},
+  { readFreeBytes = freeBytesOf, ...clocks }: { readFreeBytes?: ReadFreeBytes } & AuthClocks = {},
 ): Promise<Service> {
-  refuseOpenAddress(config)
   const layout = openLayout(config.DATA_DIR)
   sweepSpill(layout.spill)
   // Makes or upgrades the schema before the threads open it, and fails here if it cannot.
   openStore(layout.database).close()
+  const auth = openAuth(config, layout, log, clocks)
+  try {
+    refuseOpenAddress(config, auth.closed)
+  } catch (error) {
+    auth.close()
+    throw error
+  }
 
   const space = await watchDiskSpace({
     path: config.DATA_DIR,
@@ -86,6 +94,8 @@ export async function serve(
   })
   const reading = openStoreForReading(layout.database)
   const app = createApp({
+    admission: auth.admission,
+    logins: auth.logins,
     ingest,
     space,
     bodies,
@@ -112,11 +122,18 @@ export async function serve(
   const url = await listen(server, config).catch(async (error: unknown) => {
     space.stop()
     reading.close()
+    auth.close()
     await Promise.all([hot.close(), query.close(), checks.stop()])
     throw error
   })
   const schedule = startSchedule(config.COMPACT_CRON, config.SHUTDOWN_TIMEOUT_MS, log)
   log.info({ url, data_dir: config.DATA_DIR, compact_cron: config.COMPACT_CRON }, 'listening')
+  if (!auth.closed) {
+    log.warn(
+      { host: config.HOST },
+      'no keys: whoever reaches this address may post and ask; frostline keys create closes it at once',
+    )
+  }
 
   async function drain(): Promise<void> {
     draining = true
@@ -130,6 +147,7 @@ export async function serve(
     // The writer last: whoever closes a database last moves its log into it.
     reading.close()
     await query.close()
+    auth.close()
     await hot.close()
     space.stop()
   }

@@ -19,9 +19,12 @@ export const PROBLEMS = {
   invalid_parameter: { status: 400, title: 'A query parameter is missing or wrong' },
   invalid_header: { status: 400, title: 'A header of the request is wrong' },
   bad_request: { status: 400, title: 'The request is not valid HTTP' },
+  unauthorized: { status: 401, title: 'This needs a key or a login' },
+  forbidden: { status: 403, title: 'The key or login may not do this' },
   not_found: { status: 404, title: 'There is nothing at this address' },
   method_not_allowed: { status: 405, title: 'This address does not take this method' },
   request_timeout: { status: 408, title: 'The request did not come in time' },
+  name_taken: { status: 409, title: 'Somebody has this name' },
   idempotency_key_in_use: {
     status: 409,
     title: 'A request with this Idempotency-Key is being worked on',
@@ -33,6 +36,8 @@ export const PROBLEMS = {
   unsupported_media_type: { status: 415, title: 'The body has a format or an encoding that is not taken' },
   invalid_events: { status: 422, title: 'No event of the batch was stored' },
   idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used for another request' },
+  invalid_login: { status: 422, title: 'The name or the password cannot be used' },
+  rate_limited: { status: 429, title: 'More than the rate limit' },
   headers_too_large: { status: 431, title: 'The head of the request is larger than the limit' },
   /** Stands in the log alone: nobody is there to read the answer. */
   client_left: { status: 499, title: 'The client left before the answer' },
@@ -42,6 +47,7 @@ export const PROBLEMS = {
   queue_full: { status: 503, title: 'The write queue is full', retry_after_s: 1 },
   store_unavailable: { status: 503, title: 'The store did not take the write', retry_after_s: 5 },
   disk_full: { status: 503, title: 'The disk has too little free space for events', retry_after_s: 30 },
+  logins_busy: { status: 503, title: 'Too many logins are being checked', retry_after_s: 1 },
   query_line_full: { status: 503, title: 'Too many questions are waiting', retry_after_s: 1 },
   query_timeout: { status: 503, title: 'The question took longer than the limit', retry_after_s: 5 },
   not_ready: { status: 503, title: 'The service is starting or stopping', retry_after_s: 1 },
@@ -68,15 +74,21 @@ export class Problem extends Error {
     options: {
       errors?: readonly ProblemEntry[]
       extra?: Record<string, unknown>
-      headers?: Record<string, string>
       cause?: unknown
+      headers?: Record<string, string>
+      /** In place of the one that all problems of this kind have. */
+      retry_after_s?: number
     } = {},
   ) {
     super(detail, { cause: options.cause })
     this.code = code
     this.errors = options.errors
     this.extra = options.extra ?? {}
-    this.headers = options.headers ?? {}
+    const { retry_after_s } = options
+    this.headers = {
+      ...options.headers,
+      ...(retry_after_s === undefined ? {} : { 'retry-after': String(retry_after_s) }),
+    }
   }
 }
 
@@ -94,9 +106,9 @@ export function problemReply(problem: Problem): {
   const kind: ProblemKind = PROBLEMS[problem.code]
   const headers: Record<string, string> = {
     'content-type': 'application/problem+json',
-    ...problem.headers,
   }
   if (kind.retry_after_s !== undefined) headers['retry-after'] = String(kind.retry_after_s)
+  Object.assign(headers, problem.headers)
   const document = {
     type: `/problems/${problem.code}`,
     title: kind.title,

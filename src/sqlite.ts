@@ -93,6 +93,39 @@ const MIGRATIONS = [
     UNIQUE (owner, key)
   ) STRICT;
   `,
+  `
+  -- Who may come in. Keys and passwords are not kept, only what proves that somebody has them.
+  CREATE TABLE api_keys (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    hash         BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32), -- SHA-256
+    name         TEXT    NOT NULL,
+    scope        TEXT    NOT NULL, -- with spaces between several
+    created_at   INTEGER NOT NULL, -- microseconds since 1970, as all times here
+    last_used_at INTEGER,
+    revoked_at   INTEGER
+  ) STRICT;
+
+  CREATE TABLE users (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    subject       TEXT    NOT NULL UNIQUE, -- what a token names: random, so no later user and no other store has it
+    name          TEXT    NOT NULL UNIQUE,
+    scope         TEXT    NOT NULL,
+    password_hash TEXT    NOT NULL,        -- Argon2id
+    created_at    INTEGER NOT NULL
+  ) STRICT;
+
+  -- One row from the first key or user on. Never taken back: a store does not open itself when its last user is removed.
+  CREATE TABLE gate (
+    id        INTEGER PRIMARY KEY CHECK (id = 1),
+    closed_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE TRIGGER first_key AFTER INSERT ON api_keys BEGIN
+    INSERT INTO gate (id, closed_at) VALUES (1, NEW.created_at) ON CONFLICT DO NOTHING;
+  END;
+  CREATE TRIGGER first_user AFTER INSERT ON users BEGIN
+    INSERT INTO gate (id, closed_at) VALUES (1, NEW.created_at) ON CONFLICT DO NOTHING;
+  END;
+  `,
 ] as const
 
 export const SCHEMA_VERSION = MIGRATIONS.length
@@ -127,6 +160,24 @@ export function openStoreForReading(path: string): Sqlite {
   const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
   try {
     refuseNewer(userVersion(db), path)
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+/**
+ * Opens an existing store for small writes on a thread that must not wait: while somebody else writes they fail with SQLITE_BUSY, and
+ * they are not synced. A process that dies loses none of them; a power cut may.
+ */
+export function openStoreForNotes(path: string): Sqlite {
+  const db = new Database(path, { fileMustExist: true, timeout: 0 })
+  try {
+    refuseNewer(userVersion(db), path)
+    db.pragma('synchronous = NORMAL')
+    // A checkpoint syncs and copies; the writer makes them.
+    db.pragma('wal_autocheckpoint = 0')
     return db
   } catch (error) {
     db.close()

@@ -167,6 +167,24 @@ describe('npm run demo', () => {
     assert.equal(run.stdout, '')
   })
 
+  it('lets itself into a store that has keys, and leaves none of its own', async () => {
+    const DATA_DIR = join(folder, 'closed')
+    const made = await runCommand(folder, ['keys', 'create', '--scope', 'read', '--name', 'me'], { DATA_DIR })
+    assert.equal(made.code, 0, made.stderr)
+    const run = await runDemo(folder, { DATA_DIR })
+    assert.equal(run.code, 0, run.stderr)
+    assert.match(run.stdout, /curl -s -H "authorization: Bearer \$KEY" '.*\/tiers'/)
+    const { stdout } = await runCommand(folder, ['keys', 'list', '--json'], { DATA_DIR })
+    const { keys } = JSON.parse(stdout) as { keys: { name: string; revoked_at: string | null }[] }
+    assert.deepEqual(
+      keys.map(({ name, revoked_at }) => [name, revoked_at === null]),
+      [
+        ['me', true],
+        ['demo', false],
+      ],
+    )
+  })
+
   it('ends in good order on Ctrl-C, and adds nothing when it runs again', async (t) => {
     assert.equal(await demo.stop(), 0)
     const again = await runDemo(folder)
@@ -206,9 +224,9 @@ interface Demo {
 const MAIN = join(import.meta.dirname, '../src/cli/main.ts')
 
 /** In a folder of its own, with nothing set but the port: so DATA_DIR is what a stranger gets. */
-function spawnDemo(cwd: string, args: string[], env: Record<string, string> = {}): ChildProcess {
+function spawnCommand(cwd: string, args: string[], env: Record<string, string> = {}): ChildProcess {
   const { DATA_DIR: _, LOG_LEVEL: __, ...inherited } = process.env
-  return spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN, 'demo', ...args], {
+  return spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN, ...args], {
     cwd,
     env: { ...inherited, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -226,15 +244,17 @@ function collect(child: ChildProcess) {
   return text
 }
 
-async function runDemo(cwd: string, env?: Record<string, string>) {
-  const child = spawnDemo(cwd, ['--exit'], env)
+const runDemo = (cwd: string, env?: Record<string, string>) => runCommand(cwd, ['demo', '--exit'], env)
+
+async function runCommand(cwd: string, args: string[], env?: Record<string, string>) {
+  const child = spawnCommand(cwd, args, env)
   const text = collect(child)
   const [code] = (await once(child, 'close')) as [number | null]
   return { code, ...text }
 }
 
 async function startDemo(cwd: string): Promise<Demo> {
-  const child = spawnDemo(cwd, [])
+  const child = spawnCommand(cwd, ['demo'])
   const text = collect(child)
   const exited = once(child, 'exit') as Promise<[number | null]>
   const url = await new Promise<string>((resolve, reject) => {

@@ -37,7 +37,9 @@ const code = (cell: string) => cell.replaceAll('`', '')
 
 /** The commands that a help page lists. */
 function commandsIn(help: string): string[] {
-  return [...help.split('For more info')[0]!.matchAll(/^ {2}([a-z]+(?: <file>)?) {2,}/gm)].map((m) => m[1]!)
+  return [...help.split('For more info')[0]!.matchAll(/^ {2}([a-z]+(?: [a-z]+)?(?: <[a-z]+>)?) {2,}/gm)].map(
+    (m) => m[1]!,
+  )
 }
 
 describe('the README', () => {
@@ -64,7 +66,7 @@ describe('the README', () => {
     const names = commandsIn(stdout)
     assert.deepEqual(listed.map((line) => line.split(' [')[0]).toSorted(), names.toSorted())
     for (const line of listed) {
-      const help = (await store.cli([line.split(' ')[0]!, '--help'])).stdout
+      const help = (await store.cli([...line.split(/ [[<]/)[0]!.split(' '), '--help'])).stdout
       const options = [...help.matchAll(/^ {2}(--[a-z]+(?: <[a-z]+>)?)/gm)].map((m) => m[1]!)
       assert.deepEqual(
         [...line.matchAll(/\[(--[^\]]+)\]/g)].map((m) => m[1]!).toSorted(),
@@ -114,5 +116,25 @@ describe('the README', () => {
       (answers[3]!['data'] as { event_type: string }[]).map(({ event_type }) => event_type),
       ['purchase', 'app_open'],
     )
+  })
+
+  it('shows keys and logins that work', async (t) => {
+    const store = createTestStore()
+    t.after(() => store.remove())
+    const service = await store.serve()
+    const blocks = [...section('## Keys and logins').matchAll(/```sh\n([\s\S]*?)```/g)].map((m) => m[1]!)
+    assert.equal(blocks.length, 2)
+    const script = blocks
+      .join('')
+      .replaceAll('http://127.0.0.1:8080', service.url)
+      .replaceAll('npm run -s cli --', 'node --import tsx src/cli/main.ts')
+      .replaceAll('curl -s', 'curl -sf')
+    const printed = execFileSync('bash', ['-eo', 'pipefail', '-c', script], {
+      cwd: ROOT,
+      env: { ...process.env, ...store.env },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).toString()
+    assert.equal(printed.split('"hot"').length - 1, 3, printed)
+    assert.match(printed, /\bweb +ingest read\b/)
   })
 })

@@ -35,8 +35,8 @@ export interface TestStore {
   env: Record<string, string>
   /** Starts `frostline serve` on a free port and waits until it is ready. */
   serve(env?: Record<string, string>): Promise<ServiceProcess>
-  /** Runs a command to its end. */
-  cli(args: readonly string[], env?: Record<string, string>): Promise<Run>
+  /** Runs a command to its end, with this on its stdin. */
+  cli(args: readonly string[], env?: Record<string, string>, input?: string): Promise<Run>
   /** Runs another script of the project to its end. */
   script(path: string, args: readonly string[], env?: Record<string, string>): Promise<Run>
   /** Starts a command and does not wait. */
@@ -51,12 +51,18 @@ export function createTestStore(): TestStore {
   const base = { DATA_DIR: data_dir, PORT: '0', COMPACT_CRON: 'off', LOG_LEVEL: 'info' }
   const children = new Set<ChildProcess>()
 
-  function launch(script: string, args: readonly string[], env: Record<string, string> = {}): ChildProcess {
+  function launch(
+    script: string,
+    args: readonly string[],
+    env: Record<string, string> = {},
+    input?: string,
+  ): ChildProcess {
     const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
       cwd: ROOT,
       env: { ...process.env, ...base, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
+    child.stdin?.end(input)
     children.add(child)
     child.once('exit', () => children.delete(child))
     return child
@@ -102,7 +108,7 @@ export function createTestStore(): TestStore {
         },
       }
     },
-    cli: (args, env) => finish(start(args, env)),
+    cli: (args, env, input) => finish(launch(CLI, args, env, input)),
     script: (path, args, env) => finish(launch(join(ROOT, path), args, env)),
     async remove() {
       const ended = [...children].map((child) => once(child, 'exit'))

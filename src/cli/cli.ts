@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { cac } from 'cac'
+import { parseScopes, SCOPES } from '../auth/scope.ts'
+import type { Scope } from '../auth/scope.ts'
 import { ConfigError, readConfig } from '../config.ts'
 import { createLogger } from '../log.ts'
 import { NewerStoreError } from '../sqlite.ts'
@@ -8,6 +10,8 @@ import { CommandError, EXIT } from './exit.ts'
 /** The command line: data to stdout, progress and logs to stderr; exit 0 done, 1 failed, 2 wrong usage. */
 
 const WAIT_S = 60
+/** Commands of two words. The parser knows one word alone, so a group and its verb are made one for it. */
+const GROUPS: readonly string[] = ['keys', 'users']
 
 /** Runs one command. @returns the exit code */
 export async function runCli(args: readonly string[]): Promise<number> {
@@ -72,13 +76,53 @@ export async function runCli(args: readonly string[]): Promise<number> {
       const { demoCommand, demoEnvironment } = await import('./demo.ts')
       return demoCommand(readConfig(demoEnvironment(process.env)), options.exit === true)
     })
+  // A list: of an option given twice, the parser would keep the last alone.
+  const listed: { type: unknown[] } = { type: [String] }
+  const scope = ['--scope <scope>', 'ingest, read or admin; several with commas', listed] as const
+  cli
+    .command('keys create', 'Make an API key and print it, once')
+    .option(...scope)
+    .option('--name <name>', 'What it is for', listed)
+    .action(async (options: { scope?: string[]; name?: string[] }) => {
+      const { createKeyCommand } = await import('./keys.ts')
+      return createKeyCommand(readConfig(process.env), scopesOf(options.scope), only('--name', options.name))
+    })
+  cli
+    .command('keys list', 'All API keys, and when each was last used')
+    .option(...json)
+    .action(async (options: { json?: boolean }) => {
+      const { listKeysCommand } = await import('./keys.ts')
+      return listKeysCommand(readConfig(process.env), options.json === true)
+    })
+  cli.command('keys revoke <id>', 'End an API key at once').action(async (id: string) => {
+    const { revokeKeyCommand } = await import('./keys.ts')
+    return revokeKeyCommand(readConfig(process.env), id)
+  })
+  cli
+    .command('users add <name>', 'Add somebody who may log in; the password is asked for, or read from stdin')
+    .option(...scope)
+    .action(async (name: string, options: { scope?: string[] }) => {
+      const { addUserCommand } = await import('./users.ts')
+      return addUserCommand(readConfig(process.env), name, scopesOf(options.scope))
+    })
+  cli
+    .command('users list', 'Everybody who may log in')
+    .option(...json)
+    .action(async (options: { json?: boolean }) => {
+      const { listUsersCommand } = await import('./users.ts')
+      return listUsersCommand(readConfig(process.env), options.json === true)
+    })
+  cli.command('users remove <name>', 'End a login at once').action(async (name: string) => {
+    const { removeUserCommand } = await import('./users.ts')
+    return removeUserCommand(readConfig(process.env), name)
+  })
   // `frostline tiers | head` closes our stdout early; that is not a failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
   cli.help()
   cli.version(version())
 
   try {
-    cli.parse(['node', 'frostline', ...args], { run: false })
+    cli.parse(['node', 'frostline', ...oneWord(args)], { run: false })
     if (cli.options['help'] === true || cli.options['version'] === true) return EXIT.done
     if (cli.matchedCommand === undefined) {
       const [name] = args
@@ -102,6 +146,29 @@ export async function runCli(args: readonly string[]): Promise<number> {
     createLogger('info', 2).fatal({ err: error }, 'failed')
     return EXIT.failed
   }
+}
+
+function oneWord(args: readonly string[]): readonly string[] {
+  const [group, verb, ...rest] = args
+  if (group === undefined || verb === undefined || !GROUPS.includes(group) || verb.startsWith('-'))
+    return args
+  return [`${group} ${verb}`, ...rest]
+}
+
+/** The value of an option that is needed, and once. */
+function only(option: string, values: readonly string[] | undefined): string {
+  const [value, ...others] = values ?? []
+  // A missing option arrives as the text of undefined.
+  if (value === undefined || value === 'undefined' || others.length > 0) {
+    throw new ConfigError(`${option} is needed, once`)
+  }
+  return value
+}
+
+function scopesOf(values: readonly string[] | undefined): Scope[] {
+  const scopes = parseScopes(only('--scope', values))
+  if (scopes === null) throw new ConfigError(`--scope must be one or several of ${SCOPES.join(', ')}`)
+  return scopes
 }
 
 function seconds(value: unknown): number {

@@ -1,3 +1,5 @@
+import { isClosed } from '../auth/gate.ts'
+import { createKey, revokeKey } from '../auth/keys.ts'
 import type { Config } from '../config.ts'
 import { createDemoClient } from '../demo/client.ts'
 import { DEMO_DAYS, describeAnswers, describeDoors, loadDemoData, makeDemoData } from '../demo/run.ts'
@@ -7,13 +9,15 @@ import { formatDay, dayOf, nowMicros } from '../time.ts'
 import { compactCommand } from './compact.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { runImport } from './import.ts'
+import { withStore } from './keys.ts'
 
 /** What the demo takes where the environment says nothing: a store of its own, and no log between the lines it prints. */
 export function demoEnvironment(env: Readonly<Record<string, string | undefined>>) {
   return {
     ...env,
     DATA_DIR: env['DATA_DIR'] || './data/demo',
-    LOG_LEVEL: env['LOG_LEVEL'] || 'warn',
+    // What a start without keys warns of is printed with the rest.
+    LOG_LEVEL: env['LOG_LEVEL'] || 'error',
     // A scheduled run is a process of its own that reads the environment, and would find another store there.
     COMPACT_CRON: 'off',
   }
@@ -29,9 +33,10 @@ export async function demoCommand(config: Config, exit: boolean): Promise<number
   const { signal } = stop
   // First, so that a taken port is told before anything is written.
   const service = await serve(config, createLogger(config.LOG_LEVEL, 2))
+  const lent = lendKey(config)
   try {
     const data = makeDemoData(dayOf(nowMicros()))
-    const client = createDemoClient(service.url)
+    const client = createDemoClient(service.url, lent?.key ?? null)
     const { added, present } = await loadDemoData(data, {
       client,
       importFile: (path) => importSample(config, path),
@@ -42,7 +47,7 @@ export async function demoCommand(config: Config, exit: boolean): Promise<number
     console.log(`\nSample data: ${DEMO_DAYS} days, ${formatDay(data.first)} to ${formatDay(data.last)}`)
     console.log(`Added ${added} events; ${present} were there already.`)
     console.log(await describeAnswers(data, client))
-    console.log(`\n${describeDoors(data, service.url, config)}`)
+    console.log(`\n${describeDoors(data, service.url, config, lent !== null)}`)
     if (exit) return EXIT.done
     console.log(`\nServing ${service.url} until Ctrl-C.`)
     await untilAborted(signal)
@@ -53,8 +58,16 @@ export async function demoCommand(config: Config, exit: boolean): Promise<number
       cause: error,
     })
   } finally {
+    if (lent !== null) withStore(config, (db) => revokeKey(db, lent.id, nowMicros()))
     await service.close()
   }
+}
+
+/** A store that somebody closed lets the demo in with a key for this run; null where none is needed. */
+function lendKey(config: Config): { id: number; key: string } | null {
+  return withStore(config, (db) =>
+    isClosed(db) ? createKey(db, 'demo', ['ingest', 'read'], nowMicros()) : null,
+  )
 }
 
 async function importSample(config: Config, path: string) {

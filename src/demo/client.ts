@@ -20,9 +20,12 @@ const BATCH_EVENTS = 1_000
 const READY_TIMEOUT_MS = 60_000
 const LOOK_AGAIN_MS = 50
 
-export function createDemoClient(url: string): DemoClient {
+/** @param key null where the service asks for none */
+export function createDemoClient(url: string, key: string | null): DemoClient {
+  const credential: Record<string, string> = key === null ? {} : { authorization: `Bearer ${key}` }
+
   async function get<T>(path: string): Promise<T> {
-    return read<T>(await fetch(url + path))
+    return read<T>(await fetch(url + path, { headers: credential }))
   }
 
   return {
@@ -45,7 +48,7 @@ export function createDemoClient(url: string): DemoClient {
       for (let at = 0; at < events.length; at += BATCH_EVENTS) {
         const response = await fetch(`${url}/events?strict=true`, {
           method: 'POST',
-          headers: { 'content-type': 'application/json' },
+          headers: { ...credential, 'content-type': 'application/json' },
           body: JSON.stringify(events.slice(at, at + BATCH_EVENTS)),
         })
         const reply = await read<typeof sum>(response)

@@ -101,8 +101,12 @@ function row(name: string, value: number, note = ''): string {
   return `  ${name.padEnd(14)}${String(value).padStart(7)}  ${note}`.trimEnd()
 }
 
-/** Lines to paste into another terminal. */
-export function describeDoors(data: DemoData, url: string, config: Config): string {
+/**
+ * Lines to paste into another terminal.
+ * @param closed whether the service asks for a key
+ */
+export function describeDoors(data: DemoData, url: string, config: Config, closed: boolean): string {
+  const ask = closed ? 'curl -s -H "authorization: Bearer $KEY"' : 'curl -s'
   const range = `from=${formatDay(data.first)}&to=${formatDay(data.last)}`
   const week_ago = formatDay(data.last - RETENTION_WINDOWS)
   const below = relative('', config.DATA_DIR)
@@ -115,13 +119,15 @@ export function describeDoors(data: DemoData, url: string, config: Config): stri
     properties: { country: 'PL' },
   }
   return [
-    'Try it:',
-    `  curl -s '${url}/stats/dau?${range}'`,
-    `  curl -s '${url}/stats/dau?${range}&properties.country=PL,UA'`,
-    `  curl -s '${url}/stats/top-events?${range}&segment=properties.platform:ios'`,
-    `  curl -s '${url}/stats/retention?start_date=${week_ago}&windows=7&window=day'`,
-    `  curl -s '${url}/tiers'`,
-    `  curl -s '${url}/events' -H 'content-type: application/json' -d '${JSON.stringify([event])}'`,
+    closed
+      ? 'Try it, with a key of yours in $KEY (frostline keys create --scope ingest,read --name me):'
+      : 'Try it. Whoever is on this machine may, until you make a key (frostline keys create):',
+    `  ${ask} '${url}/stats/dau?${range}'`,
+    `  ${ask} '${url}/stats/dau?${range}&properties.country=PL,UA'`,
+    `  ${ask} '${url}/stats/top-events?${range}&segment=properties.platform:ios'`,
+    `  ${ask} '${url}/stats/retention?start_date=${week_ago}&windows=7&window=day'`,
+    `  ${ask} '${url}/tiers'`,
+    `  ${ask} '${url}/events' -H 'content-type: application/json' -d '${JSON.stringify([event])}'`,
     '',
     'Where it lies:',
     `  ${SAMPLE_PATH}  what was imported`,

@@ -1,0 +1,77 @@
+import type { Sqlite } from '../sqlite.ts'
+import type { Micros } from '../time.ts'
+
+/** When each key was last used, written from time to time: a write for each request would cost more than the request. */
+export interface LastUse {
+  note(key: number): void
+  /** Writes all that was noted, as long as nobody else writes. */
+  close(): void
+}
+
+/** One key is written at most that often, however much it is used. */
+export const NOTE_EVERY_MS = 60_000
+/** From a use to the first try to write it, and from one try to the next. */
+export const TRY_EVERY_MS = 1_000
+
+export interface LastUseOptions {
+  /** @returns how many keys were written; none while somebody else writes */
+  write: (uses: ReadonlyMap<number, Micros>) => number
+  now_us: () => Micros
+  /** A clock that never jumps. */
+  now_ms: () => number
+  /** Calls back once, later. Returns what takes that back. */
+  later: (act: () => void, ms: number) => () => void
+}
+
+export function createLastUse({ write, now_us, now_ms, later }: LastUseOptions): LastUse {
+  // No more entries than the store has keys: only keys that are known are noted.
+  const noted = new Map<number, Micros>()
+  const written_ms = new Map<number, number>()
+  let cancel: (() => void) | null = null
+
+  function schedule(): void {
+    cancel ??= later(tryToWrite, TRY_EVERY_MS)
+  }
+
+  function tryToWrite(): void {
+    cancel = null
+    const due = [...noted].filter(([key]) => now_ms() - (written_ms.get(key) ?? -Infinity) >= NOTE_EVERY_MS)
+    if (due.length > 0 && write(new Map(due)) > 0) {
+      for (const [key] of due) {
+        noted.delete(key)
+        written_ms.set(key, now_ms())
+      }
+    }
+    if (noted.size > 0) schedule()
+  }
+
+  return {
+    note(key) {
+      noted.set(key, now_us())
+      schedule()
+    },
+    close() {
+      cancel?.()
+      if (noted.size > 0) write(noted)
+    },
+  }
+}
+
+/** @param db from openStoreForNotes */
+export function lastUseWriter(db: Sqlite): LastUseOptions['write'] {
+  const update = db.prepare('UPDATE api_keys SET last_used_at = ? WHERE id = ?')
+  return function writeLastUse(uses) {
+    try {
+      return db
+        .transaction(() => {
+          let changes = 0
+          for (const [key, at_us] of uses) changes += update.run(at_us, key).changes
+          return changes
+        })
+        .immediate()
+    } catch (error) {
+      if ((error as { code?: string }).code === 'SQLITE_BUSY') return 0
+      throw error
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import { setTimeout } from 'node:timers/promises'
+import * as v from 'valibot'
+import { Problem } from '../problem.ts'
+import { createLine, FULL } from '../query/line.ts'
+import type { Buckets, Rate } from '../rate-limit/buckets.ts'
+import type { Sqlite } from '../sqlite.ts'
+import type { Micros } from '../time.ts'
+import { hashPassword, isPassword, passwordFault } from './password.ts'
+import type { Tokens } from './token.ts'
+import { addUser, readUserName, USER_NAME_RULE } from './users.ts'
+
+/** Logging in, and registering where that is allowed. */
+export interface Logins {
+  /** @throws {Problem} `rate_limited`, `invalid_login`, `unauthorized`, `logins_busy` */
+  login(address: string, body: unknown, signal: AbortSignal): Promise<LoginReply>
+  /** @throws {Problem} `rate_limited`, `invalid_login`, `name_taken`, `logins_busy`, `store_unavailable` */
+  register(address: string, body: unknown, signal: AbortSignal): Promise<{ username: string; scope: string }>
+}
+
+export interface LoginReply {
+  token: string
+  token_type: 'Bearer'
+  expires_in_s: number
+  scope: string
+}
+
+/** Enough for somebody who looks for the right password, and 14,400 guesses a day at most. */
+export const LOGINS_PER_ADDRESS: Rate = { per_s: 10 / 60, burst: 10 }
+/** Of one name, from however many addresses. */
+export const LOGINS_PER_NAME: Rate = { per_s: 5 / 60, burst: 5 }
+/** Each takes 19 MiB, and one of the four threads that questions and files need too. */
+const HASHING_MAX = 1
+const HASHING_WAITING_MAX = 32
+/** How long a registration waits for its turn to write. */
+const WRITE_TIMEOUT_MS = 5_000
+const WRITE_AGAIN_MS = 10
+
+const BODY = v.strictObject({ username: v.string(), password: v.string() })
+
+export interface LoginsOptions {
+  /** For reading users. */
+  db: Sqlite
+  /** For writing them: from openStoreForNotes. */
+  notes: Sqlite
+  tokens: Tokens
+  per_address: Buckets
+  per_name: Buckets
+  now_us: () => Micros
+}
+
+export function createLogins({ db, notes, tokens, per_address, per_name, now_us }: LoginsOptions): Logins {
+  const userByName = db.prepare<[string], { subject: string; scope: string; password_hash: string }>(
+    'SELECT subject, scope, password_hash FROM users WHERE name = ?',
+  )
+  const line = createLine(HASHING_MAX, HASHING_WAITING_MAX)
+
+  async function whenHashing<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+    const leave = await line.enter(signal).catch((error: unknown) => {
+      throw signal.aborted ? new Problem('client_left', 'Nobody waits for the answer.') : error
+    })
+    if (leave === FULL)
+      throw new Problem('logins_busy', 'Too many logins are being checked. Try again later.')
+    try {
+      return await act()
+    } finally {
+      leave()
+    }
+  }
+
+  return {
+    async login(address, body, signal) {
+      const { username, password } = readBody(body)
+      const name = readUserName(username)
+      limit(per_address, address)
+      // A name that nobody can have is nobody's to protect.
+      if (name !== null) limit(per_name, name)
+      const user = name === null ? undefined : userByName.get(name)
+      const right = await whenHashing(signal, () =>
+        isPassword(bounded(password), user?.password_hash ?? null),
+      )
+      if (!right || user === undefined) throw wrongLogin()
+      const { subject, scope } = user
+      return {
+        token: tokens.sign({ sub: subject, scope }),
+        token_type: 'Bearer',
+        expires_in_s: tokens.lifetime_s,
+        scope,
+      }
+    },
+    async register(address, body, signal) {
+      const { username, password } = readBody(body)
+      limit(per_address, address)
+      const name = readUserName(username)
+      const password_fault = passwordFault(password)
+      const errors = [
+        ...(name === null ? [{ path: 'username', message: USER_NAME_RULE }] : []),
+        ...(password_fault === null ? [] : [{ path: 'password', message: password_fault }]),
+      ]
+      if (name === null || errors.length > 0) {
+        throw new Problem('invalid_login', 'Choose another name or password.', { errors })
+      }
+      const password_hash = await whenHashing(signal, () => hashPassword(password))
+      const added = await writeDurably(notes, () => addUser(notes, name, password_hash, ['read'], now_us()))
+      if (added === 0) throw new Problem('name_taken', 'Choose another name.')
+      return { username: name, scope: 'read' }
+    },
+  }
+}
+
+/** A name or password that is no text is a mistake of the program that asks, not of the person. */
+function readBody(body: unknown): v.InferOutput<typeof BODY> {
+  const result = v.safeParse(BODY, body)
+  if (result.success) return result.output
+  throw new Problem('invalid_login', 'Send {"username":"…","password":"…"} and nothing else.')
+}
+
+/** Nobody has a password that is too long, but hashing it must take as long as any other. */
+function bounded(password: string): string {
+  return passwordFault(password) === null ? password : ''
+}
+
+/** The same for a name that nobody has and a password that is wrong. */
+function wrongLogin(): Problem {
+  return new Problem('unauthorized', 'The name or the password is wrong.', {
+    headers: { 'www-authenticate': 'Bearer realm="frostline"' },
+  })
+}
+
+function limit(buckets: Buckets, name: string): void {
+  const wait_s = buckets.take(name, 1)
+  if (wait_s === 0) return
+  throw new Problem('rate_limited', 'Too many logins were tried.', { retry_after_s: Math.ceil(wait_s) })
+}
+
+/** Waits for the other writers without holding the thread, and syncs: a 201 is as durable as any other. */
+async function writeDurably<T>(db: Sqlite, act: () => T): Promise<T> {
+  const until = performance.now() + WRITE_TIMEOUT_MS
+  for (;;) {
+    db.pragma('synchronous = FULL')
+    try {
+      return act()
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'SQLITE_BUSY') throw error
+      if (performance.now() > until) {
+        throw new Problem('store_unavailable', 'Others are writing. Try again later.', { cause: error })
+      }
+    } finally {
+      db.pragma('synchronous = NORMAL')
+    }
+    await setTimeout(WRITE_AGAIN_MS)
+  }
+}
