@@ -32,7 +32,7 @@ import { sampleEvents, toCsv } from './sample.ts'
 import { createTestStore, get, post } from './store.ts'
 import type { ServiceProcess, TestStore } from './store.ts'
 
-const HANGS_AFTER_MS = 120_000
+const HANGS_AFTER_MS = 600_000
 const RANGE = 'from=2025-08-01&to=2025-08-31'
 
 async function countOf(url: string): Promise<number> {

@@ -13,7 +13,7 @@ import { logOf } from './wire.ts'
 
 /** EIO in the middle of a commit, from below SQLite: tests/failing-wal.c stands between it and libc. */
 
-const HANGS_AFTER_MS = 120_000
+const HANGS_AFTER_MS = 600_000
 /** Many pages, so that a commit has a middle. */
 const BATCH_EVENTS = 500
 

@@ -12,7 +12,7 @@ import { begin, eventOf, getReply, logOf, untilLogged } from './wire.ts'
 import type { Reply } from './wire.ts'
 
 /** What never happens is waited for in vain; better to fail than to hang. */
-const HANGS_AFTER_MS = 120_000
+const HANGS_AFTER_MS = 600_000
 const JSON_TYPE = { 'content-type': 'application/json' }
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
