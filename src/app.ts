@@ -128,7 +128,7 @@ export function createApp(deps: Deps): Hono<Env> {
     const page = await askFor(c, (signal) => query.events(question, signal))
     const { hot_events, cold_events, cold_files } = page
     const next_cursor = nextCursor(page, question)
-    c.header('vary', 'Accept')
+    c.header('vary', 'Accept', { append: true })
     if (next_cursor !== null) c.header('link', nextLink(c.req.url, next_cursor))
     const took_ms = Math.round((performance.now() - started) * 10) / 10
     const meta: Meta = { hot_events, cold_events, cold_files, took_ms }

@@ -13,7 +13,15 @@ export function allowOrigins(origins: readonly string[]): MiddlewareHandler {
     origin: origins[0] === '*' ? '*' : [...origins],
     allowMethods: ['GET', 'HEAD', 'POST', 'DELETE'],
     allowHeaders: ['authorization', 'content-encoding', 'content-type', 'idempotency-key', 'x-api-key'],
-    exposeHeaders: ['idempotency-replayed', 'ratelimit', 'ratelimit-policy', 'retry-after', 'x-request-id'],
+    exposeHeaders: [
+      'idempotency-replayed',
+      'link',
+      'ratelimit',
+      'ratelimit-policy',
+      'retry-after',
+      'www-authenticate',
+      'x-request-id',
+    ],
     maxAge: PREFLIGHT_MAX_AGE_S,
   })
 }
