@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { encode } from '@msgpack/msgpack'
 import { LETTER_BYTES_MAX } from '../src/dead-letters/letter.ts'
 import { LETTERS_LISTED_MAX } from '../src/dead-letters/routes.ts'
 import { openShelf } from '../src/dead-letters/shelf.ts'
@@ -152,6 +153,26 @@ describe('dead letters', () => {
     await home.start()
     assert.equal((await replay(id)).status, 200)
     assert.equal((await post(`${home.url}/events`, [JSON.parse(body)])).json['duplicates'], 1)
+  })
+
+  it('keep the digits of a number that only MessagePack has', async () => {
+    const event = { ...bad(), properties: { big: 2n ** 63n } }
+    const response = await fetch(`${home.url}/events`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/msgpack' },
+      body: encode([event], { useBigInt64: true }),
+    })
+    assert.equal(response.status, 422)
+    const { json } = await get<{ event: unknown }>(`${home.url}/dead-letters/${(await newest()).id}`)
+    assert.deepEqual(json.event, { ...event, properties: { big: '9223372036854775808' } })
+  })
+
+  it('keep no more than the reason of what is nested too deep to be written', async () => {
+    const levels = 200_000
+    const { status, json } = await post(`${home.url}/events`, `[${'['.repeat(levels)}${']'.repeat(levels)}]`)
+    assert.equal(status, 422, JSON.stringify(json))
+    const { is_cut, message } = await newest()
+    assert.deepEqual([is_cut, message], [true, 'event_id is missing'])
   })
 
   it('are deleted one by one', async () => {

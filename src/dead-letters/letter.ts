@@ -21,9 +21,23 @@ export const LETTER_BYTES_MAX = 64 * 1024
  * @param value the event as it was read; a string where it could not be read at all
  */
 export function writeLetter(value: unknown, event_id: string | null, { path, message }: EventError): Letter {
-  const body = JSON.stringify(value) ?? 'null'
+  const body = writeBody(value)
+  if (body === null) return { path, message, event_id, body: '""', is_cut: true }
   const is_cut = Buffer.byteLength(body) > LETTER_BYTES_MAX
   return { path, message, event_id, body: is_cut ? JSON.stringify(cut(body)) : body, is_cut }
+}
+
+/** JSON text; null for what is nested so deep that it can be read and not written. */
+function writeBody(value: unknown): string | null {
+  try {
+    // MessagePack has whole numbers that JSON has not; their digits are kept as text.
+    return (
+      JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? String(part) : part)) ?? 'null'
+    )
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
 }
 
 /** The beginning of a text, short enough also after it was escaped as a JSON string. */
