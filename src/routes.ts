@@ -10,8 +10,8 @@ export interface Route {
 }
 
 export const ROUTES = [
-  { method: 'POST', path: '/events', scope: 'ingest' },
   { method: 'GET', path: '/events', scope: 'read' },
+  { method: 'POST', path: '/events', scope: 'ingest' },
   { method: 'GET', path: '/dead-letters', scope: 'admin' },
   { method: 'GET', path: '/dead-letters/:id', scope: 'admin' },
   { method: 'POST', path: '/dead-letters/:id/replay', scope: 'admin' },

@@ -115,7 +115,8 @@ export function restore(moment: Moment, root: string): void {
     if (content === null) mkdirSync(join(root, path), { recursive: true })
     else {
       mkdirSync(dirname(join(root, path)), { recursive: true })
-      writeFileSync(join(root, path), content)
+      // A power cut opens no file to others.
+      writeFileSync(join(root, path), content, { mode: 0o600 })
     }
   }
 }

@@ -91,6 +91,9 @@ describe('addresses', { timeout: HANGS_AFTER_MS }, () => {
       '/stats/dau': 'GET, HEAD',
       '/stats/top-events': 'GET, HEAD',
       '/stats/retention': 'GET, HEAD',
+      '/dead-letters': 'GET, HEAD',
+      '/dead-letters/1': 'GET, HEAD, DELETE',
+      '/dead-letters/1/replay': 'POST',
       '/tiers': 'GET, HEAD',
       '/auth/login': 'POST',
       '/': 'GET, HEAD',
@@ -113,8 +116,9 @@ describe('addresses', { timeout: HANGS_AFTER_MS }, () => {
   it('are listed at the root', async () => {
     const { status, json } = await get<{ post: string[]; get: string[] }>(service.url)
     assert.equal(status, 200)
-    assert.deepEqual(json.post, ['/events', '/auth/login'])
-    for (const path of json.get) assert.notEqual((await fetch(service.url + path)).status, 404, path)
+    assert.deepEqual(json.post, ['/events', '/dead-letters/:id/replay', '/auth/login'])
+    for (const path of json.get.filter((listed) => !listed.includes(':')))
+      assert.notEqual((await fetch(service.url + path)).status, 404, path)
     assert.ok(json.get.includes('/stats/dau'))
   })
 
