@@ -6,7 +6,7 @@ import type { Finding } from './verify.ts'
 
 /**
  * Runs the light check by the clock, each time in a process of its own: it reads the whole database, and nobody's answer waits for
- * that. The first comes after one interval, because a start itself has read every cold file.
+ * that. The first comes after one interval, so that a start is not slowed by it.
  */
 export interface VerifySchedule {
   /** What the last check found, the first {@link DAMAGE_KEPT_MAX} of it. */
