@@ -21,8 +21,8 @@ const NEEDS_A_RACE: readonly Failpoint[] = ['import.withdrawn']
 const failpointsOf = (...parts: string[]) =>
   FAILPOINTS.filter((name) => parts.includes(name.split('.')[0]!) && !NEEDS_A_RACE.includes(name))
 
-/** Everything an import writes becomes visible in one commit; these lie after it. */
-const AFTER_THE_COMMIT: readonly Failpoint[] = ['import.committed', 'import.told']
+/** Everything an import writes becomes visible in one commit; this lies after it. */
+const AFTER_THE_COMMIT: readonly Failpoint[] = ['import.committed']
 
 /** Turns of this process's event loop in which the service gets somewhere with its first posts. */
 const TURNS_MAX = 300
