@@ -12,6 +12,7 @@ import { refused } from './ingest/ingest.ts'
 import { incomingBody } from './ingest/incoming.ts'
 import type { BodyReader } from './ingest/body.ts'
 import type { Ingest } from './ingest/ingest.ts'
+import type { Judging } from './ingest/judging.ts'
 import { createKeysInFlight, keyedRequest, readIdempotencyKey } from './ingest/keys-in-flight.ts'
 import type { Logger } from './log.ts'
 import { Problem, renderProblem } from './problem.ts'
@@ -30,6 +31,7 @@ import type { Finding } from './verify.ts'
 export interface Deps {
   admission: Admission
   logins: Pick<Logins, 'login'> & { register: Logins['register'] | null }
+  judging: Pick<Judging, 'body'>
   ingest: Ingest
   space: Pick<DiskSpace, 'full'>
   bodies: BodyReader
@@ -55,7 +57,8 @@ const ANONYMOUS = 'anonymous'
 
 /** All routes. Works without a port: `app.request('/livez')`. */
 export function createApp(deps: Deps): Hono<Env> {
-  const { admission, logins, ingest, space, bodies, query, deadLetters, obstacles, damage, log } = deps
+  const { admission, logins, judging, ingest, space, bodies, query, deadLetters, obstacles, damage, log } =
+    deps
   const { url_bytes_max, cors_origins } = deps
   const app = new Hono<Env>()
   const routes = ROUTES.filter(({ path }) => path !== REGISTER || logins.register !== null)
@@ -109,11 +112,12 @@ export function createApp(deps: Deps): Hono<Env> {
     const key = readIdempotencyKey(c.req.header('idempotency-key'))
     const source = c.get('caller') ?? ANONYMOUS
     const { reply, replayed } = await keysInFlight.hold(source, key, () =>
-      bodies.withBatch(incomingBody(c), (batch, bytes) => {
-        admission.takeEvents(c, batch)
-        const keyed =
-          key === null ? {} : { keyed: keyedRequest(source, key, `POST /events strict=${strict}`, bytes) }
-        return ingest(batch, { strict, source, ...keyed })
+      bodies.withBody(incomingBody(c), async (body) => {
+        const asked = `POST /events strict=${strict}`
+        const keyed = key === null ? {} : { keyed: await keyedRequest(source, key, asked, body.bytes) }
+        const judgement = await judging.body(body)
+        admission.takeEvents(c, judgement.judged.received)
+        return ingest(judgement, { strict, source, ...keyed })
       }),
     )
     c.set('events', reply.received)

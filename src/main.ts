@@ -10,12 +10,12 @@ import type { Config } from './config.ts'
 import { createDeadLetterRoutes } from './dead-letters/routes.ts'
 import { sweepSpill } from './duckdb.ts'
 import { createEdge, answerFailure } from './edge.ts'
-import { createEventSchema } from './event.ts'
 import { freeBytesOf, watchDiskSpace } from './hot/space.ts'
 import type { ReadFreeBytes } from './hot/space.ts'
 import { openHotTier } from './hot/tier.ts'
 import { createBodyReader } from './ingest/body.ts'
 import { createIngest } from './ingest/ingest.ts'
+import { createJudging } from './ingest/judging.ts'
 import { openLayout } from './layout.ts'
 import type { Logger } from './log.ts'
 import { openQueryTier } from './query/tier.ts'
@@ -84,23 +84,23 @@ export async function serve(
     onTrouble: (reason) => log.error({ reason }, 'the query engine failed and starts again'),
   })
   const checks = startVerifySchedule({ interval_s: config.VERIFY_INTERVAL_S, data_dir: config.DATA_DIR, log })
-  const schema = createEventSchema(nowMicros)
-  const ingest = createIngest({ schema, hot, now_us: nowMicros, events_max: config.EVENTS_PER_REQUEST_MAX })
+  const judging = createJudging({ events_max: config.EVENTS_PER_REQUEST_MAX })
+  const ingest = createIngest({ hot, now_us: nowMicros })
   const bodies = createBodyReader({
     body_bytes_max: config.BODY_BYTES_MAX,
     inflated_bytes_max: config.BODY_INFLATED_BYTES_MAX,
     in_flight_bytes_max: config.BODIES_IN_FLIGHT_BYTES_MAX,
-    events_max: config.EVENTS_PER_REQUEST_MAX,
   })
   const reading = openStoreForReading(layout.database)
   const app = createApp({
     admission: auth.admission,
     logins: auth.logins,
+    judging,
     ingest,
     space,
     bodies,
     query,
-    deadLetters: createDeadLetterRoutes({ db: reading, ingest, bodies }),
+    deadLetters: createDeadLetterRoutes({ db: reading, judging, ingest, bodies }),
     obstacles: () => [
       ...(draining ? ['the service is stopping'] : []),
       ...(hot.ready ? [] : ['the writer is not running']),
@@ -146,7 +146,7 @@ export async function serve(
     clearInterval(sweep)
     // The writer last: whoever closes a database last moves its log into it.
     reading.close()
-    await query.close()
+    await Promise.all([query.close(), judging.close()])
     auth.close()
     await hot.close()
     space.stop()

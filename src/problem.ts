@@ -60,6 +60,15 @@ export interface ProblemEntry extends EventError {
   event_id?: string
 }
 
+export interface ProblemOptions {
+  errors?: readonly ProblemEntry[]
+  extra?: Record<string, unknown>
+  cause?: unknown
+  headers?: Record<string, string>
+  /** In place of the one that all problems of this kind have. */
+  retry_after_s?: number
+}
+
 /** A failure on its way to the client. `detail` and `errors` never repeat what the client sent. */
 export class Problem extends Error {
   override name = 'Problem'
@@ -68,18 +77,7 @@ export class Problem extends Error {
   readonly extra: Readonly<Record<string, unknown>>
   readonly headers: Readonly<Record<string, string>>
 
-  constructor(
-    code: ProblemCode,
-    detail: string,
-    options: {
-      errors?: readonly ProblemEntry[]
-      extra?: Record<string, unknown>
-      cause?: unknown
-      headers?: Record<string, string>
-      /** In place of the one that all problems of this kind have. */
-      retry_after_s?: number
-    } = {},
-  ) {
+  constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
     super(detail, { cause: options.cause })
     this.code = code
     this.errors = options.errors

@@ -6,8 +6,7 @@ import { createInProcessStore } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
 import { toCsv } from './sample.ts'
 import type { SampleEvent } from './sample.ts'
-import { begin, eventOf, sendBytes } from './wire.ts'
-import type { Answered } from './wire.ts'
+import { assertProblem, begin, eventOf, sendBytes } from './wire.ts'
 
 const INFLATED_BYTES_MAX = 100_000
 const BODY_BYTES_MAX = 50_000
@@ -18,11 +17,6 @@ const JSON_TYPE = 'application/json'
 const full = () => eventOf({ properties: {} })
 /** One event, and spaces up to the size. */
 const bodyOf = (bytes: number) => Buffer.from(JSON.stringify([full()]).padEnd(bytes))
-
-function assertProblem(reply: Answered, status: number, code: string): void {
-  assert.equal(reply.status, status, JSON.stringify(reply.json))
-  assert.equal(reply.json['type'], `/problems/${code}`)
-}
 
 // Stored and not compressed, so that the size is ours to choose.
 const stored = (bytes: number) => {

@@ -6,7 +6,7 @@ import { createInProcessStore } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
 import { toCsv } from './sample.ts'
 import type { SampleEvent } from './sample.ts'
-import { eventOf, sendBytes } from './wire.ts'
+import { assertProblem, eventOf, sendBytes } from './wire.ts'
 import type { Answered } from './wire.ts'
 
 const HEADER = 'event_id,occurred_at,user_id,event_type,properties_json'
@@ -17,12 +17,6 @@ const MSGPACK = 'application/msgpack'
 
 const line = (fields?: Record<string, unknown>) => JSON.stringify(eventOf(fields))
 const full = (fields: Record<string, unknown> = {}) => eventOf({ properties: {}, ...fields })
-
-function assertProblem(reply: Answered, status: number, code: string): void {
-  assert.equal(reply.status, status, JSON.stringify(reply.json))
-  assert.equal(reply.json['type'], `/problems/${code}`)
-  assert.equal(reply.headers.get('content-type'), 'application/problem+json')
-}
 
 function assertCounts(reply: Answered, received: number, accepted: number): void {
   assert.equal(reply.status, 200, JSON.stringify(reply.json))

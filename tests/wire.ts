@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request } from 'node:http'
 import type { ClientRequest, IncomingMessage } from 'node:http'
@@ -88,4 +89,9 @@ export async function sendBytes(
   const response = await fetch(url, { method: 'POST', headers, body })
   const json = (await response.json()) as Record<string, unknown>
   return { status: response.status, headers: response.headers, json }
+}
+
+export function assertProblem(reply: Answered, status: number, code: string): void {
+  assert.equal(reply.status, status, JSON.stringify(reply.json))
+  assert.equal(reply.json['type'], `/problems/${code}`)
 }

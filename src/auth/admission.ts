@@ -20,7 +20,7 @@ export interface Admission {
    * Counts a batch before it is stored, all of it or none.
    * @throws {Problem} `rate_limited`
    */
-  takeEvents(c: Counted, batch: unknown): void
+  takeEvents(c: Counted, count: number): void
   /** Where a request comes from, as the login limit counts it. */
   addressOf(c: Context): string
 }
@@ -106,10 +106,9 @@ export function createAdmission({ gate, onKeyUse, requests, events, proxies }: A
         }
         await next()
       },
-    takeEvents(c, batch) {
-      if (!Array.isArray(batch)) return
+    takeEvents(c, count) {
       for (const limit of per_batch) {
-        if (limit.name === 'events') take(c, per_batch, limit, batch.length)
+        if (limit.name === 'events') take(c, per_batch, limit, count)
       }
     },
   }

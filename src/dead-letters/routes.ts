@@ -1,10 +1,11 @@
 import { Hono } from 'hono'
 import type { Context } from 'hono'
 import * as v from 'valibot'
-import type { Batch } from '../ingest/batch.ts'
 import type { BodyReader } from '../ingest/body.ts'
 import { incomingBody } from '../ingest/incoming.ts'
 import type { Ingest } from '../ingest/ingest.ts'
+import type { Judgement } from '../ingest/judge.ts'
+import type { Judging } from '../ingest/judging.ts'
 import { Problem } from '../problem.ts'
 import type { Sqlite } from '../sqlite.ts'
 import { formatInstant } from '../time.ts'
@@ -18,6 +19,7 @@ export const LETTERS_LISTED_MAX = 1_000
 export interface DeadLetterDeps {
   /** Opened for reading; short statements by index or within a page. */
   db: Sqlite
+  judging: Pick<Judging, 'body' | 'values'>
   ingest: Ingest
   bodies: BodyReader
 }
@@ -44,7 +46,7 @@ const LIST = v.strictObject({
   ),
 })
 
-export function createDeadLetterRoutes({ db, ingest, bodies }: DeadLetterDeps): Hono {
+export function createDeadLetterRoutes({ db, judging, ingest, bodies }: DeadLetterDeps): Hono {
   const routes = new Hono()
 
   routes.get('/', function listDeadLetters(c) {
@@ -63,20 +65,23 @@ export function createDeadLetterRoutes({ db, ingest, bodies }: DeadLetterDeps): 
   routes.post('/:id/replay', async function replayDeadLetter(c) {
     const letter = letterOf(c)
     const source = `dead letter ${letter.id}`
-    const replay = async (batch: Batch) => {
-      if (batch.length !== 1) throw new Problem('invalid_events', 'Send the one event that is to be stored.')
-      const { reply } = await ingest(batch, { strict: true, source, letter_id: letter.id })
+    const replay = async (judgement: Judgement) => {
+      if (judgement.judged.received !== 1)
+        throw new Problem('invalid_events', 'Send the one event that is to be stored.')
+      const { reply } = await ingest(judgement, { strict: true, source, letter_id: letter.id })
       return c.json(reply)
     }
-    if (hasBody(c)) return bodies.withBatch(incomingBody(c), replay)
-    if (!letter.is_cut) return replay([JSON.parse(letter.body)])
+    if (hasBody(c)) {
+      return bodies.withBody(incomingBody(c), async (body) => replay(await judging.body(body)))
+    }
+    if (!letter.is_cut) return replay(judging.values([JSON.parse(letter.body)]))
     throw new Problem('invalid_events', 'Only the beginning of this event was kept. Send the whole event.')
   })
 
   routes.delete('/:id', async function deleteDeadLetter(c) {
     // A replay of nothing: the writer takes the letter away, if nobody else has.
     const { id } = letterOf(c)
-    await ingest([], { strict: true, source: `dead letter ${id}`, letter_id: id })
+    await ingest(judging.values([]), { strict: true, source: `dead letter ${id}`, letter_id: id })
     return c.body(null, 204)
   })
 

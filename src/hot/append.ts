@@ -6,12 +6,8 @@ import type { EventBatch } from './batch.ts'
 
 /** What one request asks the writer to commit, all of it or nothing, and what came of it. */
 
-export interface Append {
-  /** The valid events. */
-  batch: EventBatch
+export interface Append extends Content {
   judged: Judged
-  /** The others. */
-  letters: readonly Letter[]
   /** Who sent it, for the dead letters. */
   source: string
   received_at: Micros
@@ -20,6 +16,20 @@ export interface Append {
   /** The batch replays this dead letter, which goes when the events come. */
   letter_id: number | null
 }
+
+/** What is to be stored. */
+export interface Content {
+  /** The valid events. */
+  batch: EventBatch
+  /** The others. */
+  letters: readonly Letter[]
+}
+
+/**
+ * Content in the form of `v8.serialize`. Whoever reads a large body in a thread of its own sends it so, that the thread between that one and
+ * the writer passes on one buffer and never touches a string.
+ */
+export type SealedContent = Uint8Array
 
 export type Appended =
   | { outcome: 'stored'; reply: IngestReply }

@@ -1,6 +1,6 @@
 import { startThread } from '../modules.ts'
 import { Problem } from '../problem.ts'
-import type { Append, Appended } from './append.ts'
+import type { Append, Appended, Content, SealedContent } from './append.ts'
 import type { WriterLimits } from './writer.ts'
 
 /** What the service needs of the hot tier. */
@@ -10,12 +10,15 @@ export interface HotTier {
    * @throws {Problem} `queue_full`: nothing of the batch was stored. `store_unavailable`: nothing of it is visible, but if an fsync failed,
    * a crash before the next commit may leave all of it in the log, and then it is there after the restart
    */
-  append(append: Append): Promise<Appended>
+  append(append: AppendOrder): Promise<Appended>
   /** Whether the writer has its dedupe index and takes events. */
   readonly ready: boolean
   /** Commits what was taken, then closes the database. */
   close(): Promise<void>
 }
+
+/** An append on its way to the writer thread. */
+export type AppendOrder = Omit<Append, keyof Content> & { content: Content | SealedContent }
 
 /** What the writer thread is started with. */
 export interface WriterSetup {
@@ -24,7 +27,7 @@ export interface WriterSetup {
   limits: WriterLimits
 }
 
-export type ToWriter = { kind: 'append'; request: number; append: Append } | { kind: 'close' }
+export type ToWriter = { kind: 'append'; request: number; append: AppendOrder } | { kind: 'close' }
 
 export type FromWriter =
   | { kind: 'ready' }
@@ -102,7 +105,7 @@ export function openHotTier(options: HotTierOptions): HotTier {
       return state === 'ready'
     },
     async append(append) {
-      const { batch, judged } = append
+      const { content, judged } = append
       if (state === 'starting') {
         throw new Problem(
           'not_ready',
@@ -121,10 +124,7 @@ export function openHotTier(options: HotTierOptions): HotTier {
       waiting_events += judged.received
       return new Promise((resolve, reject) => {
         waiting.set(request, { count: judged.received, resolve, reject })
-        post({ kind: 'append', request, append }, [
-          batch.ids.buffer as ArrayBuffer,
-          batch.times.buffer as ArrayBuffer,
-        ])
+        post({ kind: 'append', request, append }, buffersOf(content))
       })
     },
     async close() {
@@ -133,6 +133,12 @@ export function openHotTier(options: HotTierOptions): HotTier {
       await ended
     },
   }
+}
+
+/** What crosses without being copied. */
+function buffersOf(content: Content | SealedContent): ArrayBuffer[] {
+  const views = content instanceof Uint8Array ? [content] : [content.batch.ids, content.batch.times]
+  return views.map(({ buffer }) => buffer as ArrayBuffer)
 }
 
 function unavailable(cause: unknown): Problem {

@@ -1,19 +1,23 @@
 import type { Readable } from 'node:stream'
 import { Problem } from '../problem.ts'
-import type { Batch } from './batch.ts'
-import { formatOf, FORMATS } from './formats.ts'
-import type { ReadBatch } from './formats.ts'
+import { FORMATS, mediaTypeOf } from './formats.ts'
 import { clientLeft, CODINGS, inflate } from './inflate.ts'
 import type { Admit, Coding } from './inflate.ts'
 
 /** Reads request bodies within limits: of one body, of what it inflates to, and of all bodies that are being worked on. */
 export interface BodyReader {
   /**
-   * Reads the body in its format, hands what it holds to `use`, with its bytes as they are once decompressed, and counts these as in
-   * flight until that is done.
-   * @throws {Problem} `unsupported_media_type`, `body_too_large`, `queue_full`, `client_left`, `damaged_encoding`, or what the format says
+   * Reads the body, decompresses it, hands it to `use`, and counts its bytes as in flight until that is done.
+   * @throws {Problem} `unsupported_media_type`, `body_too_large`, `queue_full`, `client_left`, `damaged_encoding`, or what `use` throws
    */
-  withBatch<T>(request: IncomingBody, use: (batch: Batch, body: Uint8Array) => Promise<T>): Promise<T>
+  withBody<T>(request: IncomingBody, use: (body: Body) => Promise<T>): Promise<T>
+}
+
+/** A whole body, as it is once decompressed. */
+export interface Body {
+  /** One of {@link FORMATS}. */
+  media_type: string
+  bytes: Uint8Array<ArrayBuffer>
 }
 
 /** What the reader needs of a request. */
@@ -29,7 +33,6 @@ export interface BodyLimits {
   inflated_bytes_max: number
   /** Of all requests at a time, inflated bytes included. */
   in_flight_bytes_max: number
-  events_max: number
 }
 
 /**
@@ -39,7 +42,7 @@ export interface BodyLimits {
 const DISCARDED_BYTES_MAX = 64 * 1024 * 1024
 
 export function createBodyReader(limits: BodyLimits): BodyReader {
-  const { body_bytes_max, inflated_bytes_max, in_flight_bytes_max, events_max } = limits
+  const { body_bytes_max, inflated_bytes_max, in_flight_bytes_max } = limits
   let in_flight_bytes = 0
 
   /** Says why so many bytes more must not be held for a request. One alone is bounded by its own limits. */
@@ -62,8 +65,8 @@ export function createBodyReader(limits: BodyLimits): BodyReader {
   /** Counts bytes when they have come: a client that announces many and sends none must not keep others out. */
   async function work<T>(
     request: IncomingBody,
-    { read, coding }: Content,
-    use: (batch: Batch, body: Uint8Array) => Promise<T>,
+    { media_type, coding }: Content,
+    use: (body: Body) => Promise<T>,
   ): Promise<T> {
     let held_bytes = 0
     function hold(bytes_max: number, tooMany: (bytes_max: number) => Problem): Admit {
@@ -79,18 +82,18 @@ export function createBodyReader(limits: BodyLimits): BodyReader {
     }
     try {
       const sent = hold(body_bytes_max, tooLarge)
-      const body =
+      const bytes =
         coding === null
           ? await readAll(request.stream, sent)
           : await inflate(request.stream, coding, sent, hold(inflated_bytes_max, inflatesTooFar))
-      return await use(read(body, events_max), body)
+      return await use({ media_type, bytes })
     } finally {
       in_flight_bytes -= held_bytes
     }
   }
 
   return {
-    async withBatch(request, use) {
+    async withBody(request, use) {
       try {
         const content = contentOf(request)
         const fault = headFault(request)
@@ -105,14 +108,14 @@ export function createBodyReader(limits: BodyLimits): BodyReader {
 }
 
 interface Content {
-  read: ReadBatch
+  media_type: string
   /** Null for a body as it is. */
   coding: Coding | null
 }
 
 function contentOf(request: IncomingBody): Content {
-  const read = formatOf(request.header('content-type') ?? '')
-  if (read === null) {
+  const media_type = mediaTypeOf(request.header('content-type') ?? '')
+  if (media_type === null) {
     const types = [...FORMATS.keys()].join(', ')
     throw new Problem('unsupported_media_type', `Send as Content-Type one of ${types}; text in UTF-8.`, {
       headers: { 'accept-post': types },
@@ -121,7 +124,7 @@ function contentOf(request: IncomingBody): Content {
   const name = (request.header('content-encoding') || 'identity').trim().toLowerCase()
   // An old name for the same, says RFC 9110.
   const coding = CODINGS.find((known) => known === (name === 'x-gzip' ? 'gzip' : name))
-  if (coding !== undefined || name === 'identity') return { read, coding: coding ?? null }
+  if (coding !== undefined || name === 'identity') return { media_type, coding: coding ?? null }
   const codings = CODINGS.join(', ')
   throw new Problem('unsupported_media_type', `Send as Content-Encoding one of ${codings}, or none.`, {
     headers: { 'accept-encoding': codings },
@@ -147,14 +150,14 @@ function inflatesTooFar(inflated_bytes_max: number): Problem {
   )
 }
 
-function readAll(stream: Readable, admit: Admit): Promise<Buffer> {
-  const parts: Buffer[] = []
+function readAll(stream: Readable, admit: Admit): Promise<Buffer<ArrayBuffer>> {
+  const parts: Buffer<ArrayBuffer>[] = []
   return new Promise((resolve, reject) => {
     function end(settle: () => void): void {
       stream.off('data', take).off('end', finish).off('error', leave).off('close', leave)
       settle()
     }
-    function take(part: Buffer): void {
+    function take(part: Buffer<ArrayBuffer>): void {
       const fault = admit(part.length)
       if (fault === null) parts.push(part)
       else {

@@ -20,10 +20,11 @@ export const FORMATS: ReadonlyMap<string, ReadBatch> = new Map([
   ['application/vnd.msgpack', readMsgpack],
 ])
 
-/** The format that a Content-Type names, or null. Text is UTF-8 and nothing else. */
-export function formatOf(content_type: string): ReadBatch | null {
+/** The media type that a Content-Type names, if it is one of {@link FORMATS}, or null. Text is UTF-8 and nothing else. */
+export function mediaTypeOf(content_type: string): string | null {
   const [type, ...parameters] = content_type.toLowerCase().split(';')
   const charset = parameters.map((p) => p.trim()).find((p) => p.startsWith('charset='))
   if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset)) return null
-  return FORMATS.get(type!.trim()) ?? null
+  const media_type = type!.trim()
+  return FORMATS.has(media_type) ? media_type : null
 }

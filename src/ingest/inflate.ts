@@ -25,7 +25,12 @@ export type Admit = (bytes: number) => Problem | null
  * @param inflated admits what comes out
  * @throws {Problem} what these said, `damaged_encoding` or `client_left`; the rest of the body is then unread
  */
-export async function inflate(body: Readable, coding: Coding, sent: Admit, inflated: Admit): Promise<Buffer> {
+export async function inflate(
+  body: Readable,
+  coding: Coding,
+  sent: Admit,
+  inflated: Admit,
+): Promise<Buffer<ArrayBuffer>> {
   const inflater = INFLATERS[coding]()
   const parts: Buffer[] = []
   let fault: Problem | null = null

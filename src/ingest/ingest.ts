@@ -1,21 +1,10 @@
-import type { Event, EventSchema } from '../event.ts'
-import { judgeEvent } from '../event.ts'
-import { isEventId } from '../event-id.ts'
-import { writeLetter } from '../dead-letters/letter.ts'
-import type { Letter } from '../dead-letters/letter.ts'
-import { packEvents } from '../hot/batch.ts'
 import type { HotTier } from '../hot/tier.ts'
 import { Problem } from '../problem.ts'
-import type { ProblemEntry } from '../problem.ts'
 import type { Micros } from '../time.ts'
-import { tooManyEvents, Unreadable } from './batch.ts'
-import type { Batch } from './batch.ts'
 import type { KeyedRequest } from './idempotency.ts'
+import type { Judgement } from './judge.ts'
 import { composeReply } from './reply.ts'
-import type { IngestReply, Judged } from './reply.ts'
-
-/** More than this helps nobody to find the mistake, and makes the reply larger than the request. */
-export const ERRORS_LISTED_MAX = 100
+import type { IngestReply } from './reply.ts'
 
 export interface IngestRequest {
   /** Store nothing if any event is invalid. */
@@ -34,31 +23,25 @@ export interface Ingested {
   replayed: boolean
 }
 
-/** Judges a batch, stores what is valid and keeps what is not as dead letters. */
+/** Stores what is valid of a judged batch and keeps what is not as dead letters. */
 export interface Ingest {
   /**
-   * @throws {Problem} `too_many_events`, `invalid_events`, `idempotency_key_reused`, `not_found` for a letter that is gone,
-   * `queue_full`, `store_unavailable`
+   * @throws {Problem} `invalid_events`, `idempotency_key_reused`, `not_found` for a letter that is gone, `queue_full`, `store_unavailable`
    */
-  (batch: Batch, request: IngestRequest): Promise<Ingested>
+  (judgement: Judgement, request: IngestRequest): Promise<Ingested>
 }
 
 export interface IngestOptions {
-  schema: EventSchema
   hot: Pick<HotTier, 'append'>
   now_us: () => Micros
-  events_max: number
 }
 
-export function createIngest({ schema, hot, now_us, events_max }: IngestOptions): Ingest {
-  return async function ingest(batch, { strict, source, keyed, letter_id }) {
-    if (batch.length > events_max) throw tooManyEvents(events_max)
-    const { valid, letters, judged } = judgeBatch(schema, batch)
+export function createIngest({ hot, now_us }: IngestOptions): Ingest {
+  return async function ingest({ judged, content }, { strict, source, keyed, letter_id }) {
     if (strict && judged.rejected > 0) throw refused(composeReply(judged, NOTHING))
     const appended = await hot.append({
-      batch: packEvents(valid),
+      content,
       judged,
-      letters,
       source,
       received_at: now_us(),
       keyed: keyed ?? null,
@@ -85,34 +68,4 @@ export function refused(reply: IngestReply, headers: Record<string, string> = {}
     `${reply.rejected} of ${reply.received} events are invalid; nothing was stored.`,
     { errors: reply.errors, extra: { ...reply }, headers },
   )
-}
-
-function judgeBatch(
-  schema: EventSchema,
-  batch: Batch,
-): { valid: Event[]; letters: Letter[]; judged: Judged } {
-  const valid: Event[] = []
-  const letters: Letter[] = []
-  const errors: ProblemEntry[] = []
-  for (const [index, value] of batch.entries()) {
-    const verdict = value instanceof Unreadable ? value : judgeEvent(schema, value)
-    if ('event' in verdict) {
-      valid.push(verdict.event)
-      continue
-    }
-    const event_id = readableId(value)
-    letters.push(writeLetter(value instanceof Unreadable ? value.text : value, event_id, verdict.error))
-    if (errors.length < ERRORS_LISTED_MAX)
-      errors.push({ index, ...(event_id === null ? {} : { event_id }), ...verdict.error })
-  }
-  const rejected = letters.length
-  const cut = rejected > errors.length ? { errors_truncated: true as const } : {}
-  return { valid, letters, judged: { received: batch.length, rejected, errors, ...cut } }
-}
-
-/** The event's id, if it has one that is certainly an id and not something else of the client's. */
-function readableId(value: unknown): string | null {
-  if (typeof value !== 'object' || value === null || !('event_id' in value)) return null
-  const { event_id } = value
-  return typeof event_id === 'string' && isEventId(event_id) ? event_id.toLowerCase() : null
 }

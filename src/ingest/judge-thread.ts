@@ -1,0 +1,43 @@
+import { serialize } from 'node:v8'
+import { parentPort, workerData } from 'node:worker_threads'
+import { createEventSchema } from '../event.ts'
+import type { SealedContent } from '../hot/append.ts'
+import { Problem } from '../problem.ts'
+import type { ProblemCode, ProblemOptions } from '../problem.ts'
+import { nowMicros } from '../time.ts'
+import type { Body } from './body.ts'
+import { judgeBody } from './judge.ts'
+import type { Judgement } from './judge.ts'
+
+/** The thread that judges large bodies, one at a time, so that the thread that answers HTTP goes on answering. */
+
+export interface JudgeSetup {
+  events_max: number
+}
+
+export type FromJudge =
+  | { judgement: Judgement<SealedContent> }
+  /** An error that crosses to another thread keeps no more than its message. */
+  | { problem: { code: ProblemCode; detail: string; options: ProblemOptions } }
+
+const port = parentPort!
+const { events_max } = workerData as JudgeSetup
+const schema = createEventSchema(nowMicros)
+const tell = (message: FromJudge, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
+
+port.on('message', (body: Body) => {
+  try {
+    const { judged, content } = judgeBody(schema, body, events_max)
+    const sealed = serialize(content)
+    tell({ judgement: { judged, content: sealed } }, [sealed.buffer as ArrayBuffer])
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    const { code, message, errors, extra, headers } = error
+    const options = {
+      extra: { ...extra },
+      headers: { ...headers },
+      ...(errors === undefined ? {} : { errors }),
+    }
+    tell({ problem: { code, detail: message, options } })
+  }
+})

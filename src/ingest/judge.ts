@@ -1,0 +1,67 @@
+import { writeLetter } from '../dead-letters/letter.ts'
+import type { Letter } from '../dead-letters/letter.ts'
+import { isEventId } from '../event-id.ts'
+import { judgeEvent } from '../event.ts'
+import type { Event, EventSchema } from '../event.ts'
+import type { Content, SealedContent } from '../hot/append.ts'
+import { packEvents } from '../hot/batch.ts'
+import type { ProblemEntry } from '../problem.ts'
+import { tooManyEvents, Unreadable } from './batch.ts'
+import type { Batch } from './batch.ts'
+import type { Body } from './body.ts'
+import { FORMATS } from './formats.ts'
+import type { Judged } from './reply.ts'
+
+/** Decides about every event of a batch: what is stored, what is kept as a dead letter, and what the reply says of it. */
+
+/** More than this helps nobody to find the mistake, and makes the reply larger than the request. */
+export const ERRORS_LISTED_MAX = 100
+
+export interface Judgement<C = Content | SealedContent> {
+  judged: Judged
+  content: C
+}
+
+/**
+ * Reads a body in its format and judges what it holds.
+ * @throws {Problem} `too_many_events`, or what the format says where nothing of the body can be read
+ */
+export function judgeBody(
+  schema: EventSchema,
+  { media_type, bytes }: Body,
+  events_max: number,
+): Judgement<Content> {
+  const batch = FORMATS.get(media_type)!(bytes, events_max)
+  if (batch.length > events_max) throw tooManyEvents(events_max)
+  return judgeBatch(schema, batch)
+}
+
+export function judgeBatch(schema: EventSchema, batch: Batch): Judgement<Content> {
+  const valid: Event[] = []
+  const letters: Letter[] = []
+  const errors: ProblemEntry[] = []
+  for (const [index, value] of batch.entries()) {
+    const verdict = value instanceof Unreadable ? value : judgeEvent(schema, value)
+    if ('event' in verdict) {
+      valid.push(verdict.event)
+      continue
+    }
+    const event_id = readableId(value)
+    letters.push(writeLetter(value instanceof Unreadable ? value.text : value, event_id, verdict.error))
+    if (errors.length < ERRORS_LISTED_MAX)
+      errors.push({ index, ...(event_id === null ? {} : { event_id }), ...verdict.error })
+  }
+  const rejected = letters.length
+  const cut = rejected > errors.length ? { errors_truncated: true as const } : {}
+  return {
+    judged: { received: batch.length, rejected, errors, ...cut },
+    content: { batch: packEvents(valid), letters },
+  }
+}
+
+/** The event's id, if it has one that is certainly an id and not something else of the client's. */
+function readableId(value: unknown): string | null {
+  if (typeof value !== 'object' || value === null || !('event_id' in value)) return null
+  const { event_id } = value
+  return typeof event_id === 'string' && isEventId(event_id) ? event_id.toLowerCase() : null
+}
