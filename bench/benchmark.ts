@@ -24,4 +24,6 @@ export interface Size {
   /** Events in cold, for the benchmark that is about them. */
   cold_ids: number
   id_version: 4 | 7
+  /** How many of the largest bodies are posted. */
+  bodies: number
 }

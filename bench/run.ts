@@ -5,15 +5,16 @@ import type { Benchmark, Size } from './benchmark.ts'
 import { coldIds } from './cold-ids.ts'
 import { importing } from './import.ts'
 import { ingest } from './ingest.ts'
+import { livez } from './livez.ts'
 import { median } from './statistics.ts'
 
 /** `npm run bench [-- <name>…] [--quick] [--rounds=N] [--cold-ids=N] [--id-version=4|7]`: asks the questions of this folder, prints a table each, writes JSON to bench/results/. */
 
-const BENCHMARKS: readonly Benchmark[] = [ingest, importing, coldIds]
+const BENCHMARKS: readonly Benchmark[] = [ingest, importing, coldIds, livez]
 
-const FULL: Size = { events: 100_000, rounds: 3, runs: 15, cold_ids: 10_000_000, id_version: 4 }
+const FULL: Size = { events: 100_000, rounds: 3, runs: 15, cold_ids: 10_000_000, id_version: 4, bodies: 20 }
 /** To see that it works; its figures say little. */
-const QUICK: Size = { events: 20_000, rounds: 1, runs: 5, cold_ids: 1_000_000, id_version: 4 }
+const QUICK: Size = { events: 20_000, rounds: 1, runs: 5, cold_ids: 1_000_000, id_version: 4, bodies: 3 }
 
 const ROOT = join(import.meta.dirname, '..')
 

@@ -1,0 +1,77 @@
+import { setTimeout } from 'node:timers/promises'
+import { createTestStore } from '../tests/store.ts'
+import type { Benchmark } from './benchmark.ts'
+import type { LargeBodiesOrder, LargeBodiesReport } from './large-bodies.ts'
+import { runApart } from './process.ts'
+import { quantile } from './statistics.ts'
+
+const BODY_BYTES = 32 * 1024 * 1024
+/** Asked at a fixed rate, however long the answers take. */
+const ASK_EVERY_MS = 10
+
+export const livez: Benchmark = {
+  name: 'livez',
+  question: 'How long does a small request wait while others send the largest bodies?',
+  method: ({ bodies, rounds }) =>
+    `Median of ${rounds} rounds, each with a fresh store. A process of its own posts ${bodies} bodies of 32 MiB, made beforehand, one after ` +
+    `another. Meanwhile another asks GET /livez every ${ASK_EVERY_MS} ms over kept-alive connections, whether or not it was answered.`,
+  metrics: {
+    livez_idle_p99_ms: { label: 'nothing else: /livez p99, ms', digits: 1 },
+    livez_p50_ms: { label: 'beside 32 MiB bodies: /livez p50, ms', digits: 1 },
+    livez_p99_ms: { label: 'beside 32 MiB bodies: /livez p99, ms', digits: 1 },
+    livez_most_ms: { label: 'beside 32 MiB bodies: /livez at most, ms', digits: 1 },
+    asked: { label: 'asked', digits: 0 },
+    body_s: { label: 'a body of 32 MiB, s', digits: 2 },
+    events_per_s: { label: 'events/s', digits: 0 },
+  },
+  async round({ bodies }) {
+    const store = createTestStore()
+    try {
+      const service = await store.serve()
+      const idle = askWithoutPause(`${service.url}/livez`)
+      await setTimeout(IDLE_MS)
+      const idle_ms = await idle.stop()
+      let asking: ReturnType<typeof askWithoutPause> | undefined
+      const order: LargeBodiesOrder = { url: service.url, body_bytes: BODY_BYTES, bodies }
+      const report = await runApart<LargeBodiesReport>('large-bodies', order, () => {
+        asking = askWithoutPause(`${service.url}/livez`)
+      })
+      const took_ms = await asking!.stop()
+      await service.stop()
+      return {
+        livez_idle_p99_ms: quantile(idle_ms, 0.99),
+        livez_p50_ms: quantile(took_ms, 0.5),
+        livez_p99_ms: quantile(took_ms, 0.99),
+        livez_most_ms: Math.max(...took_ms),
+        asked: took_ms.length,
+        body_s: report.took_s / bodies,
+        events_per_s: report.events / report.took_s,
+      }
+    } finally {
+      await store.remove()
+    }
+  },
+}
+
+const IDLE_MS = 3_000
+
+/** Milliseconds of each answer, all of which have come when it stops. */
+function askWithoutPause(url: string): { stop(): Promise<number[]> } {
+  const took_ms: number[] = []
+  const asked = new Set<Promise<void>>()
+  async function ask(): Promise<void> {
+    const from = performance.now()
+    const response = await fetch(url)
+    await response.arrayBuffer()
+    if (response.status !== 200) throw new Error(`/livez was answered with ${response.status}`)
+    took_ms.push(performance.now() - from)
+  }
+  const timer = setInterval(() => asked.add(ask()), ASK_EVERY_MS)
+  return {
+    async stop() {
+      clearInterval(timer)
+      await Promise.all(asked)
+      return took_ms
+    },
+  }
+}
