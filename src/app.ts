@@ -7,34 +7,18 @@ import { addLoginRoutes } from './auth/login-routes.ts'
 import type { Logins } from './auth/logins.ts'
 import { allowOrigins } from './cors.ts'
 import { SECURITY_HEADERS } from './edge.ts'
-import type { DiskSpace } from './hot/space.ts'
-import { refused } from './ingest/ingest.ts'
-import { incomingBody } from './ingest/incoming.ts'
-import type { BodyReader } from './ingest/body.ts'
-import type { Ingest } from './ingest/ingest.ts'
-import type { Judging } from './ingest/judging.ts'
-import { createKeysInFlight, keyedRequest, readIdempotencyKey } from './ingest/keys-in-flight.ts'
+import { createIngestRoutes } from './ingest/routes.ts'
+import type { IngestDeps } from './ingest/routes.ts'
 import type { Logger } from './log.ts'
 import { Problem, renderProblem } from './problem.ts'
-import { shapeAnswer } from './query/answer.ts'
-import type { Row } from './query/answer.ts'
-import { answerFormat, CSV_TYPE, toCsv } from './query/csv.ts'
-import { parseEventsQuestion } from './query/events-parameters.ts'
-import { CONTENT_TYPES, nextCursor, nextLink, renderEvents } from './query/events-reply.ts'
-import { parseQuestion } from './query/parameters.ts'
-import type { Meta, Question } from './query/question.ts'
+import { createQueryRoutes } from './query/routes.ts'
 import type { QueryTier } from './query/tier.ts'
 import { refuseUndeclared, REGISTER, ROUTES } from './routes.ts'
-import { nowMicros } from './time.ts'
 import type { Finding } from './verify.ts'
 
-export interface Deps {
+export interface Deps extends IngestDeps {
   admission: Admission
   logins: Pick<Logins, 'login'> & { register: Logins['register'] | null }
-  judging: Pick<Judging, 'body'>
-  ingest: Ingest
-  space: Pick<DiskSpace, 'full'>
-  bodies: BodyReader
   query: QueryTier
   deadLetters: Hono
   /** What keeps the service from being ready; empty when it is. */
@@ -52,9 +36,6 @@ interface Env {
   Variables: AdmissionEnv['Variables'] & { request_id: string; events: number | undefined; internal: unknown }
 }
 
-/** Whose keys and dead letters they are where nobody has to say who he is. */
-const ANONYMOUS = 'anonymous'
-
 /** All routes. Works without a port: `app.request('/livez')`. */
 export function createApp(deps: Deps): Hono<Env> {
   const { admission, logins, judging, ingest, space, bodies, query, deadLetters, obstacles, damage, log } =
@@ -62,7 +43,6 @@ export function createApp(deps: Deps): Hono<Env> {
   const { url_bytes_max, cors_origins } = deps
   const app = new Hono<Env>()
   const routes = ROUTES.filter(({ path }) => path !== REGISTER || logins.register !== null)
-  const keysInFlight = createKeysInFlight()
 
   app.use(async function logRequest(c, next) {
     const started = performance.now()
@@ -105,63 +85,8 @@ export function createApp(deps: Deps): Hono<Env> {
     if (scope !== null) app.on(method, path, admission.require(scope))
   }
 
-  app.post('/events', async function postEvents(c) {
-    const strict = parseStrict(c)
-    // Before the body is read: there is nowhere to put it.
-    if (space.full) throw new Problem('disk_full', 'Nothing was stored. Send the events again later.')
-    const key = readIdempotencyKey(c.req.header('idempotency-key'))
-    const source = c.get('caller') ?? ANONYMOUS
-    const { reply, replayed } = await keysInFlight.hold(source, key, () =>
-      bodies.withBody(incomingBody(c), async (body) => {
-        const asked = `POST /events strict=${strict}`
-        const keyed = key === null ? {} : { keyed: await keyedRequest(source, key, asked, body.bytes) }
-        const judgement = await judging.body(body)
-        admission.takeEvents(c, judgement.judged.received)
-        return ingest(judgement, { strict, source, ...keyed })
-      }),
-    )
-    c.set('events', reply.received)
-    const headers: Record<string, string> = replayed ? { 'idempotency-replayed': 'true' } : {}
-    if (reply.received > 0 && reply.rejected === reply.received) throw refused(reply, headers)
-    return c.json(reply, 200, headers)
-  })
-
-  app.get('/events', async function getEvents(c) {
-    const started = performance.now()
-    const { question, format } = parseEventsQuestion(c.req.queries(), c.req.header('accept'), nowMicros())
-    const page = await askFor(c, (signal) => query.events(question, signal))
-    const { hot_events, cold_events, cold_files } = page
-    const next_cursor = nextCursor(page, question)
-    c.header('vary', 'Accept', { append: true })
-    if (next_cursor !== null) c.header('link', nextLink(c.req.url, next_cursor))
-    const took_ms = Math.round((performance.now() - started) * 10) / 10
-    const meta: Meta = { hot_events, cold_events, cold_files, took_ms }
-    return c.body(renderEvents(format, page.rows, next_cursor, meta), 200, {
-      'content-type': CONTENT_TYPES[format],
-    })
-  })
-
-  const answer = (kind: Question['kind']) =>
-    async function answerQuestion(c: Context<Env>) {
-      const started = performance.now()
-      const { format: given, ...parameters } = c.req.queries()
-      const format = answerFormat(given, c.req.header('accept'))
-      const question = parseQuestion(kind, parameters)
-      const { rows, ...read } = await askFor(c, (signal) => query.ask(question, signal))
-      const meta: Meta = { ...read, took_ms: Math.round((performance.now() - started) * 10) / 10 }
-      const shaped = shapeAnswer(question, rows as readonly Row[])
-      c.header('vary', 'Accept', { append: true })
-      if (format === 'csv') return c.body(toCsv(shaped), 200, { 'content-type': CSV_TYPE })
-      return c.json({ ...shaped, meta })
-    }
-  app.get('/stats/dau', answer('dau'))
-  app.get('/stats/top-events', answer('top_events'))
-  app.get('/stats/retention', answer('retention'))
-
-  app.get('/tiers', async function getTiers(c) {
-    return c.json(await askFor(c, (signal) => query.tiers(signal)))
-  })
-
+  app.route('/', createIngestRoutes({ admission, judging, ingest, space, bodies }))
+  app.route('/', createQueryRoutes(query))
   app.route('/dead-letters', deadLetters)
 
   // For whoever opens the address in a browser first.
@@ -219,27 +144,4 @@ function respond(c: Context<Env>, problem: Problem): Response {
 /** What follows the origin, which has at least `http://` and one more character. */
 function pathAndQuery(url: string): string {
   return url.slice(url.indexOf('/', 'http://h'.length))
-}
-
-/** Asks as long as somebody waits for the answer. */
-async function askFor<T>(c: Context<Env>, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const { signal } = c.req.raw
-  try {
-    return await ask(signal)
-  } catch (error) {
-    throw signal.aborted ? new Problem('client_left', 'The question was interrupted.') : error
-  }
-}
-
-/** A misspelt `strict` that is ignored would store what was to be refused. */
-function parseStrict(c: Context): boolean {
-  const { strict = ['false'], ...others } = c.req.queries()
-  if (Object.keys(others).length > 0) throw wrongParameter('', 'the only parameter is strict')
-  if (strict.length === 1 && strict[0] === 'true') return true
-  if (strict.length === 1 && strict[0] === 'false') return false
-  throw wrongParameter('strict', 'strict must be true or false, once')
-}
-
-function wrongParameter(path: string, message: string): Problem {
-  return new Problem('invalid_parameter', message, { errors: [{ path, message }] })
 }
