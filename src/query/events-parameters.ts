@@ -4,8 +4,9 @@ import { dayOf } from '../time.ts'
 import type { Day, Micros } from '../time.ts'
 import { belongsTo, CURSOR_CHARS, readCursor } from './cursor.ts'
 import type { Cursor } from './cursor.ts'
-import { acceptedFormat } from './events-reply.ts'
+import { EVENTS_FORMATS } from './events-reply.ts'
 import type { EventsFormat } from './events-reply.ts'
+import { acceptedFormat } from './format.ts'
 import { day, integer, rangeFault, readParameters, refuse } from './parameters.ts'
 import type { EventsQuestion } from './question.ts'
 
@@ -30,7 +31,7 @@ const cursor = v.pipe(
   v.custom<Cursor>((read) => read !== null, `must be a next_cursor, of ${CURSOR_CHARS} characters`),
 )
 
-const format = v.picklist(['json', 'ndjson', 'csv'], 'must be json, ndjson or csv')
+const format = v.picklist(EVENTS_FORMATS, 'must be json, ndjson or csv')
 
 const schemaFor = (limit_max: number) =>
   v.object({
@@ -51,7 +52,7 @@ export function parseEventsQuestion(
   now_us: Micros,
 ): { question: EventsQuestion; format: EventsFormat } {
   const named = v.safeParse(format, query['format']?.[0])
-  const answer_in = named.success ? named.output : acceptedFormat(accept)
+  const answer_in = named.success ? named.output : acceptedFormat(EVENTS_FORMATS, accept)
   const schema = schemaFor(EVENTS_LIMIT_MAX[answer_in])
   const { output, segments, errors } = readParameters(schema, query, ['user_id', 'event_type'])
   if (output === null || errors.length > 0) throw refuse(errors)

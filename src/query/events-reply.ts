@@ -1,20 +1,17 @@
 import { formatInstant } from '../time.ts'
+import { csvLine } from './csv.ts'
 import { writeCursor } from './cursor.ts'
 import type { EventRow, EventsPage } from './events.ts'
+import type { Format } from './format.ts'
 import type { EventsQuestion, Meta } from './question.ts'
 
 /** Pages of events as clients get them. */
 
-const MEDIA_TYPES = {
-  json: 'application/json',
-  ndjson: 'application/x-ndjson',
-  csv: 'text/csv',
-} as const
-export const CONTENT_TYPES = { ...MEDIA_TYPES, csv: 'text/csv; charset=utf-8; header=present' } as const
-export type EventsFormat = keyof typeof MEDIA_TYPES
+export const EVENTS_FORMATS = ['json', 'ndjson', 'csv'] as const satisfies readonly Format[]
+export type EventsFormat = (typeof EVENTS_FORMATS)[number]
 
 /** The import's columns, so that what is read out can be imported again. */
-const CSV_HEADER = 'event_id,occurred_at,user_id,event_type,properties_json\r\n'
+const CSV_HEADER = csvLine(['event_id', 'occurred_at', 'user_id', 'event_type', 'properties_json'])
 
 /** The next page's cursor; null on the last page. */
 export function nextCursor({ rows, more }: EventsPage, question: EventsQuestion): string | null {
@@ -45,12 +42,7 @@ function jsonOf([event_id, at_us, user_id, event_type, properties]: EventRow): s
 }
 
 function csvOf([event_id, at_us, user_id, event_type, properties]: EventRow): string {
-  return `${event_id},${formatInstant(at_us)},${quote(user_id)},${quote(event_type)},${quote(properties)}\r\n`
-}
-
-/** RFC 4180. */
-function quote(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  return csvLine([event_id, formatInstant(at_us), user_id, event_type, properties])
 }
 
 /** RFC 8288: the same question with the next cursor, relative to wherever the client asked it. */
@@ -60,22 +52,3 @@ export function nextLink(url: string, cursor: string): string {
   const kept = others.filter((pair) => pair !== '' && !new URLSearchParams(pair).has('cursor'))
   return `<${pathname}?${[...kept, `cursor=${cursor}`].join('&')}>; rel="next"`
 }
-
-/** The format of which `Accept` says that it is wanted most; JSON where it names none of them. */
-export function acceptedFormat(accept: string | undefined): EventsFormat {
-  let best: EventsFormat = 'json'
-  let best_q = 0
-  for (const range of (accept ?? '').toLowerCase().split(',')) {
-    const [type, ...parameters] = range.split(';').map((part) => part.trim())
-    const format = FORMATS.find((name) => type === MEDIA_TYPES[name] || (name === 'json' && type === '*/*'))
-    const weight = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? '1'
-    const q = /^[01](\.\d{0,3})?$/.test(weight) ? Number(weight) : 0
-    if (format !== undefined && q > best_q) {
-      best = format
-      best_q = q
-    }
-  }
-  return best
-}
-
-const FORMATS = Object.keys(MEDIA_TYPES) as EventsFormat[]

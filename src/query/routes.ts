@@ -4,9 +4,10 @@ import { Problem } from '../problem.ts'
 import { nowMicros } from '../time.ts'
 import { shapeAnswer } from './answer.ts'
 import type { Row } from './answer.ts'
-import { answerFormat, CSV_TYPE, toCsv } from './csv.ts'
+import { toCsv } from './csv.ts'
 import { parseEventsQuestion } from './events-parameters.ts'
-import { CONTENT_TYPES, nextCursor, nextLink, renderEvents } from './events-reply.ts'
+import { nextCursor, nextLink, renderEvents } from './events-reply.ts'
+import { answerFormat, CONTENT_TYPES } from './format.ts'
 import { parseQuestion } from './parameters.ts'
 import type { Meta, Question } from './question.ts'
 import type { QueryTier } from './tier.ts'
@@ -35,13 +36,13 @@ export function createQueryRoutes(query: QueryTier): Hono {
     async function answerQuestion(c: Context) {
       const started = performance.now()
       const { format: given, ...parameters } = c.req.queries()
-      const format = answerFormat(given, c.req.header('accept'))
+      const format = answerFormat(['json', 'csv'], given, c.req.header('accept'))
       const question = parseQuestion(kind, parameters)
       const { rows, ...read } = await askFor(c, (signal) => query.ask(question, signal))
       const meta: Meta = { ...read, took_ms: Math.round((performance.now() - started) * 10) / 10 }
       const shaped = shapeAnswer(question, rows as readonly Row[])
       c.header('vary', 'Accept', { append: true })
-      if (format === 'csv') return c.body(toCsv(shaped), 200, { 'content-type': CSV_TYPE })
+      if (format === 'csv') return c.body(toCsv(shaped), 200, { 'content-type': CONTENT_TYPES.csv })
       return c.json({ ...shaped, meta })
     }
   routes.get('/stats/dau', answer('dau'))
