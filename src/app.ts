@@ -14,6 +14,8 @@ import type { BodyReader } from './ingest/body.ts'
 import type { Ingest } from './ingest/ingest.ts'
 import { createKeysInFlight, keyedRequest, readIdempotencyKey } from './ingest/keys-in-flight.ts'
 import type { Logger } from './log.ts'
+import type { MetricsRoutes } from './metrics/metrics.ts'
+import type { Asked } from './metrics/observe.ts'
 import { Problem, renderProblem } from './problem.ts'
 import { shapeAnswer } from './query/answer.ts'
 import type { Row } from './query/answer.ts'
@@ -22,8 +24,7 @@ import { parseEventsQuestion } from './query/events-parameters.ts'
 import { CONTENT_TYPES, nextCursor, nextLink, renderEvents } from './query/events-reply.ts'
 import { parseQuestion } from './query/parameters.ts'
 import type { Meta, Question } from './query/question.ts'
-import type { QueryTier } from './query/tier.ts'
-import { refuseUndeclared, REGISTER, ROUTES } from './routes.ts'
+import { METRICS_PATH, refuseUndeclared, REGISTER, ROUTES } from './routes.ts'
 import { nowMicros } from './time.ts'
 import type { Finding } from './verify.ts'
 
@@ -33,7 +34,8 @@ export interface Deps {
   ingest: Ingest
   space: Pick<DiskSpace, 'full'>
   bodies: BodyReader
-  query: QueryTier
+  query: Asked
+  metrics: MetricsRoutes
   deadLetters: Hono
   /** What keeps the service from being ready; empty when it is. */
   obstacles: () => string[]
@@ -55,7 +57,8 @@ const ANONYMOUS = 'anonymous'
 
 /** All routes. Works without a port: `app.request('/livez')`. */
 export function createApp(deps: Deps): Hono<Env> {
-  const { admission, logins, ingest, space, bodies, query, deadLetters, obstacles, damage, log } = deps
+  const { admission, logins, ingest, space, bodies, query, metrics, deadLetters, obstacles, damage, log } =
+    deps
   const { url_bytes_max, cors_origins } = deps
   const app = new Hono<Env>()
   const routes = ROUTES.filter(({ path }) => path !== REGISTER || logins.register !== null)
@@ -70,17 +73,22 @@ export function createApp(deps: Deps): Hono<Env> {
     const { status } = c.res
     // The template and not the path: a path or a query string can hold a user's data.
     const route = routePath(c, -1)
+    const { method } = c.req
+    const ms = performance.now() - started
+    metrics.countRequest({ method, route, status, seconds: ms / 1_000 })
     const entry = {
       request_id,
-      method: c.req.method,
+      method,
       route,
       status,
-      ms: Math.round((performance.now() - started) * 10) / 10,
+      ms: Math.round(ms * 10) / 10,
       events: c.get('events'),
       caller: c.get('caller'),
     }
     const internal = c.get('internal')
     if (internal !== undefined) log.error({ ...entry, err: internal }, 'request failed')
+    // What asks every few seconds, for ever, would drown the rest.
+    else if (route === METRICS_PATH && status === 200) log.debug(entry, 'request')
     else log.info(entry, 'request')
   })
 
@@ -157,6 +165,8 @@ export function createApp(deps: Deps): Hono<Env> {
   app.get('/tiers', async function getTiers(c) {
     return c.json(await askFor(c, (signal) => query.tiers(signal)))
   })
+
+  app.get(METRICS_PATH, (c) => metrics.answer(c))
 
   app.route('/dead-letters', deadLetters)
 
