@@ -53,7 +53,7 @@ async function ask(url: string, init: RequestInit = {}): Promise<Answer> {
     status: response.status,
     headers: response.headers,
     text,
-    json: isJson(response) ? (JSON.parse(text) as Record<string, unknown>) : {},
+    json: text !== '' && isJson(response) ? (JSON.parse(text) as Record<string, unknown>) : {},
   }
 }
 
