@@ -10,16 +10,18 @@ import { SECURITY_HEADERS } from './edge.ts'
 import { createIngestRoutes } from './ingest/routes.ts'
 import type { IngestDeps } from './ingest/routes.ts'
 import type { Logger } from './log.ts'
+import type { MetricsRoutes } from './metrics/metrics.ts'
 import { Problem, renderProblem } from './problem.ts'
 import { createQueryRoutes } from './query/routes.ts'
-import type { QueryTier } from './query/tier.ts'
-import { refuseUndeclared, REGISTER, ROUTES } from './routes.ts'
+import type { Queries } from './query/tier.ts'
+import { METRICS_PATH, refuseUndeclared, REGISTER, ROUTES } from './routes.ts'
 import type { Finding } from './verify.ts'
 
 export interface Deps extends IngestDeps {
   admission: Admission
   logins: Pick<Logins, 'login'> & { register: Logins['register'] | null }
-  query: QueryTier
+  query: Queries
+  metrics: MetricsRoutes
   deadLetters: Hono
   /** What keeps the service from being ready; empty when it is. */
   obstacles: () => string[]
@@ -38,9 +40,8 @@ interface Env {
 
 /** All routes. Works without a port: `app.request('/livez')`. */
 export function createApp(deps: Deps): Hono<Env> {
-  const { admission, logins, judging, ingest, space, bodies, query, deadLetters, obstacles, damage, log } =
-    deps
-  const { url_bytes_max, cors_origins } = deps
+  const { admission, logins, judging, ingest, space, bodies, query, metrics, deadLetters } = deps
+  const { obstacles, damage, url_bytes_max, cors_origins, log } = deps
   const app = new Hono<Env>()
   const routes = ROUTES.filter(({ path }) => path !== REGISTER || logins.register !== null)
 
@@ -53,17 +54,22 @@ export function createApp(deps: Deps): Hono<Env> {
     const { status } = c.res
     // The template and not the path: a path or a query string can hold a user's data.
     const route = routePath(c, -1)
+    const { method } = c.req
+    const ms = performance.now() - started
+    metrics.countRequest({ method, route, status, seconds: ms / 1_000 })
     const entry = {
       request_id,
-      method: c.req.method,
+      method,
       route,
       status,
-      ms: Math.round((performance.now() - started) * 10) / 10,
+      ms: Math.round(ms * 10) / 10,
       events: c.get('events'),
       caller: c.get('caller'),
     }
     const internal = c.get('internal')
     if (internal !== undefined) log.error({ ...entry, err: internal }, 'request failed')
+    // What asks every few seconds, for ever, would drown the rest.
+    else if (route === METRICS_PATH && status === 200) log.debug(entry, 'request')
     else log.info(entry, 'request')
   })
 
@@ -87,6 +93,7 @@ export function createApp(deps: Deps): Hono<Env> {
 
   app.route('/', createIngestRoutes({ admission, judging, ingest, space, bodies }))
   app.route('/', createQueryRoutes(query))
+  app.get(METRICS_PATH, (c) => metrics.answer(c))
   app.route('/dead-letters', deadLetters)
 
   // For whoever opens the address in a browser first.

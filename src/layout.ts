@@ -9,6 +9,8 @@ export interface Layout {
   database: string
   /** Held by whoever writes cold files; see cold/lock.ts. */
   lock: string
+  /** What compactions have done so far; see compactor/ledger.ts. */
+  compactions: string
   /** Parquet, `day=YYYY-MM-DD/*.parquet`. */
   cold: string
   /** The index of the ids in `cold`, `*.ids`; see cold/id-segment.ts. */
@@ -24,6 +26,7 @@ export function openLayout(data_dir: string, disk: ColdDisk = realDisk): Layout 
   const layout = {
     database: join(data_dir, 'frostline.db'),
     lock: join(data_dir, 'cold-writer.lock'),
+    compactions: join(data_dir, 'compactions.json'),
     cold: join(data_dir, 'cold'),
     ids: join(data_dir, 'ids'),
     staging: join(data_dir, 'staging'),

@@ -18,6 +18,7 @@ import { createIngest } from './ingest/ingest.ts'
 import { createJudging } from './ingest/judging.ts'
 import { openLayout } from './layout.ts'
 import type { Logger } from './log.ts'
+import { openMetrics } from './metrics/metrics.ts'
 import { openQueryTier } from './query/tier.ts'
 import { openStore, openStoreForReading } from './sqlite.ts'
 import { nowMicros } from './time.ts'
@@ -65,12 +66,17 @@ export async function serve(
     onTrouble: (err) => log.error({ err }, 'the free space cannot be read'),
   })
   let draining = false
+  const metrics = openMetrics(log, clocks.now_ms)
   const hot = openHotTier({
     data_dir: config.DATA_DIR,
     memory_mb: config.JOB_MEMORY_MB,
     limits: writerLimits(config),
     queue_events_max: config.WRITE_QUEUE_EVENTS_MAX,
-    onTrouble: (reason) => log.error({ reason }, 'write failed'),
+    onCommit: (commit) => metrics.onCommit(commit),
+    onTrouble(reason) {
+      metrics.onWriteFailure()
+      log.error({ reason }, 'write failed')
+    },
     onRepair: (reason) => log.warn({ reason }, 'the index of cold ids is made anew from the cold files'),
     onDeath: (err) => log.fatal({ err }, 'the writer ended; restart the service'),
   })
@@ -85,13 +91,18 @@ export async function serve(
   })
   const checks = startVerifySchedule({ interval_s: config.VERIFY_INTERVAL_S, data_dir: config.DATA_DIR, log })
   const judging = createJudging({ events_max: config.EVENTS_PER_REQUEST_MAX })
-  const ingest = createIngest({ hot, now_us: nowMicros })
+  const ingest = metrics.countEvents(createIngest({ hot, now_us: nowMicros }))
   const bodies = createBodyReader({
     body_bytes_max: config.BODY_BYTES_MAX,
     inflated_bytes_max: config.BODY_INFLATED_BYTES_MAX,
     in_flight_bytes_max: config.BODIES_IN_FLIGHT_BYTES_MAX,
   })
   const reading = openStoreForReading(layout.database)
+  const obstacles = () => [
+    ...(draining ? ['the service is stopping'] : []),
+    ...(hot.ready ? [] : ['the writer is not running']),
+    ...(query.ready ? [] : ['the mirror of the hot rows is not built']),
+  ]
   const app = createApp({
     admission: auth.admission,
     logins: auth.logins,
@@ -99,13 +110,18 @@ export async function serve(
     ingest,
     space,
     bodies,
-    query,
+    query: metrics.timeQueries(query),
+    metrics: metrics.routes({
+      layout,
+      db: reading,
+      hot,
+      query,
+      readFreeBytes: () => readFreeBytes(config.DATA_DIR),
+      is_ready: () => obstacles().length === 0,
+      findings: () => checks.damage.length,
+    }),
     deadLetters: createDeadLetterRoutes({ db: reading, judging, ingest, bodies }),
-    obstacles: () => [
-      ...(draining ? ['the service is stopping'] : []),
-      ...(hot.ready ? [] : ['the writer is not running']),
-      ...(query.ready ? [] : ['the mirror of the hot rows is not built']),
-    ],
+    obstacles,
     damage: () => checks.damage,
     url_bytes_max: config.URL_BYTES_MAX,
     cors_origins: config.CORS_ORIGINS,
@@ -121,6 +137,7 @@ export async function serve(
   )
   const url = await listen(server, config).catch(async (error: unknown) => {
     space.stop()
+    metrics.stop()
     reading.close()
     auth.close()
     await Promise.all([hot.close(), query.close(), checks.stop()])
@@ -150,6 +167,7 @@ export async function serve(
     auth.close()
     await hot.close()
     space.stop()
+    metrics.stop()
   }
 
   return {

@@ -20,6 +20,7 @@ export const ROUTES = [
   { method: 'GET', path: '/stats/top-events', scope: 'read' },
   { method: 'GET', path: '/stats/retention', scope: 'read' },
   { method: 'GET', path: '/tiers', scope: 'read' },
+  { method: 'GET', path: '/metrics', scope: 'read' },
   { method: 'GET', path: '/', scope: null },
   { method: 'GET', path: '/livez', scope: null },
   { method: 'GET', path: '/readyz', scope: null },
@@ -29,6 +30,9 @@ export const ROUTES = [
 
 /** Whether it is listed at all: elsewhere registering is no more than an address that does not exist. */
 export const REGISTER = '/auth/register'
+
+/** Scraped every few seconds. */
+export const METRICS_PATH = '/metrics'
 
 /** @throws {Error} naming the first route that has no entry, and so asks for no scope */
 export function refuseUndeclared(routes: readonly { method: string; path: string }[]): void {

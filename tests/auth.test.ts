@@ -53,10 +53,11 @@ async function ask(url: string, init: RequestInit = {}): Promise<Answer> {
     status: response.status,
     headers: response.headers,
     text,
-    json: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+    json: text !== '' && isJson(response) ? (JSON.parse(text) as Record<string, unknown>) : {},
   }
 }
 
+const isJson = ({ headers }: Response) => /\bjson\b/.test(headers.get('content-type') ?? '')
 const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` })
 const postJson = (body: unknown, headers: Record<string, string> = {}): RequestInit => ({
   method: 'POST',

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { safeParse } from 'valibot'
 import { ENV_SCHEMA } from '../src/config.ts'
+import { METRICS } from '../src/metrics/catalog.ts'
 import { PROBLEMS } from '../src/problem.ts'
 import { createTestStore } from './store.ts'
 
@@ -55,6 +56,14 @@ describe('the README', () => {
     assert.deepEqual(
       listed,
       Object.entries(PROBLEMS).map(([name, { status }]) => [name, status]),
+    )
+  })
+
+  it('lists every metric with its type, its labels and its meaning, and no other', () => {
+    const listed = rows(section('### Metrics')).map((cells) => cells.map(code))
+    assert.deepEqual(
+      listed,
+      Object.entries(METRICS).map(([name, { type, labels, help }]) => [name, type, labels.join(', '), help]),
     )
   })
 

@@ -1,3 +1,4 @@
+import { noteRun } from '../../compactor/ledger.ts'
 import { runCompaction } from '../../compactor/run.ts'
 import { realDisk } from '../cold/files.ts'
 import { BUSY, waitForColdLock } from '../cold/lock.ts'
@@ -28,18 +29,22 @@ export async function compactCommand(
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
   const db = openStore(layout.database)
   try {
-    const report = await runCompaction({
-      db,
-      layout,
-      disk: realDisk,
-      log,
-      now_us: nowMicros,
-      hot_days: config.HOT_DAYS,
-      grace_s: config.REPLACED_FILE_GRACE_S,
-      memory_mb: config.JOB_MEMORY_MB,
-      threads: JOB_THREADS,
-      signal: stop.signal,
-    })
+    const run = () =>
+      runCompaction({
+        db,
+        layout,
+        disk: realDisk,
+        log,
+        now_us: nowMicros,
+        hot_days: config.HOT_DAYS,
+        grace_s: config.REPLACED_FILE_GRACE_S,
+        memory_mb: config.JOB_MEMORY_MB,
+        threads: JOB_THREADS,
+        signal: stop.signal,
+      })
+    const report = await noteRun(layout.compactions, run, (err) =>
+      log.warn({ err }, 'the compactions cannot be counted'),
+    )
     if (options.json) console.log(JSON.stringify(report))
     else console.log(`${report.rows} events of ${report.days} days moved to cold in ${report.took_ms} ms.`)
     return EXIT.done

@@ -57,6 +57,15 @@ export function readCatalog(db: Sqlite): Catalog {
   }
 }
 
+/** What all visible files hold together. */
+export function sumCold(db: Sqlite): { events: number; files: number; bytes: number } {
+  return db
+    .prepare(
+      'SELECT coalesce(sum(rows), 0) AS events, count(*) AS files, coalesce(sum(bytes), 0) AS bytes FROM cold_files',
+    )
+    .get() as { events: number; files: number; bytes: number }
+}
+
 /** A change of what is visible in cold, committed as one. */
 export interface CatalogChange {
   add: readonly ColdFile[]

@@ -106,3 +106,28 @@ export function findLetter(db: Sqlite, id: number): KeptLetter | null {
 function asEntry<T extends { is_cut: number }>(row: T): Omit<T, 'is_cut'> & { is_cut: boolean } {
   return { ...row, is_cut: row.is_cut === 1 }
 }
+
+/** Counting reads every letter: 10,000 of 300 bytes are 3 ms, and 8 MiB as well. */
+const COUNTED_MAX = 10_000
+const COUNTED_BYTES_MAX = 8 * 1024 * 1024
+
+/** How many there are, and their bytes. Of more than that one by one, those taken out from between others are among them. */
+export function sizeOfShelf(db: Sqlite): { letters: number; bytes: number } {
+  const place = 'SELECT id, bytes_before, bytes FROM dead_letters ORDER BY id'
+  const read = db.transaction(() => {
+    const oldest = db.prepare(`${place} LIMIT 1`).get() as Place | undefined
+    if (oldest === undefined) return { letters: 0, bytes: 0 }
+    const newest = db.prepare(`${place} DESC LIMIT 1`).get() as Place
+    const letters = newest.id - oldest.id + 1
+    const bytes = newest.bytes_before + newest.bytes - oldest.bytes_before
+    if (letters > COUNTED_MAX || bytes > COUNTED_BYTES_MAX) return { letters, bytes }
+    return db.prepare('SELECT count(*) AS letters, sum(bytes) AS bytes FROM dead_letters').get()
+  })
+  return read() as { letters: number; bytes: number }
+}
+
+interface Place {
+  id: number
+  bytes_before: number
+  bytes: number
+}

@@ -11,6 +11,8 @@ export interface HotTier {
    * a crash before the next commit may leave all of it in the log, and then it is there after the restart
    */
   append(append: AppendOrder): Promise<Appended>
+  /** Handed to the writer and not answered yet. */
+  readonly waiting_events: number
   /** Whether the writer has its dedupe index and takes events. */
   readonly ready: boolean
   /** Commits what was taken, then closes the database. */
@@ -35,9 +37,19 @@ export type FromWriter =
   | { kind: 'repairing'; reason: string }
   | { kind: 'stored'; request: number; result: Appended }
   | { kind: 'failed'; request: number; reason: string }
+  | ({ kind: 'committed' } & Commit)
+
+/** One commit of one or several requests. */
+export interface Commit {
+  /** Valid ones, whether they were new or not. */
+  events: number
+  /** The search among cold ids and the fsync included. */
+  took_ms: number
+}
 
 export interface HotTierOptions extends WriterSetup {
   queue_events_max: number
+  onCommit: (commit: Commit) => void
   /** The operator's side of a failed write. */
   onTrouble: (reason: string) => void
   /** The index of cold ids is being made anew; events wait for it. */
@@ -54,7 +66,7 @@ interface Waiting {
 
 /** Starts the writer thread. Returns at once; until the thread knows the cold ids, `append` answers `not_ready`. */
 export function openHotTier(options: HotTierOptions): HotTier {
-  const { queue_events_max, onTrouble, onRepair, onDeath, ...setup } = options
+  const { queue_events_max, onCommit, onTrouble, onRepair, onDeath, ...setup } = options
   const worker = startThread(import.meta.url, './writer-thread', setup)
   const waiting = new Map<number, Waiting>()
   let waiting_events = 0
@@ -74,6 +86,7 @@ export function openHotTier(options: HotTierOptions): HotTier {
       if (state === 'starting') state = 'ready'
     } else if (message.kind === 'cannot_start') die(message.reason)
     else if (message.kind === 'repairing') onRepair(message.reason)
+    else if (message.kind === 'committed') onCommit(message)
     else if (message.kind === 'stored') settle(message.request).resolve(message.result)
     else {
       onTrouble(message.reason)
@@ -101,6 +114,9 @@ export function openHotTier(options: HotTierOptions): HotTier {
   })
 
   return {
+    get waiting_events() {
+      return waiting_events
+    },
     get ready() {
       return state === 'ready'
     },

@@ -55,8 +55,11 @@ function takeGroup(): Queued[] {
 async function drain(): Promise<void> {
   while (queue.length > 0) {
     const group = takeGroup()
+    const started = performance.now()
     try {
       const results = await writer!.commit(group.map(({ append }) => append))
+      const events = group.reduce((n, { append }) => n + append.batch.count, 0)
+      tell({ kind: 'committed', events, took_ms: performance.now() - started })
       for (const [i, { request }] of group.entries()) {
         const result = results[i]!
         if (result instanceof Error) tell({ kind: 'failed', request, reason: String(result) })

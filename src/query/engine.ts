@@ -38,13 +38,25 @@ export interface Engine {
   close(): Promise<void>
 }
 
+/** What the mirror of the hot rows holds. */
+export interface Mirrored {
+  rows: number
+  /** The seq up to which it is whole. */
+  through: number
+  /** Since when it is whole up to there: everything that was committed before is in it. */
+  age_ms: number
+}
+
 /** An interrupt that arrives before DuckDB has begun is lost, so it is said again until the question has ended. */
 const INTERRUPT_AGAIN_MS = 20
 
 export async function openEngine(
   db: Sqlite,
   layout: Layout,
-  options: { threads: number; memory_mb: number },
+  {
+    onMirrored = () => {},
+    ...options
+  }: { threads: number; memory_mb: number; onMirrored?: (mirrored: Mirrored) => void },
 ): Promise<Engine> {
   const duck = await openDuck({ ...options, spill: layout.spill })
   const writing = await duck.connect()
@@ -61,13 +73,21 @@ export async function openEngine(
     return result
   }
 
+  /** Only within {@link exclusive}. */
+  async function catchUp(): Promise<Catalog> {
+    const began = performance.now()
+    const catalog = await mirror.catchUp()
+    onMirrored({ rows: mirror.rows, through: mirror.through, age_ms: performance.now() - began })
+    return catalog
+  }
+
   /**
    * Begins a transaction that sees the mirror and the catalog of one and the same SQLite snapshot. What other questions append to the
    * mirror or take out of it from now on, this transaction does not see.
    */
   function beginSnapshot(connection: DuckConnection): Promise<{ catalog: Catalog }> {
     return exclusive(async () => {
-      const catalog = await mirror.catchUp()
+      const catalog = await catchUp()
       await connection.run('BEGIN TRANSACTION')
       // DuckDB takes its snapshot at the first read, not at BEGIN.
       await connection.run('SELECT 1 FROM hot LIMIT 1')
@@ -186,7 +206,7 @@ export async function openEngine(
       inSnapshot(signal, (connection, catalog) => readEvents(connection, question, catalog, signal)),
     tiers: () => readTiers(db),
     async catchUp() {
-      await exclusive(() => mirror.catchUp())
+      await exclusive(catchUp)
     },
     async close() {
       // DuckDB does not look whether a connection is at work before it frees it.

@@ -14,8 +14,9 @@ import { formatDay } from '../time.ts'
 export interface Mirror {
   /** Brings the table to a new snapshot and returns the catalog of the same snapshot. */
   catchUp(): Promise<Catalog>
-  /** The seq up to which rows were taken. */
+  /** The seq up to which it is whole. */
   readonly through: number
+  readonly rows: number
 }
 
 /** Rows a page. A snapshot held for long keeps SQLite's log from being reused, so a long tail is read in several. */
@@ -118,7 +119,11 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
       const { rows, changed } = readPage()
       if (changed !== null) await takeCatalog(changed)
       await append(rows)
-      if (rows.length < PAGE_ROWS || through >= target) return catalog
+      if (rows.length < PAGE_ROWS || through >= target) {
+        // The newest rows may have gone to cold already, and been collected.
+        through = Math.max(through, target)
+        return catalog
+      }
       // Let interrupts and new questions in between two pages.
       await new Promise((resolve) => {
         setImmediate(resolve)
@@ -130,6 +135,9 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
   return {
     get through() {
       return through
+    },
+    get rows() {
+      return live_rows
     },
     async catchUp() {
       if (torn) await beginAnew()

@@ -10,11 +10,11 @@ import { nextCursor, nextLink, renderEvents } from './events-reply.ts'
 import { answerFormat, CONTENT_TYPES } from './format.ts'
 import { parseQuestion } from './parameters.ts'
 import type { Meta, Question } from './question.ts'
-import type { QueryTier } from './tier.ts'
+import type { Queries } from './tier.ts'
 
 /** What can be asked: events themselves, questions about them, and what lies where. */
 
-export function createQueryRoutes(query: QueryTier): Hono {
+export function createQueryRoutes(query: Queries): Hono {
   const routes = new Hono()
 
   routes.get('/events', async function getEvents(c) {

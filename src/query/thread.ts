@@ -11,12 +11,15 @@ const port = parentPort!
 const setup = workerData as QuerySetup
 const layout = openLayout(setup.data_dir)
 const db = openStoreForReading(layout.database)
-const engine = await openEngine(db, layout, setup)
+const tell = (message: FromQueryThread) => port.postMessage(message)
+const engine = await openEngine(db, layout, {
+  ...setup,
+  onMirrored: (mirrored) => tell({ kind: 'mirrored', mirrored }),
+})
 
 /** How far the mirror may fall behind while nobody asks. */
 const CATCH_UP_MS = 250
 
-const tell = (message: FromQueryThread) => port.postMessage(message)
 const running = new Map<number, { controller: AbortController; ended: Promise<void> }>()
 
 /** After such an error DuckDB refuses everything; only a new instance helps, and the mirror comes back from SQLite. */

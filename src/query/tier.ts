@@ -2,13 +2,14 @@ import type { Worker } from 'node:worker_threads'
 import { startThread } from '../modules.ts'
 import { Problem } from '../problem.ts'
 import type { Tiers } from '../tiers.ts'
-import type { Reading } from './engine.ts'
+import type { Mirrored, Reading } from './engine.ts'
 import { createLine, FULL } from './line.ts'
 import type { EventsPage } from './events.ts'
 import type { EventsQuestion, Question } from './question.ts'
 
 /** The service's side of the query thread: the bounded line, the time limit, and a new thread when one dies. */
-export interface QueryTier {
+/** What can be asked of the store. */
+export interface Queries {
   /**
    * Answers over both tiers as of now or later.
    * @throws {Problem} `query_line_full`, `query_timeout`, `not_ready`, `cold_file_damaged`, `query_failed`
@@ -17,8 +18,15 @@ export interface QueryTier {
   /** Reads events back over both tiers, as of now or later, with the same failures. */
   events(question: EventsQuestion, signal: AbortSignal): Promise<EventsPage>
   tiers(signal: AbortSignal): Promise<Tiers>
+}
+
+export interface QueryTier extends Queries {
   /** Whether the mirror of the hot rows is built. */
   readonly ready: boolean
+  /** The mirror as the thread last told of it, so that nobody who looks waits for what the thread does; null until it is built. */
+  readonly mirrored: Mirrored | null
+  readonly running: number
+  readonly waiting: number
   close(): Promise<void>
 }
 
@@ -37,6 +45,7 @@ export type ToQueryThread =
 
 export type FromQueryThread =
   | { kind: 'ready' }
+  | { kind: 'mirrored'; mirrored: Mirrored }
   | { kind: 'answer'; id: number; value: unknown }
   | { kind: 'failed'; id: number; code: 'cold_file_damaged' | 'query_failed'; reason: string }
 
@@ -63,6 +72,7 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
   const asked = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
   let ids = 0
   let ready = false
+  let told: { mirrored: Mirrored; at_ms: number } | null = null
   let closing = false
   let worker: Worker | null = null
   let ended: Promise<void> = Promise.resolve()
@@ -73,6 +83,7 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
     worker = thread
     thread.on('message', (message: FromQueryThread) => {
       if (message.kind === 'ready') ready = true
+      else if (message.kind === 'mirrored') told = { mirrored: message.mirrored, at_ms: performance.now() }
       else if (message.kind === 'answer') settle(message.id)?.resolve(message.value)
       else {
         const { code, reason } = message
@@ -84,6 +95,7 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
     ended = new Promise((resolve) => {
       thread.once('exit', () => {
         ready = false
+        told = null
         worker = null
         for (const id of asked.keys()) {
           settle(id)?.reject(new Problem('query_failed', 'The query engine failed and is starting again.'))
@@ -149,6 +161,17 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
   return {
     get ready() {
       return ready
+    },
+    get mirrored() {
+      if (told === null) return null
+      const { rows, through, age_ms } = told.mirrored
+      return { rows, through, age_ms: age_ms + performance.now() - told.at_ms }
+    },
+    get running() {
+      return line.running
+    },
+    get waiting() {
+      return line.waiting
     },
     ask: (question, signal) => send({ kind: 'ask', question }, signal) as Promise<Reading>,
     events: (question, signal) => send({ kind: 'events', question }, signal) as Promise<EventsPage>,

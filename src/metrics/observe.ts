@@ -1,0 +1,87 @@
+import type { Ingest } from '../ingest/ingest.ts'
+import { Problem } from '../problem.ts'
+import type { Queries } from '../query/tier.ts'
+import type { Meters } from './meters.ts'
+import type { Rate } from './rate.ts'
+
+/** What is counted when it happens. The parts of the service that are counted know nothing of it. */
+
+export interface AnsweredRequest {
+  method: string
+  /** The template, never the path. */
+  route: string
+  status: number
+  seconds: number
+}
+
+/** Whoever invents methods makes no series of their own. */
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'])
+
+export function countRequests(meters: Meters) {
+  return function countRequest({ method: sent, route, status, seconds }: AnsweredRequest): void {
+    const method = METHODS.has(sent) ? sent : 'OTHER'
+    meters.add('frostline_http_requests_total', 1, { method, route, status })
+    meters.observe('frostline_http_request_duration_seconds', seconds, { method, route })
+  }
+}
+
+interface Outcomes {
+  accepted: number
+  duplicates: number
+  rejected: number
+}
+
+/** Counts the events of every reply, refusals of whole batches among them. */
+export function countEvents(ingest: Ingest, meters: Meters, rate: Rate): Ingest {
+  function count({ accepted, duplicates, rejected }: Outcomes): void {
+    meters.add('frostline_events_total', accepted, { outcome: 'accepted' })
+    meters.add('frostline_events_total', duplicates, { outcome: 'duplicate' })
+    meters.add('frostline_events_total', rejected, { outcome: 'rejected' })
+    rate.add(accepted)
+  }
+  // From 0 on, so that the first increase is one.
+  count({ accepted: 0, duplicates: 0, rejected: 0 })
+  return async function ingestAndCount(batch, request) {
+    try {
+      const ingested = await ingest(batch, request)
+      if (!ingested.replayed) count(ingested.reply)
+      return ingested
+    } catch (error) {
+      // Such a problem says what the reply would have said.
+      if (error instanceof Problem && error.code === 'invalid_events') {
+        count(error.extra as unknown as Outcomes)
+      }
+      throw error
+    }
+  }
+}
+
+/** Takes the time of every question. */
+export function timeQueries(query: Queries, meters: Meters): Queries {
+  async function time<T>(kind: string, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+    const started = performance.now()
+    const observe = (outcome: string) => {
+      const seconds = (performance.now() - started) / 1_000
+      meters.observe('frostline_query_duration_seconds', seconds, { kind, outcome })
+    }
+    try {
+      const answer = await act()
+      observe('answered')
+      return answer
+    } catch (error) {
+      observe(signal.aborted ? 'left' : outcomeOf(error))
+      throw error
+    }
+  }
+  return {
+    ask: (question, signal) => time(question.kind, signal, () => query.ask(question, signal)),
+    events: (question, signal) => time('events', signal, () => query.events(question, signal)),
+    tiers: (signal) => time('tiers', signal, () => query.tiers(signal)),
+  }
+}
+
+function outcomeOf(error: unknown): 'timeout' | 'refused' | 'failed' {
+  const code = error instanceof Problem ? error.code : null
+  if (code === 'query_timeout') return 'timeout'
+  return code === 'query_line_full' || code === 'not_ready' ? 'refused' : 'failed'
+}
