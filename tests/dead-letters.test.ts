@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { after, before, describe, it } from 'node:test'
 import { encode } from '@msgpack/msgpack'
 import { LETTER_BYTES_MAX, writeLetter } from '../src/dead-letters/letter.ts'
@@ -8,7 +9,7 @@ import { MICROS_PER_DAY } from '../src/time.ts'
 import { createInProcessStore } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
 import { createTestStore, get, post } from './store.ts'
-import { eventOf } from './wire.ts'
+import { begin, eventOf } from './wire.ts'
 
 interface Entry {
   id: number
@@ -142,6 +143,28 @@ describe('dead letters', () => {
     assert.equal((await post(`${home.url}/events`, [corrected])).json['duplicates'], 1)
   })
 
+  it('are replayed once when two ask at the same moment, each with another event', async () => {
+    await post(`${home.url}/events`, [bad()])
+    const { id } = await newest()
+    const before_count = eventsStored()
+    const bodies = [eventOf(), eventOf()].map((event) => JSON.stringify(event))
+    const requests = bodies.map((body) =>
+      begin(`${home.url}/dead-letters/${id}/replay`, 'POST', {
+        'content-type': 'application/json',
+        'content-length': String(body.length),
+        expect: '100-continue',
+      }),
+    )
+    const seen = requests.map(({ request }) => once(request, 'continue'))
+    for (const { request } of requests) request.flushHeaders()
+    // Both have found the letter before either has its body.
+    await Promise.all(seen)
+    for (const [i, { request }] of requests.entries()) request.end(bodies[i])
+    const replies = await Promise.all(requests.map(({ reply }) => reply))
+    assert.deepEqual(replies.map(({ status }) => status).toSorted(), [200, 404])
+    assert.equal(eventsStored(), before_count + 1)
+  })
+
   it('are replayed with exactly one event', async () => {
     await post(`${home.url}/events`, [bad()])
     const { id } = await newest()
@@ -210,7 +233,9 @@ describe('dead letters', () => {
       if (!is_cut) assert.deepEqual(json.event, event)
       else {
         assert.ok(JSON.stringify(event).startsWith(json.event as string))
-        assert.equal((await replay(id)).status, 422)
+        const refused = await replay(id)
+        assert.equal(refused.status, 422)
+        assert.match(((await refused.json()) as { detail: string }).detail, /^Only the beginning/)
         assert.equal((await replay(id, eventOf())).status, 200)
       }
     }
