@@ -21,6 +21,9 @@ export interface Layout {
   spill: string
 }
 
+/** Of a DATA_DIR that is made here: nobody but the owner looks into it. Whoever made it himself has chosen who may. */
+const DATA_DIR_MODE = 0o700
+
 /** Names the folders and makes those that are missing. */
 export function openLayout(data_dir: string, disk: ColdDisk = realDisk): Layout {
   const layout = {
@@ -32,18 +35,18 @@ export function openLayout(data_dir: string, disk: ColdDisk = realDisk): Layout 
     staging: join(data_dir, 'staging'),
     spill: join(data_dir, 'spill'),
   }
-  makeFolderLast(data_dir, disk)
+  makeFolderLast(data_dir, disk, DATA_DIR_MODE)
   for (const folder of [layout.cold, layout.ids, layout.staging, layout.spill]) disk.makeFolder(folder)
   // Without this a power cut may take the whole folder of cold files, with all that was synced in it.
   disk.sync(data_dir)
   return layout
 }
 
-/** Makes a folder and those above it that are missing. Each lasts only after the one that it stands in is synced. */
-function makeFolderLast(path: string, disk: ColdDisk): void {
+/** Makes a folder, and those above it that are missing, which have no mode of ours. Each lasts only after the one that it stands in is synced. */
+function makeFolderLast(path: string, disk: ColdDisk, mode?: number): void {
   if (existsSync(path)) return
   const above = dirname(path)
   makeFolderLast(above, disk)
-  disk.makeFolder(path)
+  disk.makeFolder(path, mode)
   disk.sync(above)
 }

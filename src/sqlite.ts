@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import Database from 'better-sqlite3'
 
 /** The only file that opens SQLite: the pragmas that the durability promise rests on, and the schema. */
@@ -137,6 +138,7 @@ export class NewerStoreError extends Error {
 
 /** Opens the store for writing; makes or upgrades its schema. */
 export function openStore(path: string): Sqlite {
+  makeForOwner(path)
   const db = new Database(path, { timeout: BUSY_TIMEOUT_MS })
   try {
     refuseNewer(userVersion(db), path)
@@ -152,6 +154,18 @@ export function openStore(path: string): Sqlite {
   } catch (error) {
     db.close()
     throw error
+  }
+}
+
+/**
+ * Makes the file if it is missing, for its owner alone: it holds what passwords and keys hash to. SQLite gives the files beside it the same mode.
+ * One that exists is not even opened, because closing it would take this process's locks away from SQLite.
+ */
+function makeForOwner(path: string): void {
+  try {
+    closeSync(openSync(path, 'ax', 0o600))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { after, before, describe, it } from 'node:test'
 import { encode } from '@msgpack/msgpack'
-import { LETTER_BYTES_MAX } from '../src/dead-letters/letter.ts'
+import { LETTER_BYTES_MAX, writeLetter } from '../src/dead-letters/letter.ts'
 import { LETTERS_LISTED_MAX } from '../src/dead-letters/routes.ts'
 import { openShelf } from '../src/dead-letters/shelf.ts'
 import { MICROS_PER_DAY } from '../src/time.ts'
 import { createInProcessStore } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
 import { createTestStore, get, post } from './store.ts'
-import { eventOf } from './wire.ts'
+import { begin, eventOf } from './wire.ts'
 
 interface Entry {
   id: number
@@ -131,7 +132,7 @@ describe('dead letters', () => {
     const { id } = await newest()
     const before_count = eventsStored()
     assert.equal((await replay(id)).status, 422)
-    assert.equal((await get(`${home.url}/dead-letters/${id}`)).status, 200)
+    assert.equal((await newest()).id, id, 'a replay that is refused makes no other letter')
     const corrected = { ...event, event_type: 'purchase' }
     const replies = await Promise.all(Array.from({ length: 8 }, () => replay(id, corrected)))
     assert.deepEqual(replies.map(({ status }) => status).toSorted(), [200, 404, 404, 404, 404, 404, 404, 404])
@@ -140,6 +141,41 @@ describe('dead letters', () => {
     assert.equal(eventsStored(), before_count + 1)
     assert.equal((await get(`${home.url}/dead-letters/${id}`)).status, 404)
     assert.equal((await post(`${home.url}/events`, [corrected])).json['duplicates'], 1)
+  })
+
+  it('are replayed once when two ask at the same moment, each with another event', async () => {
+    await post(`${home.url}/events`, [bad()])
+    const { id } = await newest()
+    const before_count = eventsStored()
+    const bodies = [eventOf(), eventOf()].map((event) => JSON.stringify(event))
+    const requests = bodies.map((body) =>
+      begin(`${home.url}/dead-letters/${id}/replay`, 'POST', {
+        'content-type': 'application/json',
+        'content-length': String(body.length),
+        expect: '100-continue',
+      }),
+    )
+    const seen = requests.map(({ request }) => once(request, 'continue'))
+    for (const { request } of requests) request.flushHeaders()
+    // Both have found the letter before either has its body.
+    await Promise.all(seen)
+    for (const [i, { request }] of requests.entries()) request.end(bodies[i])
+    const replies = await Promise.all(requests.map(({ reply }) => reply))
+    assert.deepEqual(replies.map(({ status }) => status).toSorted(), [200, 404])
+    assert.equal(eventsStored(), before_count + 1)
+  })
+
+  it('are replayed with exactly one event', async () => {
+    await post(`${home.url}/events`, [bad()])
+    const { id } = await newest()
+    const before_count = eventsStored()
+    for (const events of [[], [eventOf(), eventOf()]]) {
+      assert.equal((await replay(id, events)).status, 422)
+      assert.equal((await newest()).id, id)
+    }
+    assert.equal(eventsStored(), before_count)
+    assert.equal((await replay(id, [eventOf()])).status, 200)
+    assert.equal(eventsStored(), before_count + 1)
   })
 
   it('are stored as they are when what was wrong was the clock', async () => {
@@ -197,18 +233,37 @@ describe('dead letters', () => {
       if (!is_cut) assert.deepEqual(json.event, event)
       else {
         assert.ok(JSON.stringify(event).startsWith(json.event as string))
-        assert.equal((await replay(id)).status, 422)
+        const refused = await replay(id)
+        assert.equal(refused.status, 422)
+        assert.match(((await refused.json()) as { detail: string }).detail, /^Only the beginning/)
         assert.equal((await replay(id, eventOf())).status, 200)
       }
     }
   })
 })
 
-const letterOf = (bytes: number) => ({
+it('a letter of any text keeps within its bytes, also where they are more than its characters', () => {
+  const error = { path: 'note', message: 'is not known' }
+  for (const character of ['ż', '🦓', '"', '\\', '\n', '\u0001', '\ud800', 'x']) {
+    for (const chars of [LETTER_BYTES_MAX / 8, LETTER_BYTES_MAX / 2, LETTER_BYTES_MAX]) {
+      const text = character.repeat(chars)
+      for (const event of [{ note: text }, text]) {
+        const { body, is_cut } = writeLetter(event, null, error)
+        assert.ok(Buffer.byteLength(body) <= LETTER_BYTES_MAX, `${Buffer.byteLength(body)} of ${character}`)
+        assert.equal(is_cut, Buffer.byteLength(JSON.stringify(event)) > LETTER_BYTES_MAX)
+        const kept = JSON.parse(body) as unknown
+        if (!is_cut) assert.deepEqual(kept, event)
+        else assert.ok(Buffer.byteLength(kept as string) >= LETTER_BYTES_MAX / 4, 'it keeps what it can')
+      }
+    }
+  }
+})
+
+const letterOf = (bytes: number, character = 'x') => ({
   path: 'user_id',
   message: 'is missing',
   event_id: null,
-  body: 'x'.repeat(bytes),
+  body: character.repeat(bytes),
   is_cut: false,
 })
 
@@ -237,6 +292,15 @@ describe('the shelf of dead letters', () => {
       assert.deepEqual(bytesLeft(), [12, 14])
       shelf.put([letterOf(15)], 'a test', 2 * MICROS_PER_DAY + 1)
       assert.deepEqual(bytesLeft(), [14, 15])
+    })
+  })
+
+  it('counts bytes and not characters', () => {
+    home.inSqlite((db) => {
+      db.exec('DELETE FROM dead_letters')
+      const shelf = openShelf(db, { letters_max: 3, bytes_max: 100, age_max_days: 2 })
+      shelf.put([letterOf(20), letterOf(40, 'ż'), letterOf(1)], 'a test', 0)
+      assert.deepEqual(bytesLeft(), [40, 1])
     })
   })
 

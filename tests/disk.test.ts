@@ -118,6 +118,26 @@ describe('the watch over free space', () => {
     assert.deepEqual(told, ['Error: no statfs'])
     ;(await space).stop()
   })
+
+  it('takes events again when the space of a full disk cannot be read any more, and tells of trouble that comes back', async (t) => {
+    t.mock.timers.enable({ apis: ['setInterval'] })
+    const looks = [
+      () => Promise.resolve(99),
+      () => Promise.reject(new Error('no statfs')),
+      () => Promise.resolve(100),
+      () => Promise.reject(new Error('none again')),
+    ]
+    const { space, told } = watch(() => looks.shift()!())
+    const { stop } = await space
+    assert.equal((await space).full, true)
+    for (const full of [false, false, false]) {
+      t.mock.timers.tick(1_000)
+      await settle()
+      assert.equal((await space).full, full)
+    }
+    assert.deepEqual(told, [true, 'Error: no statfs', 'Error: none again'])
+    stop()
+  })
 })
 
 describe('too little space', { timeout: HANGS_AFTER_MS }, () => {

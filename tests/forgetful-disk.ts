@@ -86,7 +86,7 @@ export function createForgetfulDisk(root: string, sqlite: readonly string[] = []
     ...realDisk,
     moments,
     note,
-    makeFolder: (path) => noted('make', path, () => realDisk.makeFolder(path)),
+    makeFolder: (path, mode) => noted('make', path, () => realDisk.makeFolder(path, mode)),
     sync: (path) => noted('sync', path, () => keep(path)),
     rename: (from, to) =>
       noted('rename', from, () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, afterEach, beforeEach, describe, it } from 'node:test'
+import { fingerprint, formatEventId } from '../src/event-id.ts'
 import { isComplete } from '../src/cold/id-index.ts'
 import { readCatalog } from '../src/cold/catalog.ts'
 import { openLayout } from '../src/layout.ts'
@@ -24,6 +25,31 @@ const COLD = EVENTS.flat()
 /** The same ids under another day and user: only the id makes a duplicate. */
 const elsewhere = (events: readonly SampleEvent[]) =>
   events.map((event) => ({ ...event, occurred_at: '2025-07-01T00:00:00Z', user_id: 'somebody-else' }))
+
+/** The finalizer of MurmurHash3, of which a fingerprint is made. */
+function mix(word: number): number {
+  let h = Math.imul(word ^ (word >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return h ^ (h >>> 16)
+}
+
+/** An event with another id of the same upper 48 bits of fingerprint, which is all that the index knows of an id. */
+function twinOf(event: SampleEvent): SampleEvent {
+  const id = Buffer.from(event.event_id.replaceAll('-', ''), 'hex')
+  const words = [0, 4, 8, 12].map((at) => id.readInt32BE(at)) as [number, number, number, number]
+  const [w0, w1, w2, w3] = words
+  const before = (word3: number) => mix(mix(mix(word3 ^ 0x9e3779b9) ^ w2) ^ w1)
+  const wanted = fingerprint(...words)
+  // Whatever the last word is, one first word brings the high half back; one in 65,536 of these pairs has the bits of the low half too.
+  for (let last = w3 + 1; ; last += 1) {
+    const first = before(last) ^ before(w3) ^ w0
+    const found = fingerprint(first, w1, w2, last)
+    if (found.high !== wanted.high || ((found.low ^ wanted.low) & 0xffff0000) !== 0) continue
+    id.writeInt32BE(first, 0)
+    id.writeInt32BE(last | 0, 12)
+    return { ...event, event_id: formatEventId(id) }
+  }
+}
 
 describe('the index of cold ids', () => {
   let home: InProcessStore
@@ -70,6 +96,18 @@ describe('the index of cold ids', () => {
     await home.compact()
     assert.deepEqual(segmentsOf(), [kept])
     await assertKnowsAll()
+  })
+
+  it('takes an id for new that it cannot tell from a cold one, and the cold one for a duplicate', async () => {
+    const cold = COLD[42]!
+    const twin = twinOf(cold)
+    const same = await post(`${home.url}/events`, [cold, twin, { ...twin, user_id: 'second' }])
+    assert.deepEqual([same.json['accepted'], same.json['duplicates']], [1, 2])
+    // Both in cold, and each is known.
+    await home.compact()
+    const again = await post(`${home.url}/events`, elsewhere([cold, twin]))
+    assert.deepEqual([again.json['accepted'], again.json['duplicates']], [0, 2])
+    assert.equal((await visibleIds(home.layout)).length, COLD.length + 1)
   })
 
   const DAMAGES: Record<string, () => void> = {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, before, describe, it } from 'node:test'
+import { createKey } from '../src/auth/keys.ts'
 import { openKeptReplies } from '../src/ingest/idempotency.ts'
 import { IDEMPOTENCY_KEY_CHARS_MAX } from '../src/ingest/keys-in-flight.ts'
+import { nowMicros } from '../src/time.ts'
 import { createInProcessStore } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
 import { createTestStore, get } from './store.ts'
@@ -30,6 +32,7 @@ async function send(url: string, key: string | undefined, body: unknown, query =
 }
 
 const bad = () => eventOf({ user_id: '' })
+const replyOf = (received: number) => ({ received, accepted: 0, duplicates: 0, rejected: 0, errors: [] })
 const requestOf = (key: string) => ({ owner: 'o', key, fingerprint: Buffer.from('same') })
 
 describe('an Idempotency-Key', () => {
@@ -158,6 +161,80 @@ describe('an Idempotency-Key', () => {
       replies.keep(requestOf('e'), reply, 10_000_000)
       assert.equal(db.prepare('SELECT count(*) FROM idempotency_keys').pluck().get(), 1)
     })
+  })
+
+  it('that was forgotten may be used again, and then is the newest of all', () => {
+    home.inSqlite((db) => {
+      db.exec('DELETE FROM idempotency_keys')
+      const replies = openKeptReplies(db, { ttl_s: 10, keys_max: 3 })
+      replies.keep(requestOf('a'), replyOf(1), 0)
+      replies.keep(requestOf('b'), replyOf(2), 9_000_000)
+      // As in a store that has taken more events than keys are kept.
+      db.prepare(`INSERT INTO dead_letters (id, received_at, source, path, message, is_cut, bytes, bytes_before, body)
+        VALUES (1000000, 0, '', '', '', 0, 0, 0, '')`).run()
+      const other = { ...requestOf('a'), fingerprint: Buffer.from('other') }
+      assert.equal(replies.find(other, 10_000_000), null)
+      replies.keep(other, replyOf(3), 10_000_000)
+      assert.deepEqual(replies.find(other, 10_000_000), replyOf(3))
+      assert.equal(replies.find(requestOf('a'), 10_000_000), 'reused')
+      assert.deepEqual(replies.find(requestOf('b'), 10_000_000), replyOf(2))
+      for (const key of ['c', 'd']) replies.keep(requestOf(key), replyOf(4), 10_000_000)
+      assert.equal(replies.find(requestOf('b'), 10_000_000), null)
+      assert.deepEqual(replies.find(other, 10_000_000), replyOf(3))
+    })
+  })
+})
+
+const headersOf = ({ key }: { key: string }) => ({
+  'content-type': 'application/json',
+  'idempotency-key': 'the-same',
+  authorization: `Bearer ${key}`,
+})
+
+describe('an Idempotency-Key of one client', () => {
+  let home: InProcessStore
+  before(async () => {
+    home = createInProcessStore()
+    await home.start()
+  })
+  after(() => home.remove())
+
+  it('is another one than the same of another client, also while both are at work', async () => {
+    const newClient = (name: string) => home.inSqlite((db) => createKey(db, name, ['ingest'], nowMicros()))
+    const anna = newClient('anna')
+    const ben = newClient('ben')
+    const [first, second] = [[eventOf(), bad()], [eventOf()]]
+    const sendAs = async (client: { key: string }, body: unknown) => {
+      const { request, reply } = begin(`${home.url}/events`, 'POST', headersOf(client))
+      request.end(JSON.stringify(body))
+      const { status, headers, text } = await reply
+      return { status, replayed: headers['idempotency-replayed'] === 'true', text }
+    }
+    const body = JSON.stringify(first)
+    // Neither can end before its body has, so the one that comes second is refused, and the other is at work.
+    const requests = [0, 1].map((n) => {
+      const { request, reply } = begin(`${home.url}/events`, 'POST', headersOf(anna))
+      request.write(body.slice(0, 10))
+      return { n, request, reply }
+    })
+    const refused = await Promise.race(requests.map(async ({ n, reply }) => ({ n, ...(await reply) })))
+    assert.equal(refused.status, 409)
+    assert.equal((await sendAs(ben, second)).status, 200)
+    const working = requests[1 - refused.n]!
+    working.request.end(body.slice(10))
+    assert.equal((await working.reply).status, 200)
+    requests[refused.n]!.request.destroy()
+    const again = await Promise.all([sendAs(anna, first), sendAs(ben, second)])
+    assert.deepEqual(
+      again.map(({ status, replayed }) => [status, replayed]),
+      [
+        [200, true],
+        [200, true],
+      ],
+    )
+    assert.notEqual(again[0]!.text, again[1]!.text)
+    const sources = home.inSqlite((db) => db.prepare('SELECT source FROM dead_letters').pluck().all())
+    assert.deepEqual(sources, ['key/1'])
   })
 })
 

@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { openColdIds } from '../src/cold/ids.ts'
 import { packEvents } from '../src/hot/batch.ts'
 import { openWriter } from '../src/hot/writer.ts'
+import type { Append } from '../src/hot/append.ts'
 import type { Event } from '../src/event.ts'
 import { openStore } from '../src/sqlite.ts'
 import { appendOf, LIMITS, storedOf } from './appends.ts'
@@ -61,6 +62,61 @@ describe('a writer that was idle while its files were merged and deleted', () =>
   })
 })
 
+const keyed = { owner: 'a test', key: 'k', fingerprint: Buffer.from('same') }
+const letter = { path: '', message: 'is wrong', event_id: null, body: '1', is_cut: false }
+
+/** One request with ten events, a rejected one, and an Idempotency-Key. */
+function requestOf(events: readonly Event[]): Append {
+  const request = appendOf(packEvents(events))
+  return { ...request, letters: [letter], keyed, judged: { ...request.judged, received: 11, rejected: 1 } }
+}
+
+/** How many rows there are that a request leaves. */
+const leftIn = (home: InProcessStore) =>
+  home.inSqlite((db) =>
+    ['events', 'dead_letters', 'idempotency_keys'].map((table) =>
+      db.prepare(`SELECT count(*) FROM ${table}`).pluck().get(),
+    ),
+  )
+
+describe('a writer that dies right after a commit', () => {
+  let home: InProcessStore
+  before(() => {
+    home = createInProcessStore()
+  })
+  after(() => home.remove())
+
+  it('has left events, dead letters and the reply to the key, or nothing of them', async () => {
+    const store = openStore(home.layout.database)
+    const coldIds = await openColdIds(store, home.layout, { memory_mb: 256, onRepair: assert.fail })
+    try {
+      const writer = openWriter(store, coldIds, LIMITS)
+      const request = requestOf(sampleEvents(1, 10).map(asEvent))
+      const left: unknown[] = []
+      const exec = store.exec.bind(store)
+      store.exec = (sql) => {
+        if (sql === 'COMMIT') left.push(leftIn(home))
+        exec(sql)
+        if (sql === 'COMMIT') left.push(leftIn(home))
+        return store
+      }
+      await writer.commit([request])
+      assert.deepEqual(left, [
+        [0, 0, 0],
+        [10, 1, 1],
+      ])
+      const [again] = await writer.commit([request])
+      assert.ok(again !== undefined && 'reply' in again, JSON.stringify(again))
+      assert.equal(again.outcome, 'replayed')
+      assert.equal(again.reply.accepted, 10)
+      assert.deepEqual(leftIn(home), [10, 1, 1])
+    } finally {
+      coldIds.close()
+      store.close()
+    }
+  })
+})
+
 describe('a writer that fails within a group', () => {
   let home: InProcessStore
   before(() => {
@@ -77,14 +133,13 @@ describe('a writer that fails within a group', () => {
       const broken = packEvents(second)
       // SQLite ends the statement that violates a constraint, and leaves the transaction open.
       broken.times[9] = Number.NaN
-      const failing = writer.commit([appendOf(packEvents(first)), appendOf(broken)])
+      const failing = writer.commit([requestOf(first), appendOf(broken)])
       await assert.rejects(failing, { code: 'SQLITE_CONSTRAINT_NOTNULL' })
-      const count = () => home.inSqlite((db) => db.prepare('SELECT count(*) FROM events').pluck().get())
-      assert.equal(count(), 0)
+      assert.deepEqual(leftIn(home), [0, 0, 0])
       home.inSqlite((db) => db.exec('BEGIN IMMEDIATE; ROLLBACK'))
       const results = await writer.commit([appendOf(packEvents([...first, ...second]))])
       assert.deepEqual(results.map(storedOf), [{ accepted: 20, duplicates: 0 }])
-      assert.equal(count(), 20)
+      assert.deepEqual(leftIn(home), [20, 0, 0])
     } finally {
       coldIds.close()
       store.close()

@@ -15,8 +15,8 @@ import { pipeline } from 'node:stream/promises'
 
 /** The one seam through which the compactor and the importer touch files. */
 export interface ColdDisk {
-  /** Makes a folder if it is missing; lasts only after its parent is synced. */
-  makeFolder(path: string): void
+  /** Makes a folder if it is missing, with this mode; lasts only after its parent is synced. */
+  makeFolder(path: string, mode?: number): void
   /** Returns when the file's bytes would survive a power cut. */
   sync(path: string): void
   /** Moves a file to a name that does not exist yet; lasts only after both folders are synced. */
@@ -33,8 +33,8 @@ export interface ColdDisk {
 }
 
 export const realDisk: ColdDisk = {
-  makeFolder(path) {
-    mkdirSync(path, { recursive: true })
+  makeFolder(path, mode) {
+    mkdirSync(path, { recursive: true, mode })
   },
   sync,
   rename: renameSync,

@@ -37,10 +37,10 @@ export function openKeptReplies(db: Sqlite, { ttl_s, keys_max }: KeptRepliesLimi
   const select = db.prepare(
     'SELECT fingerprint, reply FROM idempotency_keys WHERE owner = @owner AND key = @key AND created_at > @since',
   )
+  // An expired row gives way to a new one: ids grow with time, and eviction counts on that.
   const insert = db.prepare(
-    `INSERT INTO idempotency_keys (owner, key, fingerprint, reply, created_at)
-     VALUES (@owner, @key, @fingerprint, @reply, @now_us)
-     ON CONFLICT (owner, key) DO UPDATE SET fingerprint = excluded.fingerprint, reply = excluded.reply, created_at = excluded.created_at`,
+    `INSERT OR REPLACE INTO idempotency_keys (owner, key, fingerprint, reply, created_at)
+     VALUES (@owner, @key, @fingerprint, @reply, @now_us)`,
   )
   const evict = db.prepare(
     `DELETE FROM idempotency_keys WHERE id IN (SELECT id FROM idempotency_keys ORDER BY id LIMIT ${EVICTED_MAX})
