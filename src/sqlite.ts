@@ -127,6 +127,20 @@ const MIGRATIONS = [
     INSERT INTO gate (id, closed_at) VALUES (1, NEW.created_at) ON CONFLICT DO NOTHING;
   END;
   `,
+  `
+  -- Files whose import was committed, so that the same bytes need not be imported again.
+  CREATE TABLE imported_files (
+    id               INTEGER PRIMARY KEY AUTOINCREMENT,
+    bytes            INTEGER NOT NULL,
+    checksum         TEXT    NOT NULL, -- SHA-256 of the file, hex
+    name             TEXT    NOT NULL, -- without its folder
+    imported_at      INTEGER NOT NULL, -- microseconds since 1970
+    rows             INTEGER NOT NULL,
+    rejected         INTEGER NOT NULL,
+    rejects_checksum TEXT,             -- SHA-256 of the list of rejected rows, hex; null if there were none
+    UNIQUE (bytes, checksum)
+  ) STRICT;
+  `,
 ] as const
 
 export const SCHEMA_VERSION = MIGRATIONS.length

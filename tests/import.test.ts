@@ -53,6 +53,7 @@ describe('import', () => {
       'files',
       'bytes',
       'took_ms',
+      'already_imported_at',
     ])
     assert.deepEqual(counts(report), { rows: 3_000, imported: 3_000, duplicates: 0, rejected: 0 })
     assert.equal(report.days, 10)

@@ -13,6 +13,13 @@ const WAIT_S = 60
 /** Commands of two words. The parser knows one word alone, so a group and its verb are made one for it. */
 const GROUPS: readonly string[] = ['keys', 'users']
 
+interface ImportFlags {
+  json?: boolean
+  strict?: boolean
+  force?: boolean
+  wait: number
+}
+
 /** Runs one command. @returns the exit code */
 export async function runCli(args: readonly string[]): Promise<number> {
   const cli = cac('frostline')
@@ -42,12 +49,14 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .command('import <file>', 'Import a CSV file straight into cold files')
     .option(...json)
     .option('--strict', 'Import nothing if any row is bad')
+    .option('--force', 'Import the file also if it was imported before')
     .option('--wait <seconds>', wait[1], { default: 600 })
-    .action(async (file: string, options: { json?: boolean; strict?: boolean; wait: number }) => {
+    .action(async (file: string, options: ImportFlags) => {
       const { importCommand } = await import('./import.ts')
       return importCommand(readConfig(process.env), file, {
         json: options.json === true,
         strict: options.strict === true,
+        force: options.force === true,
         wait_s: seconds(options.wait),
       })
     })

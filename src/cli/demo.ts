@@ -71,7 +71,7 @@ function lendKey(config: Config): { id: number; key: string } | null {
 }
 
 async function importSample(config: Config, path: string) {
-  const { report } = await runImport(config, path, { strict: true, wait_s: WAIT_S })
+  const { report } = await runImport(config, path, { strict: true, force: false, wait_s: WAIT_S })
   if (report.rejected > 0) throw new Error(`${report.rejected} rows of the sample data were rejected`)
   return report
 }

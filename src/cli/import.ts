@@ -3,7 +3,7 @@ import { BUSY, waitForColdLock } from '../cold/lock.ts'
 import type { Config } from '../config.ts'
 import { CsvFileError, readHeader } from '../import/header.ts'
 import { importCsv } from '../import/import.ts'
-import type { ImportReport } from '../import/import.ts'
+import type { ImportResult } from '../import/import.ts'
 import { createProgress } from '../import/progress.ts'
 import { openLayout } from '../layout.ts'
 import { openStore } from '../sqlite.ts'
@@ -14,6 +14,7 @@ import { JOB_THREADS } from './jobs.ts'
 export interface ImportOptions {
   json: boolean
   strict: boolean
+  force: boolean
   wait_s: number
 }
 
@@ -21,10 +22,12 @@ export interface ImportOptions {
 export async function importCommand(config: Config, file: string, options: ImportOptions): Promise<number> {
   try {
     readHeader(file)
-    const { report, rejected_path } = await runImport(config, file, options)
+    const result = await runImport(config, file, options)
+    const { report, rejected_path } = result
     if (rejected_path !== null) console.error(`${report.rejected} rows were rejected; see ${rejected_path}`)
+    if (result.is_changed) console.error(`${file} was written to while it was read; it is not remembered`)
     if (options.json) console.log(JSON.stringify(report))
-    else console.log(summary(report))
+    else console.log(summary(result))
     return options.strict && report.rejected > 0 ? EXIT.failed : EXIT.done
   } catch (error) {
     if (error instanceof CsvFileError) throw new CommandError(error.message, { cause: error })
@@ -53,7 +56,7 @@ export async function runImport(config: Config, file: string, options: Omit<Impo
         threads: JOB_THREADS,
       },
       file,
-      options.strict,
+      options,
     )
   } finally {
     db.close()
@@ -61,10 +64,9 @@ export async function runImport(config: Config, file: string, options: Omit<Impo
   }
 }
 
-function summary(report: ImportReport): string {
-  const { rows, imported, duplicates, rejected, days, files, bytes, took_ms } = report
-  return (
-    `${rows} rows: ${imported} imported, ${duplicates} duplicates, ${rejected} rejected; ` +
-    `${days} days in ${files} files, ${bytes} bytes, ${took_ms} ms.`
-  )
+function summary({ report, earlier }: ImportResult): string {
+  const { rows, imported, duplicates, rejected, days, files, bytes, took_ms, already_imported_at } = report
+  const counts = `${rows} rows: ${imported} imported, ${duplicates} duplicates, ${rejected} rejected; `
+  if (earlier === null) return `${counts}${days} days in ${files} files, ${bytes} bytes, ${took_ms} ms.`
+  return `${counts}imported on ${already_imported_at} as ${earlier.name}; --force imports it again.`
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import papaparse from 'papaparse'
 import type { ColdDisk } from '../cold/files.ts'
@@ -6,7 +6,10 @@ import { CSV_COLUMNS, REJECT_COLUMNS } from './header.ts'
 
 /** The rows that were not imported, each with its line and the reason, in `<file>.rejected.csv`. */
 export interface Rejects {
+  readonly path: string
   readonly count: number
+  /** Whether there is a list, of an earlier import unless this one is finished. */
+  exists(): boolean
   add(line: number, reason: string, fields: readonly string[]): void
   /** Forgets everything added so far. */
   reset(): void
@@ -50,6 +53,8 @@ export function openRejects(csv_path: string, disk: ColdDisk): Rejects {
   }
 
   return {
+    path,
+    exists: () => existsSync(path),
     get count() {
       return count
     },
