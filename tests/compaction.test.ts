@@ -1,16 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  copyFileSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs'
+import { copyFileSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { realDisk } from '../src/cold/files.ts'
@@ -22,34 +13,15 @@ import type { Tiers } from '../src/tiers.ts'
 import { failingDisk } from './failing-disk.ts'
 import { createInProcessStore, filesBelow } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
-import { sampleEvents, seeded } from './sample.ts'
-import type { SampleEvent } from './sample.ts'
-import { createTestStore, get, post } from './store.ts'
+import { sampleEvents } from './sample.ts'
+import { countOf, createTestStore, get, post, postAll } from './store.ts'
 import type { TestStore } from './store.ts'
 
 const RANGE = 'from=2025-08-01&to=2025-08-31'
 const ROOT = join(import.meta.dirname, '..')
 
-interface Counted {
-  status: number
-  json: { data: { event_type: string; count: number }[]; meta: Record<string, number> }
-}
-
-/** How many events the service counts. */
-async function countOf(url: string, range = RANGE): Promise<number> {
-  const { status, json }: Counted = await get(`${url}/stats/top-events?${range}&limit=1000`)
-  assert.equal(status, 200, JSON.stringify(json))
-  return json.data.reduce((n, { count }) => n + count, 0)
-}
-
 async function tiersOf(url: string): Promise<Tiers> {
   return (await get<Tiers>(`${url}/tiers`)).json
-}
-
-/** Posts events that are all new. */
-async function store(url: string, events: readonly SampleEvent[]): Promise<void> {
-  const { status, json } = await post(`${url}/events`, events)
-  assert.deepEqual({ status, accepted: json['accepted'] }, { status: 200, accepted: events.length })
 }
 
 /** Looks again and again until something is so; the runner's time limit is the only clock. */
@@ -73,7 +45,7 @@ describe('a compaction run', () => {
 
   it('moves closed days to cold without changing an answer', async () => {
     const events = sampleEvents(1, 2_000)
-    await store(home.url, events)
+    await postAll(home.url, events)
     const question = `${home.url}/stats/dau?${RANGE}&properties.country=UA`
     const hot = await get<{ data: unknown }>(question)
     const report = await home.compact()
@@ -87,7 +59,7 @@ describe('a compaction run', () => {
   })
 
   it('leaves a day in hot until HOT_DAYS whole days have passed since its end', async () => {
-    await store(home.url, sampleEvents(2, 300, '2025-08-01', 3))
+    await postAll(home.url, sampleEvents(2, 300, '2025-08-01', 3))
     const coldDays = async (now_us: number) => {
       await home.compact({ now_us, hot_days: 1 })
       return (await tiersOf(home.url)).cold.days.map(({ day }) => day)
@@ -97,20 +69,20 @@ describe('a compaction run', () => {
     assert.deepEqual(await coldDays(closes_us), ['2025-08-01'])
     const { hot } = await tiersOf(home.url)
     assert.equal(hot.days, 2)
-    assert.equal(await countOf(home.url), 300)
+    assert.equal(await countOf(home.url, RANGE), 300)
     assert.deepEqual(await coldDays(noonOf('2025-08-05')), ['2025-08-01', '2025-08-02', '2025-08-03'])
   })
 
   it('shows late events at once, moves them next time, and merges a day of more than four files', async () => {
     const events = sampleEvents(3, 600, '2025-08-01', 1)
     for (let n = 0; n < 6; n += 1) {
-      await store(home.url, events.slice(n * 100, (n + 1) * 100))
-      assert.equal(await countOf(home.url), (n + 1) * 100)
+      await postAll(home.url, events.slice(n * 100, (n + 1) * 100))
+      assert.equal(await countOf(home.url, RANGE), (n + 1) * 100)
       const { hot } = await tiersOf(home.url)
       assert.equal(hot.events, 100)
       const report = await home.compact()
       assert.equal(report.merged_files, n === 4 ? 5 : 0)
-      assert.equal(await countOf(home.url), (n + 1) * 100)
+      assert.equal(await countOf(home.url, RANGE), (n + 1) * 100)
       const { cold } = await tiersOf(home.url)
       assert.equal(cold.files, [1, 2, 3, 4, 1, 2][n])
       assert.equal(cold.events, (n + 1) * 100)
@@ -119,28 +91,28 @@ describe('a compaction run', () => {
     assert.equal((await post(`${home.url}/events`, events)).json['duplicates'], 600)
     await home.stop()
     await home.start()
-    assert.equal(await countOf(home.url), 600)
+    assert.equal(await countOf(home.url, RANGE), 600)
     assert.equal((await post(`${home.url}/events`, events)).json['duplicates'], 600)
   })
 
   it('knows what was sealed meanwhile, also when a replay finds that the files known so far are gone', async () => {
     const events = sampleEvents(12, 100, '2025-08-01', 1)
     for (let n = 0; n < 4; n += 1) {
-      await store(home.url, events.slice(n * 20, (n + 1) * 20))
+      await postAll(home.url, events.slice(n * 20, (n + 1) * 20))
       await home.compact()
     }
-    await store(home.url, events.slice(80))
+    await postAll(home.url, events.slice(80))
     // Seals the last rows, merges five files and deletes them at once.
     await home.compact()
     assert.equal((await post(`${home.url}/events`, events)).json['duplicates'], 100)
-    assert.equal(await countOf(home.url), 100)
+    assert.equal(await countOf(home.url, RANGE), 100)
   })
 
   it('keeps replaced files until their grace is over, to the microsecond', async () => {
     const events = sampleEvents(4, 50, '2025-08-01', 1)
     const replaced_us = noonOf('2025-09-01')
     for (let n = 0; n < 5; n += 1) {
-      await store(home.url, events.slice(n * 10, (n + 1) * 10))
+      await postAll(home.url, events.slice(n * 10, (n + 1) * 10))
       await home.compact({ now_us: replaced_us, grace_s: 60 })
     }
     assert.equal(home.listed().length, 1)
@@ -150,11 +122,11 @@ describe('a compaction run', () => {
     const { removed_files } = await home.compact({ now_us: replaced_us + 60_000_000, grace_s: 60 })
     assert.equal(removed_files, 5)
     assert.deepEqual(home.files().cold, home.listed())
-    assert.equal(await countOf(home.url), 50)
+    assert.equal(await countOf(home.url, RANGE), 50)
   })
 
   it('sweeps orphans and half-made files, and nothing else', async () => {
-    await store(home.url, sampleEvents(5, 100, '2025-08-01', 2))
+    await postAll(home.url, sampleEvents(5, 100, '2025-08-01', 2))
     await home.compact()
     const { cold, staging } = home.layout
     const strays = ['day=2025-08-01/orphan.parquet', 'day=1999-01-01/alone.parquet']
@@ -165,26 +137,26 @@ describe('a compaction run', () => {
     mkdirSync(join(staging, 'spilled'))
     writeFileSync(join(staging, 'spilled', 'page.tmp'), 'x')
     // Files on the disk are nothing to the answers; only the catalog's are.
-    assert.equal(await countOf(home.url), 100)
+    assert.equal(await countOf(home.url, RANGE), 100)
     const { removed_files } = await home.compact()
     assert.equal(removed_files, 4)
     assert.deepEqual(home.files(), { cold: ['a note of the operator.txt', ...home.listed()], staging: [] })
     assert.equal(statSync(join(cold, 'day=1999-01-01'), { throwIfNoEntry: false }), undefined)
-    assert.equal(await countOf(home.url), 100)
+    assert.equal(await countOf(home.url, RANGE), 100)
   })
 
   it('changes no answer and leaves no stray file, whichever step on the disk fails', async () => {
     const events = sampleEvents(6, 1_000, '2025-08-01', 2)
     // Five files a day, so that the run has to seal and to merge.
     for (let n = 0; n < 4; n += 1) {
-      await store(home.url, events.slice(n * 100, (n + 1) * 100))
+      await postAll(home.url, events.slice(n * 100, (n + 1) * 100))
       await home.compact()
     }
     let posted = 400
     let failures = 0
     for (let failing = 1; ; failing += 1) {
       if (posted < 1_000) {
-        await store(home.url, events.slice(posted, posted + 20))
+        await postAll(home.url, events.slice(posted, posted + 20))
         posted += 20
       }
       const failed = await home.compact({ disk: failingDisk(failing) }).then(
@@ -194,7 +166,7 @@ describe('a compaction run', () => {
           return true
         },
       )
-      assert.equal(await countOf(home.url), posted, `after call ${failing} failed`)
+      assert.equal(await countOf(home.url, RANGE), posted, `after call ${failing} failed`)
       if (!failed) break
       failures += 1
     }
@@ -207,9 +179,9 @@ describe('a compaction run', () => {
   })
 
   it('publishes no file that differs from the rows it was made from', async () => {
-    await store(home.url, sampleEvents(7, 200, '2025-08-01', 1))
+    await postAll(home.url, sampleEvents(7, 200, '2025-08-01', 1))
     await home.compact()
-    await store(home.url, sampleEvents(8, 300, '2025-08-01', 1))
+    await postAll(home.url, sampleEvents(8, 300, '2025-08-01', 1))
     const other = join(home.layout.cold, home.listed()[0]!)
     const swapping: ColdDisk = {
       ...realDisk,
@@ -218,7 +190,7 @@ describe('a compaction run', () => {
       },
     }
     await assert.rejects(home.compact({ disk: swapping }), VerifyError)
-    assert.equal(await countOf(home.url), 500)
+    assert.equal(await countOf(home.url, RANGE), 500)
     const { hot, cold } = await tiersOf(home.url)
     assert.deepEqual([hot.events, cold.events, cold.files], [300, 200, 1])
     assert.equal((await home.compact()).rows, 300)
@@ -233,167 +205,10 @@ describe('a compaction run', () => {
         await run
         run = home.compact()
       }
-      await store(home.url, [event])
-      assert.equal(await countOf(home.url), n + 1)
+      await postAll(home.url, [event])
+      assert.equal(await countOf(home.url, RANGE), n + 1)
     }
     await run
-  })
-})
-
-describe('a damaged cold file', () => {
-  const events = sampleEvents(20, 900, '2025-08-01', 3)
-  const second = events.filter(({ occurred_at }) => occurred_at.startsWith('2025-08-02'))
-  const others = events.filter((event) => !second.includes(event))
-  let home: InProcessStore
-  let path: string
-  let original: Buffer
-  beforeEach(async () => {
-    home = createInProcessStore()
-    await home.start()
-    await store(home.url, events)
-    await home.compact()
-    const listed = home.listed().find((name) => name.startsWith('day=2025-08-02'))!
-    path = join(home.layout.cold, listed)
-    original = readFileSync(path)
-  })
-  afterEach(() => home.remove())
-
-  /** The first reply that is more than "not ready yet". */
-  async function postOnceStarted(batch: readonly SampleEvent[]): ReturnType<typeof post> {
-    for (;;) {
-      const reply = await post(`${home.url}/events`, batch)
-      if (reply.json['type'] !== '/problems/not_ready') return reply
-    }
-  }
-
-  async function assertRefused(range: string): Promise<void> {
-    const { status, json } = await get(`${home.url}/stats/dau?${range}`)
-    assert.equal(status, 500, JSON.stringify(json))
-    assert.equal(json['type'], '/problems/cold_file_damaged')
-    assert.ok(String(json['detail']).includes(path.slice(home.layout.cold.length + 1)))
-    assert.match(String(json['detail']), / of 2025-08-02 /)
-  }
-
-  async function assertOnlyItsDayFails(): Promise<void> {
-    await assertRefused('from=2025-08-02&to=2025-08-02')
-    await assertRefused(RANGE)
-    assert.equal(
-      (await countOf(home.url, 'from=2025-08-01&to=2025-08-01')) +
-        (await countOf(home.url, 'from=2025-08-03&to=2025-08-31')),
-      others.length,
-    )
-  }
-
-  it('is a loud error for its day alone when it is missing', async () => {
-    assert.equal(await countOf(home.url), events.length)
-    renameSync(path, `${path}.away`)
-    await assertOnlyItsDayFails()
-    renameSync(`${path}.away`, path)
-    assert.equal(await countOf(home.url), events.length)
-  })
-
-  it('is a loud error for its day alone when it is truncated, also if it was read before', async () => {
-    assert.equal(await countOf(home.url), events.length)
-    truncateSync(path, Math.floor(original.length / 2))
-    await assertOnlyItsDayFails()
-    truncateSync(path, 0)
-    await assertOnlyItsDayFails()
-    writeFileSync(path, original)
-    assert.equal(await countOf(home.url), events.length)
-  })
-
-  it('is a loud error when its end is overwritten and its size is the same', async () => {
-    writeFileSync(path, Buffer.concat([original.subarray(0, -200), Buffer.alloc(200)]))
-    await assertOnlyItsDayFails()
-  })
-
-  it('is a loud error when a single bit of it is another, wherever, also if it was read before', async () => {
-    const random = seeded(22)
-    assert.equal(await countOf(home.url), events.length)
-    for (let n = 0; n < 40; n += 1) {
-      const altered = Buffer.from(original)
-      const at = Math.floor(random() * altered.length)
-      altered[at]! ^= 1 << Math.floor(random() * 8)
-      writeFileSync(path, altered)
-      await assertRefused('from=2025-08-02&to=2025-08-02')
-    }
-    await assertOnlyItsDayFails()
-    writeFileSync(path, original)
-    assert.equal(await countOf(home.url), events.length)
-  })
-
-  it('stops no post of other ids once its ids are known, and lets no replay of its own ids in', async () => {
-    assert.equal((await post(`${home.url}/events`, second)).json['duplicates'], second.length)
-    renameSync(path, `${path}.away`)
-    await store(home.url, sampleEvents(21, 50, '2025-08-01', 3))
-    assert.equal((await post(`${home.url}/events`, others)).json['duplicates'], others.length)
-    assert.equal((await post(`${home.url}/events`, second)).status, 503)
-    renameSync(`${path}.away`, path)
-    assert.equal((await post(`${home.url}/events`, second)).json['duplicates'], second.length)
-    assert.equal(await countOf(home.url), events.length + 50)
-  })
-
-  it('stops no post of other ids after a restart either, and lets no replay of its own ids in', async () => {
-    renameSync(path, `${path}.away`)
-    await home.stop()
-    await home.start()
-    await assertOnlyItsDayFails()
-    assert.equal((await post(`${home.url}/events`, second)).json['type'], '/problems/store_unavailable')
-    await store(home.url, sampleEvents(23, 50, '2025-08-04', 1))
-    renameSync(`${path}.away`, path)
-    assert.equal((await post(`${home.url}/events`, second)).json['duplicates'], second.length)
-    assert.equal(await countOf(home.url), events.length + 50)
-  })
-
-  it('refuses posts after a restart if the index is missing too, because nobody knows its ids', async () => {
-    renameSync(path, `${path}.away`)
-    await home.stop()
-    rmSync(home.layout.ids, { recursive: true })
-    await home.startUnready()
-    assert.equal((await postOnceStarted(others)).json['type'], '/problems/store_unavailable')
-    assert.equal((await get(`${home.url}/readyz`)).status, 503)
-    await assertOnlyItsDayFails()
-    await home.stop()
-    renameSync(`${path}.away`, path)
-    await home.start()
-    assert.equal((await post(`${home.url}/events`, second)).json['duplicates'], second.length)
-    assert.equal(await countOf(home.url), events.length)
-  })
-
-  it('lets no replay in after a restart when an id in it is another', async () => {
-    await home.stop()
-    const altered = Buffer.from(original)
-    // Within the first column chunk: ids are random and so are kept as they are, and one of them becomes another valid id.
-    altered[1_000]! ^= 1
-    writeFileSync(path, altered)
-    await home.startUnready()
-    assert.equal((await postOnceStarted(second)).json['type'], '/problems/store_unavailable')
-    await assertOnlyItsDayFails()
-  })
-
-  it('is refused by a merge and at the start when its rows are not what the catalog says', async () => {
-    for (let n = 0; n < 3; n += 1) {
-      await store(home.url, sampleEvents(30 + n, 20, '2025-08-02', 1))
-      await home.compact()
-    }
-    await store(home.url, sampleEvents(40, 20, '2025-08-02', 1))
-    const listed = path.slice(home.layout.cold.length + 1)
-    const setRows = (change: number) =>
-      home.inSqlite((db) =>
-        db.prepare('UPDATE cold_files SET rows = rows + ? WHERE path = ?').run(change, listed),
-      )
-    setRows(1)
-    await assert.rejects(home.compact(), VerifyError)
-    assert.equal(home.listed().filter((name) => name.startsWith('day=2025-08-02')).length, 5)
-    await home.stop()
-    await home.startUnready()
-    assert.equal((await postOnceStarted(others)).json['type'], '/problems/store_unavailable')
-    await home.stop()
-    setRows(-1)
-    await home.start()
-    assert.equal((await home.compact()).merged_files, 5)
-    assert.equal(await countOf(home.url), events.length + 80)
-    assert.deepEqual(home.files(), { cold: home.listed(), staging: [] })
   })
 })
 
@@ -414,11 +229,11 @@ describe('compaction in processes of its own', () => {
     const service = await home.serve()
     let posted = 0
     for (let round = 0; round < 4; round += 1) {
-      await store(service.url, sampleEvents(100 + round, 400, '2025-08-01', 2))
+      await postAll(service.url, sampleEvents(100 + round, 400, '2025-08-01', 2))
       posted += 400
       const reports = await Promise.all([compact(), compact()])
       assert.deepEqual(reports.map(({ rows }) => rows).toSorted(), [0, 400])
-      assert.equal(await countOf(service.url), posted)
+      assert.equal(await countOf(service.url, RANGE), posted)
       const { hot, cold } = await tiersOf(service.url)
       assert.deepEqual([hot.events, cold.events], [0, posted])
     }
@@ -440,7 +255,7 @@ describe('compaction in processes of its own', () => {
   it('keeps days hot that HOT_DAYS says are open', async () => {
     const service = await home.serve()
     const { cold } = await tiersOf(service.url)
-    await store(service.url, sampleEvents(200, 50, '2025-08-01', 2))
+    await postAll(service.url, sampleEvents(200, 50, '2025-08-01', 2))
     assert.equal((await compact({ HOT_DAYS: '36500' }))['rows'], 0)
     const left = await tiersOf(service.url)
     assert.deepEqual([left.hot.events, left.cold.events], [50, cold.events])
@@ -455,7 +270,7 @@ describe('compaction in processes of its own', () => {
       ['2025-07-02', { REPLACED_FILE_GRACE_S: '0' }],
     ] as const) {
       for (let n = 0; n < 5; n += 1) {
-        await store(
+        await postAll(
           service.url,
           sampleEvents(300 + n, 10, days, 1).map(({ event_id, ...e }, k) => ({
             ...e,
@@ -474,7 +289,7 @@ describe('compaction in processes of its own', () => {
   it('runs by the clock inside the service, again and again', async () => {
     const service = await home.serve({ COMPACT_CRON: '* * * * * *' })
     for (let n = 0; n < 2; n += 1) {
-      await store(service.url, sampleEvents(400 + n, 200, '2025-08-01', 2))
+      await postAll(service.url, sampleEvents(400 + n, 200, '2025-08-01', 2))
       await until(async () => (await tiersOf(service.url)).hot.events === 0)
     }
     assert.equal(await service.stop(), 0)
@@ -485,7 +300,7 @@ describe('compaction in processes of its own', () => {
   it('runs by the clock in a process beside the service, which ends in good order', async () => {
     const service = await home.serve()
     const compactor = startCompactor({ COMPACT_CRON: '* * * * * *' })
-    await store(service.url, sampleEvents(500, 200, '2025-08-01', 2))
+    await postAll(service.url, sampleEvents(500, 200, '2025-08-01', 2))
     await until(async () => (await tiersOf(service.url)).hot.events === 0)
     compactor.kill('SIGTERM')
     assert.deepEqual(await once(compactor, 'exit'), [0, null])

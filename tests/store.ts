@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -6,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { createInterface } from 'node:readline'
+import type { SampleEvent } from './sample.ts'
 
 /** Real stores, real processes: what black-box tests drive. */
 
@@ -166,4 +168,22 @@ export async function post(
 export async function get<T = Record<string, unknown>>(url: string): Promise<{ status: number; json: T }> {
   const response = await fetch(url)
   return { status: response.status, json: (await response.json()) as T }
+}
+
+interface Counted {
+  status: number
+  json: { data: { event_type: string; count: number }[]; meta: Record<string, number> }
+}
+
+/** How many events the service counts in these days, such as `from=2025-08-01&to=2025-08-31`. */
+export async function countOf(url: string, range: string): Promise<number> {
+  const { status, json }: Counted = await get(`${url}/stats/top-events?${range}&limit=1000`)
+  assert.equal(status, 200, JSON.stringify(json))
+  return json.data.reduce((n, { count }) => n + count, 0)
+}
+
+/** Posts events that are all new. */
+export async function postAll(url: string, events: readonly SampleEvent[]): Promise<void> {
+  const { status, json } = await post(`${url}/events`, events)
+  assert.deepEqual({ status, accepted: json['accepted'] }, { status: 200, accepted: events.length })
 }

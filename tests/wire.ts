@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request } from 'node:http'
 import type { ClientRequest, IncomingMessage } from 'node:http'
+import { get } from './store.ts'
 import type { ServiceProcess } from './store.ts'
 
 /** What black-box tests of the HTTP edge share: events made by hand, requests that fetch cannot make, and the service's log. */
@@ -53,6 +54,34 @@ function readReply(outgoing: ClientRequest): Promise<Reply> {
       incoming.once('end', () => resolve({ status: incoming.statusCode!, headers: incoming.headers, text }))
     })
   })
+}
+
+/** A request that has surely reached the service: it was sent, and the service has answered another that was sent later. */
+export async function arrive(service: ServiceProcess, path: string, method = 'GET') {
+  const begun = begin(service.url + path, method)
+  // A test that lets the client leave does not wait for the reply.
+  begun.reply.catch(() => {})
+  await new Promise<void>((resolve) => {
+    begun.request.end(resolve)
+  })
+  await get(`${service.url}/livez`)
+  return begun
+}
+
+/** A request to store events of which only a part of the body has reached the service. */
+export async function arriveInPart(
+  service: ServiceProcess,
+  body: string,
+  headers: Record<string, string> = {},
+) {
+  const begun = begin(`${service.url}/events`, 'POST', { 'content-type': 'application/json', ...headers })
+  begun.reply.catch(() => {})
+  const half = Math.floor(body.length / 2)
+  await new Promise<void>((resolve) => {
+    begun.request.write(body.slice(0, half), () => resolve())
+  })
+  await get(`${service.url}/livez`)
+  return { ...begun, finish: () => begun.request.end(body.slice(half)) }
 }
 
 export type LogLine = Record<string, unknown>
