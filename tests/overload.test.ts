@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import Database from 'better-sqlite3'
 import { createTestStore, get, post } from './store.ts'
 import type { ServiceProcess, TestStore } from './store.ts'
-import { arrive, arriveInPart, begin, eventOf, getReply, logOf, untilLogged } from './wire.ts'
+import { arrive, arriveInPart, begin, eventOf, getReply, logOf, slowSegments, untilLogged } from './wire.ts'
 import type { Reply } from './wire.ts'
 
 /** What never happens is waited for in vain; better to fail than to hang. */
@@ -207,11 +207,3 @@ describe('slow questions', { timeout: HANGS_AFTER_MS }, () => {
     assert.equal(await service.stop(), 0)
   })
 })
-
-/** Segments that hold for every event, none of them the same as another. */
-function slowSegments(count: number): string {
-  return Array.from({ length: count }, (_, i) => {
-    const values = Array.from({ length: 99 }, (__, value) => `${value}${i}`)
-    return `&segment=properties.k:v,${values.join(',')}`
-  }).join('')
-}

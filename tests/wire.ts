@@ -18,6 +18,14 @@ export function eventOf(fields: Record<string, unknown> = {}): Record<string, un
   }
 }
 
+/** Segments that hold for every event with `k: 'v'`, none of them the same as another: long properties make them slow. */
+export function slowSegments(count: number): string {
+  return Array.from({ length: count }, (_, i) => {
+    const values = Array.from({ length: 99 }, (__, value) => `${value}${i}`)
+    return `&segment=properties.k:v,${values.join(',')}`
+  }).join('')
+}
+
 export interface Reply {
   status: number
   headers: Record<string, string | string[] | undefined>

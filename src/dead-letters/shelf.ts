@@ -108,8 +108,8 @@ function asEntry<T extends { is_cut: number }>(row: T): Omit<T, 'is_cut'> & { is
 }
 
 /** Counting reads every letter: 10,000 of 300 bytes are 3 ms, and 8 MiB as well. */
-const COUNTED_MAX = 10_000
-const COUNTED_BYTES_MAX = 8 * 1024 * 1024
+export const COUNTED_MAX = 10_000
+export const COUNTED_BYTES_MAX = 8 * 1024 * 1024
 
 /** How many there are, and their bytes. Of more than that one by one, those taken out from between others are among them. */
 export function sizeOfShelf(db: Sqlite): { letters: number; bytes: number } {
