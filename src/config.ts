@@ -2,6 +2,7 @@ import { resolve, sep } from 'node:path'
 import { validate as isCron } from 'node-cron'
 import * as v from 'valibot'
 import type { WriterLimits } from './hot/writer.ts'
+import type { BodyLimits } from './ingest/body.ts'
 import { parseProxies } from './rate-limit/address.ts'
 
 /** Every setting, read from the environment in one place. The README's table lists the same names; a test compares. */
@@ -199,5 +200,14 @@ export function writerLimits(config: Config): WriterLimits {
       age_max_days: config.DEAD_LETTERS_AGE_MAX_DAYS,
     },
     replies: { ttl_s: config.IDEMPOTENCY_TTL_S, keys_max: config.IDEMPOTENCY_KEYS_MAX },
+  }
+}
+
+/** How much of a body is read, and of all of them at a time. */
+export function bodyLimits(config: Config): BodyLimits {
+  return {
+    body_bytes_max: config.BODY_BYTES_MAX,
+    inflated_bytes_max: config.BODY_INFLATED_BYTES_MAX,
+    in_flight_bytes_max: config.BODIES_IN_FLIGHT_BYTES_MAX,
   }
 }

@@ -5,7 +5,7 @@ import { createApp } from './app.ts'
 import { openAuth } from './auth/auth.ts'
 import type { AuthClocks } from './auth/auth.ts'
 import { startSchedule } from '../compactor/schedule.ts'
-import { ConfigError, refuseOpenAddress, writerLimits } from './config.ts'
+import { bodyLimits, ConfigError, refuseOpenAddress, writerLimits } from './config.ts'
 import type { Config } from './config.ts'
 import { createDeadLetterRoutes } from './dead-letters/routes.ts'
 import { sweepSpill } from './duckdb.ts'
@@ -92,11 +92,7 @@ export async function serve(
   const checks = startVerifySchedule({ interval_s: config.VERIFY_INTERVAL_S, data_dir: config.DATA_DIR, log })
   const judging = createJudging({ events_max: config.EVENTS_PER_REQUEST_MAX })
   const ingest = metrics.countEvents(createIngest({ hot, now_us: nowMicros }))
-  const bodies = createBodyReader({
-    body_bytes_max: config.BODY_BYTES_MAX,
-    inflated_bytes_max: config.BODY_INFLATED_BYTES_MAX,
-    in_flight_bytes_max: config.BODIES_IN_FLIGHT_BYTES_MAX,
-  })
+  const bodies = createBodyReader(bodyLimits(config))
   const reading = openStoreForReading(layout.database)
   const obstacles = () => [
     ...(draining ? ['the service is stopping'] : []),

@@ -7,7 +7,9 @@ import { safeParse } from 'valibot'
 import { ENV_SCHEMA } from '../src/config.ts'
 import { METRICS } from '../src/metrics/catalog.ts'
 import { PROBLEMS } from '../src/problem.ts'
-import { createTestStore } from './store.ts'
+import { createTestStore, post } from './store.ts'
+import type { TestStore } from './store.ts'
+import { eventOf } from './wire.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
@@ -38,9 +40,19 @@ const code = (cell: string) => cell.replaceAll('`', '')
 
 /** The commands that a help page lists. */
 function commandsIn(help: string): string[] {
-  return [...help.split('For more info')[0]!.matchAll(/^ {2}([a-z]+(?: [a-z]+)?(?: <[a-z]+>)?) {2,}/gm)].map(
+  return [...help.split('For more info')[0]!.matchAll(/^ {2}([a-z-]+(?: [a-z]+)?(?: <[a-z]+>)?) {2,}/gm)].map(
     (m) => m[1]!,
   )
+}
+
+/** Runs lines of the README in a store. @returns what they printed */
+function runShell(script: string, store: TestStore): string {
+  const lines = script.replaceAll('npm run -s cli --', 'node --import tsx src/cli/main.ts')
+  return execFileSync('bash', ['-eo', 'pipefail', '-c', lines], {
+    cwd: ROOT,
+    env: { ...process.env, ...store.env },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  }).toString()
 }
 
 describe('the README', () => {
@@ -127,22 +139,27 @@ describe('the README', () => {
     )
   })
 
+  it('shows dead letters on the command line that work', async (t) => {
+    const store = createTestStore()
+    t.after(() => store.remove())
+    const service = await store.serve()
+    const [block] = [...section('### Dead letters').matchAll(/```sh\n([\s\S]*?)```/g)].map((m) => m[1]!)
+    await post(`${service.url}/events`, [{ ...eventOf(), occurred_at: 'yesterday' }])
+    const printed = runShell(block!, store)
+    assert.match(printed, /\n1 .* occurred_at must be/)
+    assert.match(printed, /"occurred_at": "yesterday"[^]*\nDead letter 1 is stored\.\n$/)
+  })
+
   it('shows keys and logins that work', async (t) => {
     const store = createTestStore()
     t.after(() => store.remove())
     const service = await store.serve()
     const blocks = [...section('## Keys and logins').matchAll(/```sh\n([\s\S]*?)```/g)].map((m) => m[1]!)
     assert.equal(blocks.length, 2)
-    const script = blocks
-      .join('')
-      .replaceAll('http://127.0.0.1:8080', service.url)
-      .replaceAll('npm run -s cli --', 'node --import tsx src/cli/main.ts')
-      .replaceAll('curl -s', 'curl -sf')
-    const printed = execFileSync('bash', ['-eo', 'pipefail', '-c', script], {
-      cwd: ROOT,
-      env: { ...process.env, ...store.env },
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).toString()
+    const printed = runShell(
+      blocks.join('').replaceAll('http://127.0.0.1:8080', service.url).replaceAll('curl -s', 'curl -sf'),
+      store,
+    )
     assert.equal(printed.split('"hot"').length - 1, 3, printed)
     assert.match(printed, /\bweb +ingest read\b/)
   })

@@ -41,8 +41,8 @@ export interface TestStore {
   cli(args: readonly string[], env?: Record<string, string>, input?: string): Promise<Run>
   /** Runs another script of the project to its end. */
   script(path: string, args: readonly string[], env?: Record<string, string>): Promise<Run>
-  /** Starts a command and does not wait. */
-  start(args: readonly string[], env?: Record<string, string>): ChildProcess
+  /** Starts a command and does not wait; with `open`, its stdin is the caller's to write. */
+  start(args: readonly string[], env?: Record<string, string>, stdin?: 'open'): ChildProcess
   /** Ends what still runs and deletes everything. */
   remove(): Promise<void>
 }
@@ -57,20 +57,21 @@ export function createTestStore(): TestStore {
     script: string,
     args: readonly string[],
     env: Record<string, string> = {},
-    input?: string,
+    input?: string | null,
   ): ChildProcess {
     const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
       cwd: ROOT,
       env: { ...process.env, ...base, ...env },
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
-    child.stdin?.end(input)
+    if (typeof input === 'string') child.stdin!.end(input)
     children.add(child)
     child.once('exit', () => children.delete(child))
     return child
   }
 
-  const start: TestStore['start'] = (args, env) => launch(CLI, args, env)
+  const start: TestStore['start'] = (args, env, stdin) =>
+    launch(CLI, args, env, stdin === undefined ? undefined : null)
   return {
     dir,
     data_dir,
@@ -122,7 +123,7 @@ export function createTestStore(): TestStore {
 }
 
 /** What a process printed, and how it ended. */
-async function finish(child: ChildProcess): Promise<Run> {
+export async function finish(child: ChildProcess): Promise<Run> {
   let stdout = ''
   let stderr = ''
   child.stdout!.on('data', (data: Buffer) => {

@@ -32,9 +32,8 @@ describe('verify, of the index of cold ids,', { timeout: 120_000 }, () => {
 
   it('names every segment that is missing or has another size, at every check', async () => {
     const [first, second] = segmentsOf()
-    const pathOf = (name: string) => join(home.layout.ids, name)
-    rmSync(pathOf(first!.path))
-    truncateSync(pathOf(second!.path), ENTRY_BYTES)
+    rmSync(join(home.layout.ids, first!.path))
+    truncateSync(join(home.layout.ids, second!.path), ENTRY_BYTES)
     for (const deep of [false, true]) {
       assert.deepEqual(await damageOf(deep), [
         `ids/${first!.path} is missing`,

@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { cac } from 'cac'
-import { parseScopes, SCOPES } from '../auth/scope.ts'
-import type { Scope } from '../auth/scope.ts'
 import { ConfigError, readConfig } from '../config.ts'
 import { createLogger } from '../log.ts'
 import { NewerStoreError } from '../sqlite.ts'
 import { CommandError, EXIT } from './exit.ts'
+import { addLetterCommands } from './letter-commands.ts'
+import { LISTED, only, scopesOf, seconds } from './options.ts'
 
 /** The command line: data to stdout, progress and logs to stderr; exit 0 done, 1 failed, 2 wrong usage. */
 
 const WAIT_S = 60
 /** Commands of two words. The parser knows one word alone, so a group and its verb are made one for it. */
-const GROUPS: readonly string[] = ['keys', 'users']
+const GROUPS: readonly string[] = ['dead-letters', 'keys', 'users']
 
 interface ImportFlags {
   json?: boolean
@@ -85,13 +85,12 @@ export async function runCli(args: readonly string[]): Promise<number> {
       const { demoCommand, demoEnvironment } = await import('./demo.ts')
       return demoCommand(readConfig(demoEnvironment(process.env)), options.exit === true)
     })
-  // A list: of an option given twice, the parser would keep the last alone.
-  const listed: { type: unknown[] } = { type: [String] }
-  const scope = ['--scope <scope>', 'ingest, read or admin; several with commas', listed] as const
+  addLetterCommands(cli, json)
+  const scope = ['--scope <scope>', 'ingest, read or admin; several with commas', LISTED] as const
   cli
     .command('keys create', 'Make an API key and print it, once')
     .option(...scope)
-    .option('--name <name>', 'What it is for', listed)
+    .option('--name <name>', 'What it is for', LISTED)
     .action(async (options: { scope?: string[]; name?: string[] }) => {
       const { createKeyCommand } = await import('./keys.ts')
       return createKeyCommand(readConfig(process.env), scopesOf(options.scope), only('--name', options.name))
@@ -131,7 +130,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
   cli.version(version())
 
   try {
-    cli.parse(['node', 'frostline', ...oneWord(args)], { run: false })
+    cli.parse(['node', 'frostline', ...withDashes(oneWord(args))], { run: false })
     if (cli.options['help'] === true || cli.options['version'] === true) return EXIT.done
     if (cli.matchedCommand === undefined) {
       const [name] = args
@@ -164,27 +163,16 @@ function oneWord(args: readonly string[]): readonly string[] {
   return [`${group} ${verb}`, ...rest]
 }
 
-/** The value of an option that is needed, and once. */
-function only(option: string, values: readonly string[] | undefined): string {
-  const [value, ...others] = values ?? []
-  // A missing option arrives as the text of undefined.
-  if (value === undefined || value === 'undefined' || others.length > 0) {
-    throw new ConfigError(`${option} is needed, once`)
-  }
-  return value
+/** `--event -`: the parser takes a dash alone for another option. */
+function withDashes(args: readonly string[]): string[] {
+  return args.flatMap((arg, i) => {
+    if (arg === '-' && isOption(args[i - 1])) return []
+    return args[i + 1] === '-' && isOption(arg) ? [`${arg}=-`] : [arg]
+  })
 }
 
-function scopesOf(values: readonly string[] | undefined): Scope[] {
-  const scopes = parseScopes(only('--scope', values))
-  if (scopes === null) throw new ConfigError(`--scope must be one or several of ${SCOPES.join(', ')}`)
-  return scopes
-}
-
-function seconds(value: unknown): number {
-  const n = Number(value)
-  if (!Number.isFinite(n) || n < 0 || n > 86_400)
-    throw new ConfigError('--wait must be a number of seconds, 0 to 86400')
-  return n
+function isOption(arg: string | undefined): boolean {
+  return arg !== undefined && /^--[a-z-]+$/.test(arg)
 }
 
 function version(): string {

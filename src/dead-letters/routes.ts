@@ -1,129 +1,47 @@
 import { Hono } from 'hono'
 import type { Context } from 'hono'
-import * as v from 'valibot'
-import type { BodyReader } from '../ingest/body.ts'
 import { incomingBody } from '../ingest/incoming.ts'
-import type { Ingest } from '../ingest/ingest.ts'
-import type { Judgement } from '../ingest/judge.ts'
-import type { Judging } from '../ingest/judging.ts'
-import { Problem } from '../problem.ts'
 import type { Sqlite } from '../sqlite.ts'
-import { formatInstant } from '../time.ts'
-import { findLetter, listLetters } from './shelf.ts'
-import type { KeptLetter, LetterEntry } from './shelf.ts'
+import { listPage, openLetter, replayLetter, shapeLetter, sourceOf, wrongParameters } from './desk.ts'
+import type { ReplayDeps } from './desk.ts'
 
 /** `/dead-letters`: what was rejected, to be looked at, sent again, or thrown away. */
 
-export const LETTERS_LISTED_MAX = 1_000
-
-export interface DeadLetterDeps {
+export interface DeadLetterDeps extends ReplayDeps {
   /** Opened for reading; short statements by index or within a page. */
   db: Sqlite
-  judging: Pick<Judging, 'body' | 'values'>
-  ingest: Ingest
-  bodies: BodyReader
 }
 
-const message = `must be a whole number from 1 to ${LETTERS_LISTED_MAX}`
-const LIST = v.strictObject({
-  reason: v.optional(v.string()),
-  cursor: v.optional(
-    v.pipe(
-      v.string(),
-      v.regex(/^\d{1,15}$/, 'must be the next_cursor of an earlier answer'),
-      v.transform(Number),
-    ),
-  ),
-  limit: v.optional(
-    v.pipe(
-      v.string(),
-      v.regex(/^\d{1,6}$/, message),
-      v.transform(Number),
-      v.minValue(1, message),
-      v.maxValue(LETTERS_LISTED_MAX, message),
-    ),
-    '100',
-  ),
-})
-
-export function createDeadLetterRoutes({ db, judging, ingest, bodies }: DeadLetterDeps): Hono {
+export function createDeadLetterRoutes({ db, ...deps }: DeadLetterDeps): Hono {
   const routes = new Hono()
+  const letterOf = (c: Context) => openLetter(db, c.req.param('id') ?? '')
 
-  routes.get('/', function listDeadLetters(c) {
-    const { reason, cursor, limit } = readQuery(c)
-    const found = listLetters(db, {
-      limit,
-      ...(reason === undefined ? {} : { reason }),
-      ...(cursor === undefined ? {} : { before: cursor }),
-    })
-    const next_cursor = found.length === limit ? String(found.at(-1)!.id) : null
-    return c.json({ data: found.map(shapeEntry), next_cursor })
-  })
+  routes.get('/', (c) => c.json(listPage(db, queryOf(c))))
 
   routes.get('/:id', (c) => c.json(shapeLetter(letterOf(c))))
 
   routes.post('/:id/replay', async function replayDeadLetter(c) {
-    const letter = letterOf(c)
-    const source = `dead letter ${letter.id}`
-    const replay = async (judgement: Judgement) => {
-      if (judgement.judged.received !== 1)
-        throw new Problem('invalid_events', 'Send the one event that is to be stored.')
-      const { reply } = await ingest(judgement, { strict: true, source, letter_id: letter.id })
-      return c.json(reply)
-    }
-    if (hasBody(c)) {
-      return bodies.withBody(incomingBody(c), async (body) => replay(await judging.body(body)))
-    }
-    if (!letter.is_cut) return replay(judging.values([JSON.parse(letter.body)]))
-    throw new Problem('invalid_events', 'Only the beginning of this event was kept. Send the whole event.')
+    const corrected = hasBody(c) ? incomingBody(c) : null
+    return c.json(await replayLetter(deps, letterOf(c), corrected))
   })
 
   routes.delete('/:id', async function deleteDeadLetter(c) {
     // A replay of nothing: the writer takes the letter away, if nobody else has.
-    const { id } = letterOf(c)
-    await ingest(judging.values([]), { strict: true, source: `dead letter ${id}`, letter_id: id })
+    const letter = letterOf(c)
+    const nothing = deps.judging.values([])
+    await deps.ingest(nothing, { strict: true, source: sourceOf(letter), letter_id: letter.id })
     return c.body(null, 204)
   })
-
-  function letterOf(c: Context): KeptLetter {
-    const id = c.req.param('id') ?? ''
-    const letter = /^\d{1,15}$/.test(id) ? findLetter(db, Number(id)) : null
-    if (letter === null)
-      throw new Problem(
-        'not_found',
-        'There is no such dead letter, or it was replayed, deleted or pushed out.',
-      )
-    return letter
-  }
 
   return routes
 }
 
-function readQuery(c: Context): v.InferOutput<typeof LIST> {
-  const query = c.req.queries()
-  const repeated = Object.entries(query).find(([, values]) => values.length > 1)
-  const single = Object.fromEntries(Object.entries(query).map(([name, [value]]) => [name, value]))
-  const result = v.safeParse(LIST, single)
-  if (result.success && repeated === undefined) return result.output
-  const issue = result.issues?.[0]
-  const key = String(issue?.path?.[0]?.key ?? '')
-  const known = Object.hasOwn(LIST.entries, key)
-  const errors = [
-    known
-      ? { path: key, message: issue!.message }
-      : { path: '', message: 'the parameters are reason, cursor and limit, each once' },
-  ]
-  throw new Problem('invalid_parameter', `${errors[0]!.path} ${errors[0]!.message}`.trim(), { errors })
+function queryOf(c: Context): Record<string, string> {
+  const query = Object.entries(c.req.queries())
+  if (query.some(([, values]) => values.length > 1)) throw wrongParameters()
+  return Object.fromEntries(query.map(([name, [value = '']]) => [name, value]))
 }
 
 function hasBody(c: Context): boolean {
   return Number(c.req.header('content-length') ?? 0) > 0 || c.req.header('transfer-encoding') !== undefined
-}
-
-function shapeEntry({ id, received_at, source, path, message: reason, event_id, is_cut }: LetterEntry) {
-  return { id, received_at: formatInstant(received_at), source, path, message: reason, event_id, is_cut }
-}
-
-function shapeLetter(letter: KeptLetter) {
-  return { ...shapeEntry(letter), event: JSON.parse(letter.body) as unknown }
 }

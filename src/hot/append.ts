@@ -1,3 +1,4 @@
+import { deserialize } from 'node:v8'
 import type { Letter } from '../dead-letters/letter.ts'
 import type { KeyedRequest } from '../ingest/idempotency.ts'
 import type { IngestReply, Judged } from '../ingest/reply.ts'
@@ -30,6 +31,13 @@ export interface Content {
  * the writer passes on one buffer and never touches a string.
  */
 export type SealedContent = Uint8Array
+
+/** An append on its way to the writer. */
+export type AppendOrder = Omit<Append, keyof Content> & { content: Content | SealedContent }
+
+export function openAppend({ content, ...append }: AppendOrder): Append {
+  return { ...append, ...(content instanceof Uint8Array ? (deserialize(content) as Content) : content) }
+}
 
 export type Appended =
   | { outcome: 'stored'; reply: IngestReply }

@@ -1,6 +1,6 @@
 import { startThread } from '../modules.ts'
 import { Problem } from '../problem.ts'
-import type { Append, Appended, Content, SealedContent } from './append.ts'
+import type { Appended, AppendOrder, Content, SealedContent } from './append.ts'
 import type { WriterLimits } from './writer.ts'
 
 /** What the service needs of the hot tier. */
@@ -18,9 +18,6 @@ export interface HotTier {
   /** Commits what was taken, then closes the database. */
   close(): Promise<void>
 }
-
-/** An append on its way to the writer thread. */
-export type AppendOrder = Omit<Append, keyof Content> & { content: Content | SealedContent }
 
 /** What the writer thread is started with. */
 export interface WriterSetup {

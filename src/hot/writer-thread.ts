@@ -1,10 +1,10 @@
-import { deserialize } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
 import { openColdIds } from '../cold/ids.ts'
 import { openLayout } from '../layout.ts'
 import { openStore } from '../sqlite.ts'
-import type { Append, Content } from './append.ts'
-import type { AppendOrder, FromWriter, ToWriter, WriterSetup } from './tier.ts'
+import { openAppend } from './append.ts'
+import type { Append } from './append.ts'
+import type { FromWriter, ToWriter, WriterSetup } from './tier.ts'
 import { openWriter } from './writer.ts'
 
 /** The thread that owns the service's writing connection. Requests that arrive during one commit share the next. */
@@ -36,10 +36,6 @@ interface Queued {
 const queue: Queued[] = []
 let draining = false
 let closing = false
-
-function open({ content, ...append }: AppendOrder): Append {
-  return { ...append, ...(content instanceof Uint8Array ? (deserialize(content) as Content) : content) }
-}
 
 function takeGroup(): Queued[] {
   let events = 0
@@ -79,7 +75,7 @@ async function drain(): Promise<void> {
 
 port.on('message', (message: ToWriter) => {
   if (message.kind === 'close') closing = true
-  else queue.push({ request: message.request, append: open(message.append) })
+  else queue.push({ request: message.request, append: openAppend(message.append) })
   if (draining) return
   draining = true
   // After the port has handed over everything that already arrived, so that it shares one commit.
