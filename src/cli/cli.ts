@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { cac } from 'cac'
 import { parseScopes, SCOPES } from '../auth/scope.ts'
 import type { Scope } from '../auth/scope.ts'
 import { ConfigError, readConfig } from '../config.ts'
 import { createLogger } from '../log.ts'
 import { NewerStoreError } from '../sqlite.ts'
+import { readVersion } from '../version.ts'
 import { CommandError, EXIT } from './exit.ts'
 
 /** The command line: data to stdout, progress and logs to stderr; exit 0 done, 1 failed, 2 wrong usage. */
@@ -119,7 +119,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
   // `frostline tiers | head` closes our stdout early; that is not a failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
   cli.help()
-  cli.version(version())
+  cli.version(readVersion())
 
   try {
     cli.parse(['node', 'frostline', ...oneWord(args)], { run: false })
@@ -176,16 +176,4 @@ function seconds(value: unknown): number {
   if (!Number.isFinite(n) || n < 0 || n > 86_400)
     throw new ConfigError('--wait must be a number of seconds, 0 to 86400')
   return n
-}
-
-function version(): string {
-  // From src/cli while developing, from dist/src/cli in the built package.
-  for (const up of ['../../package.json', '../../../package.json']) {
-    try {
-      return (JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as { version: string }).version
-    } catch {
-      continue
-    }
-  }
-  return 'unknown'
 }

@@ -6,6 +6,7 @@ import type { BodyReader } from '../ingest/body.ts'
 import { incomingBody } from '../ingest/incoming.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import { Problem } from '../problem.ts'
+import { integer } from '../query/parameters.ts'
 import type { Sqlite } from '../sqlite.ts'
 import { formatInstant } from '../time.ts'
 import { findLetter, listLetters } from './shelf.ts'
@@ -22,8 +23,7 @@ export interface DeadLetterDeps {
   bodies: BodyReader
 }
 
-const message = `must be a whole number from 1 to ${LETTERS_LISTED_MAX}`
-const LIST = v.strictObject({
+export const LETTERS_SCHEMA = v.strictObject({
   reason: v.optional(v.string()),
   cursor: v.optional(
     v.pipe(
@@ -32,16 +32,7 @@ const LIST = v.strictObject({
       v.transform(Number),
     ),
   ),
-  limit: v.optional(
-    v.pipe(
-      v.string(),
-      v.regex(/^\d{1,6}$/, message),
-      v.transform(Number),
-      v.minValue(1, message),
-      v.maxValue(LETTERS_LISTED_MAX, message),
-    ),
-    '100',
-  ),
+  limit: v.optional(integer(1, LETTERS_LISTED_MAX), '100'),
 })
 
 export function createDeadLetterRoutes({ db, ingest, bodies }: DeadLetterDeps): Hono {
@@ -94,15 +85,15 @@ export function createDeadLetterRoutes({ db, ingest, bodies }: DeadLetterDeps): 
   return routes
 }
 
-function readQuery(c: Context): v.InferOutput<typeof LIST> {
+function readQuery(c: Context): v.InferOutput<typeof LETTERS_SCHEMA> {
   const query = c.req.queries()
   const repeated = Object.entries(query).find(([, values]) => values.length > 1)
   const single = Object.fromEntries(Object.entries(query).map(([name, [value]]) => [name, value]))
-  const result = v.safeParse(LIST, single)
+  const result = v.safeParse(LETTERS_SCHEMA, single)
   if (result.success && repeated === undefined) return result.output
   const issue = result.issues?.[0]
   const key = String(issue?.path?.[0]?.key ?? '')
-  const known = Object.hasOwn(LIST.entries, key)
+  const known = Object.hasOwn(LETTERS_SCHEMA.entries, key)
   const errors = [
     known
       ? { path: key, message: issue!.message }
