@@ -5,16 +5,20 @@ import { routePath } from 'hono/route'
 import type { Admission, AdmissionEnv } from './auth/admission.ts'
 import { addLoginRoutes } from './auth/login-routes.ts'
 import type { Logins } from './auth/logins.ts'
+import type { Config } from './config.ts'
 import { allowOrigins } from './cors.ts'
 import { SECURITY_HEADERS } from './edge.ts'
 import { createIngestRoutes } from './ingest/routes.ts'
 import type { IngestDeps } from './ingest/routes.ts'
 import type { Logger } from './log.ts'
 import type { MetricsRoutes } from './metrics/metrics.ts'
+import { buildDocument } from './openapi/document.ts'
+import { createDocsRoutes } from './openapi/page.ts'
 import { Problem, renderProblem } from './problem.ts'
 import { createQueryRoutes } from './query/routes.ts'
 import type { Queries } from './query/tier.ts'
 import { METRICS_PATH, refuseUndeclared, REGISTER, ROUTES } from './routes.ts'
+import { readVersion } from './version.ts'
 import type { Finding } from './verify.ts'
 
 export interface Deps extends IngestDeps {
@@ -29,6 +33,8 @@ export interface Deps extends IngestDeps {
   url_bytes_max: number
   /** Whose pages may ask; empty for none but our own. */
   cors_origins: readonly string[]
+  /** As the API's document tells of them. */
+  limits: Config
   /** What the last check of the store found wrong. */
   damage: () => readonly Finding[]
   log: Logger
@@ -41,7 +47,7 @@ interface Env {
 /** All routes. Works without a port: `app.request('/livez')`. */
 export function createApp(deps: Deps): Hono<Env> {
   const { admission, logins, judging, ingest, space, bodies, query, metrics, deadLetters } = deps
-  const { obstacles, damage, url_bytes_max, cors_origins, log } = deps
+  const { obstacles, damage, url_bytes_max, cors_origins, limits, log } = deps
   const app = new Hono<Env>()
   const routes = ROUTES.filter(({ path }) => path !== REGISTER || logins.register !== null)
 
@@ -95,6 +101,7 @@ export function createApp(deps: Deps): Hono<Env> {
   app.route('/', createQueryRoutes(query))
   app.get(METRICS_PATH, (c) => metrics.answer(c))
   app.route('/dead-letters', deadLetters)
+  app.route('/', createDocsRoutes(buildDocument({ routes, limits, version: readVersion() })))
 
   // For whoever opens the address in a browser first.
   const addresses = (method: string) =>

@@ -3,7 +3,10 @@ import { isEventId } from './event-id.ts'
 import { MICROS_PER_DAY, parseInstant } from './time.ts'
 import type { Micros } from './time.ts'
 
-/** What an event is, and the only place that says so: HTTP and import both judge by {@link createEventSchema}. */
+/**
+ * What an event is, and the only place that says so: HTTP and import both judge by {@link createEventSchema}. What JSON Schema cannot be made
+ * of, `json_schema` says for the API's document: right behind the type, in place of all checks that follow it.
+ */
 
 export const USER_ID_CHARS_MAX = 256
 export const EVENT_TYPE_CHARS_MAX = 200
@@ -36,9 +39,13 @@ function text(field: string, chars_max: number) {
   const message = `${field} must be a string of 1 to ${chars_max} characters, without NUL or unpaired surrogates`
   return v.pipe(
     v.string(message),
+    v.metadata({ json_schema: textJson(chars_max) }),
     v.check((s) => s.length > 0 && fitsChars(s, chars_max) && !s.includes('\0') && s.isWellFormed(), message),
   )
 }
+
+/** JSON Schema counts characters as we do. */
+const textJson = (chars_max: number) => ({ type: 'string', minLength: 1, maxLength: chars_max })
 
 /** Characters are Unicode code points; a code point takes at most two of the units that `length` counts. */
 function fitsChars(s: string, chars_max: number): boolean {
@@ -50,6 +57,15 @@ const USER_ID_INTEGER = 'user_id must be a string or a whole number between -(2^
 
 const userId = v.pipe(
   v.union([v.string(), v.number()], USER_ID_INTEGER),
+  v.metadata({
+    json_schema: {
+      anyOf: [
+        textJson(USER_ID_CHARS_MAX),
+        { type: 'integer', minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER },
+      ],
+      description: '`1` and `"1"` are the same user.',
+    },
+  }),
   v.check((id) => typeof id === 'string' || Number.isSafeInteger(id), USER_ID_INTEGER),
   // "1" and 1 are the same user: CSV knows no difference between them.
   v.transform(String),
@@ -58,6 +74,13 @@ const userId = v.pipe(
 
 const eventId = v.pipe(
   v.string('event_id must be a UUID'),
+  v.metadata({
+    json_schema: {
+      type: 'string',
+      format: 'uuid',
+      description: 'One id is stored once, for ever; the first write wins.',
+    },
+  }),
   v.check(isEventId, 'event_id must be a UUID'),
   v.toLowerCase(),
 )
@@ -65,6 +88,13 @@ const eventId = v.pipe(
 // Not v.record(): it drops keys such as "constructor", and what was sent must be what is stored.
 const properties = v.pipe(
   v.optional(v.unknown(), () => ({})),
+  v.metadata({
+    json_schema: {
+      type: 'object',
+      default: {},
+      description: `At most ${PROPERTIES_BYTES_MAX} bytes of JSON, nested at most ${PROPERTIES_DEPTH_MAX} deep.`,
+    },
+  }),
   v.check((o) => typeof o === 'object' && o !== null && !Array.isArray(o), 'properties must be an object'),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
     const fault = propertiesFault(dataset.value, PROPERTIES_DEPTH_MAX)
@@ -109,6 +139,12 @@ function propertiesFault(value: unknown, levels: number): string | null {
 export function createEventSchema(now_us: () => Micros) {
   const occurredAt = v.pipe(
     v.string('occurred_at must be an ISO 8601 time, such as 2025-08-21T06:52:34.123456Z'),
+    v.metadata({
+      json_schema: {
+        type: 'string',
+        description: 'ISO 8601, microseconds kept; no offset means UTC. From 1970 to 24 hours ahead of now.',
+      },
+    }),
     v.transform(parseInstant),
     v.number('occurred_at must be an ISO 8601 time, such as 2025-08-21T06:52:34.123456Z'),
     v.check(

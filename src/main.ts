@@ -121,6 +121,7 @@ export async function serve(
     damage: () => checks.damage,
     url_bytes_max: config.URL_BYTES_MAX,
     cors_origins: config.CORS_ORIGINS,
+    limits: config,
     log,
   })
   const server = createEdge(

@@ -10,8 +10,8 @@ export interface Route {
 }
 
 export const ROUTES = [
-  { method: 'GET', path: '/events', scope: 'read' },
   { method: 'POST', path: '/events', scope: 'ingest' },
+  { method: 'GET', path: '/events', scope: 'read' },
   { method: 'GET', path: '/dead-letters', scope: 'admin' },
   { method: 'GET', path: '/dead-letters/:id', scope: 'admin' },
   { method: 'POST', path: '/dead-letters/:id/replay', scope: 'admin' },
@@ -24,9 +24,16 @@ export const ROUTES = [
   { method: 'GET', path: '/', scope: null },
   { method: 'GET', path: '/livez', scope: null },
   { method: 'GET', path: '/readyz', scope: null },
+  { method: 'GET', path: '/openapi.json', scope: null },
+  { method: 'GET', path: '/docs', scope: null },
+  { method: 'GET', path: '/docs/:file', scope: null },
   { method: 'POST', path: '/auth/login', scope: null },
   { method: 'POST', path: '/auth/register', scope: null },
 ] as const satisfies readonly Route[]
+
+type NameOf<R extends Route> = R extends Route ? `${R['method']} ${R['path']}` : never
+/** A route as other tables name it: `GET /events`. */
+export type RouteName = NameOf<(typeof ROUTES)[number]>
 
 /** Whether it is listed at all: elsewhere registering is no more than an address that does not exist. */
 export const REGISTER = '/auth/register'

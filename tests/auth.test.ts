@@ -23,12 +23,15 @@ import { addUser, removeUser, USER_NAME_CHARS_MAX } from '../src/auth/users.ts'
 import { createApp } from '../src/app.ts'
 import type { Deps } from '../src/app.ts'
 import { readConfig } from '../src/config.ts'
+import { buildDocument } from '../src/openapi/document.ts'
 import { refuseUndeclared, ROUTES } from '../src/routes.ts'
 import { createDeadLetterRoutes } from '../src/dead-letters/routes.ts'
 import type { DeadLetterDeps } from '../src/dead-letters/routes.ts'
 import { nowMicros } from '../src/time.ts'
 import { createInProcessStore } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
+import { operationsOf, scopeOf } from './openapi.ts'
+import type { ApiDocument } from './openapi.ts'
 import { createTestStore } from './store.ts'
 import type { TestStore } from './store.ts'
 import { begin, eventOf, logOf, untilLogged } from './wire.ts'
@@ -49,15 +52,15 @@ interface Answer {
 async function ask(url: string, init: RequestInit = {}): Promise<Answer> {
   const response = await fetch(url, init)
   const text = await response.text()
+  const isJson = text !== '' && (response.headers.get('content-type') ?? '').includes('json')
   return {
     status: response.status,
     headers: response.headers,
     text,
-    json: text !== '' && isJson(response) ? (JSON.parse(text) as Record<string, unknown>) : {},
+    json: isJson ? (JSON.parse(text) as Record<string, unknown>) : {},
   }
 }
 
-const isJson = ({ headers }: Response) => /\bjson\b/.test(headers.get('content-type') ?? '')
 const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` })
 const postJson = (body: unknown, headers: Record<string, string> = {}): RequestInit => ({
   method: 'POST',
@@ -129,6 +132,15 @@ function holdWriteLock(path: string) {
   }
 }
 
+/** Every route, as clients are told of it. */
+const document = buildDocument({
+  routes: ROUTES,
+  limits: readConfig({}),
+  version: '0',
+}) as unknown as ApiDocument
+const routesOf = (described: ApiDocument) =>
+  operationsOf(described).map(({ method, path, operation }) => ({ method, path, scope: scopeOf(operation) }))
+
 const never = () => Promise.reject(new Error('not asked'))
 
 describe('every route', { timeout: HANGS_AFTER_MS }, () => {
@@ -144,7 +156,12 @@ describe('every route', { timeout: HANGS_AFTER_MS }, () => {
   const request = (method: string, path: string, headers: Record<string, string> = {}) =>
     ask(home.url + path, method === 'POST' ? postJson([], headers) : { method, headers })
 
-  for (const { method, path, scope } of ROUTES) {
+  it('is the one that the service itself documents', async () => {
+    const served = (await ask(`${home.url}/openapi.json`)).json as unknown as ApiDocument
+    assert.deepEqual(routesOf(served), routesOf(document))
+  })
+
+  for (const { method, path, scope } of routesOf(document)) {
     it(`${method} ${path} answers ${scope === null ? 'everybody' : `only who has the scope ${scope}`}`, async () => {
       const bare = await request(method, path)
       if (scope === null) {
@@ -158,7 +175,7 @@ describe('every route', { timeout: HANGS_AFTER_MS }, () => {
           const answer = await request(method, path, headers)
           if (held === scope || held === 'admin') {
             // There is no such dead letter, and only its own route can say so.
-            const missing = path.startsWith('/dead-letters/:id') && answer.status === 404
+            const missing = path.startsWith('/dead-letters/{id}') && answer.status === 404
             assert.ok(missing || ![401, 403, 404, 405].includes(answer.status), `${held}: ${answer.status}`)
           } else {
             assertProblem(answer, 403, 'forbidden')
@@ -207,6 +224,7 @@ describe('every route', { timeout: HANGS_AFTER_MS }, () => {
       ...unused,
       deadLetters,
       cors_origins: [],
+      limits: readConfig({}),
       admission,
       logins: { login: never, register: never },
     })

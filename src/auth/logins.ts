@@ -35,7 +35,7 @@ const HASHING_WAITING_MAX = 32
 const WRITE_TIMEOUT_MS = 5_000
 const WRITE_AGAIN_MS = 10
 
-const BODY = v.strictObject({ username: v.string(), password: v.string() })
+export const LOGIN_SCHEMA = v.strictObject({ username: v.string(), password: v.string() })
 
 export interface LoginsOptions {
   /** For reading users. */
@@ -108,8 +108,8 @@ export function createLogins({ db, notes, tokens, per_address, per_name, now_us 
 }
 
 /** A name or password that is no text is a mistake of the program that asks, not of the person. */
-function readBody(body: unknown): v.InferOutput<typeof BODY> {
-  const result = v.safeParse(BODY, body)
+function readBody(body: unknown): v.InferOutput<typeof LOGIN_SCHEMA> {
+  const result = v.safeParse(LOGIN_SCHEMA, body)
   if (result.success) return result.output
   throw new Problem('invalid_login', 'Send {"username":"…","password":"…"} and nothing else.')
 }

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { cac } from 'cac'
 import { ConfigError, readConfig } from '../config.ts'
 import { createLogger } from '../log.ts'
 import { NewerStoreError } from '../sqlite.ts'
+import { readVersion } from '../version.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { addLetterCommands } from './letter-commands.ts'
 import { LISTED, only, scopesOf, seconds } from './options.ts'
@@ -127,7 +127,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
   // `frostline tiers | head` closes our stdout early; that is not a failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
   cli.help()
-  cli.version(version())
+  cli.version(readVersion())
 
   try {
     cli.parse(['node', 'frostline', ...withDashes(oneWord(args))], { run: false })
@@ -173,16 +173,4 @@ function withDashes(args: readonly string[]): string[] {
 
 function isOption(arg: string | undefined): boolean {
   return arg !== undefined && /^--[a-z-]+$/.test(arg)
-}
-
-function version(): string {
-  // From src/cli while developing, from dist/src/cli in the built package.
-  for (const up of ['../../package.json', '../../../package.json']) {
-    try {
-      return (JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as { version: string }).version
-    } catch {
-      continue
-    }
-  }
-  return 'unknown'
 }

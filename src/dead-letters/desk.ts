@@ -5,6 +5,7 @@ import type { Judgement } from '../ingest/judge.ts'
 import type { Judging } from '../ingest/judging.ts'
 import type { IngestReply } from '../ingest/reply.ts'
 import { Problem } from '../problem.ts'
+import { integer } from '../query/parameters.ts'
 import type { Sqlite } from '../sqlite.ts'
 import { formatInstant } from '../time.ts'
 import { findLetter, listLetters } from './shelf.ts'
@@ -14,8 +15,7 @@ import type { KeptLetter, LetterEntry } from './shelf.ts'
 
 export const LETTERS_LISTED_MAX = 1_000
 
-const message = `must be a whole number from 1 to ${LETTERS_LISTED_MAX}`
-const LIST = v.strictObject({
+export const LETTERS_SCHEMA = v.strictObject({
   reason: v.optional(v.string()),
   cursor: v.optional(
     v.pipe(
@@ -24,16 +24,7 @@ const LIST = v.strictObject({
       v.transform(Number),
     ),
   ),
-  limit: v.optional(
-    v.pipe(
-      v.string(),
-      v.regex(/^\d{1,6}$/, message),
-      v.transform(Number),
-      v.minValue(1, message),
-      v.maxValue(LETTERS_LISTED_MAX, message),
-    ),
-    '100',
-  ),
+  limit: v.optional(integer(1, LETTERS_LISTED_MAX), '100'),
 })
 
 export type ListedLetter = ReturnType<typeof shapeEntry>
@@ -49,11 +40,11 @@ export interface LetterPage {
  * @throws {Problem} `invalid_parameter`
  */
 export function listPage(db: Sqlite, query: Readonly<Record<string, string>>): LetterPage {
-  const result = v.safeParse(LIST, query)
+  const result = v.safeParse(LETTERS_SCHEMA, query)
   if (!result.success) {
     const [issue] = result.issues
     const key = String(issue.path?.[0]?.key ?? '')
-    throw Object.hasOwn(LIST.entries, key) ? wrongParameter(key, issue.message) : wrongParameters()
+    throw Object.hasOwn(LETTERS_SCHEMA.entries, key) ? wrongParameter(key, issue.message) : wrongParameters()
   }
   const { reason, cursor, limit } = result.output
   const found = listLetters(db, {

@@ -25,7 +25,10 @@ export interface Cursor {
   bytes: Buffer
 }
 
-export function writeCursor(after: Position, { from, to, segments }: EventsQuestion): string {
+/** What a cursor was made for. */
+type Filters = Pick<EventsQuestion, 'from' | 'to' | 'segments'>
+
+export function writeCursor(after: Position, { from, to, segments }: Filters): string {
   const bytes = Buffer.alloc(CURSOR_BYTES)
   bytes.writeBigUInt64BE(BigInt(after.at_us), 0)
   if (!isEventId(after.event_id)) throw new Error('a cursor needs an event id')
@@ -49,10 +52,7 @@ export function readCursor(text: string): Cursor | null {
 }
 
 /** Whether a cursor was made for these filters and has not been changed since. */
-export function belongsTo(
-  cursor: Cursor,
-  { from, to, segments }: Pick<EventsQuestion, 'from' | 'to' | 'segments'>,
-): boolean {
+export function belongsTo(cursor: Cursor, { from, to, segments }: Filters): boolean {
   return (
     cursor.from === from &&
     cursor.to === to &&

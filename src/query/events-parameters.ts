@@ -27,13 +27,14 @@ const DAYS_BEFORE_TO = 7
 
 const cursor = v.pipe(
   v.string(),
+  v.metadata({ json_schema: { type: 'string', minLength: CURSOR_CHARS, maxLength: CURSOR_CHARS } }),
   v.transform(readCursor),
   v.custom<Cursor>((read) => read !== null, `must be a next_cursor, of ${CURSOR_CHARS} characters`),
 )
 
 const format = v.picklist(EVENTS_FORMATS, 'must be json, ndjson or csv')
 
-const schemaFor = (limit_max: number) =>
+export const eventsSchema = (limit_max: number) =>
   v.object({
     from: v.optional(day),
     to: v.optional(day),
@@ -53,7 +54,7 @@ export function parseEventsQuestion(
 ): { question: EventsQuestion; format: EventsFormat } {
   const named = v.safeParse(format, query['format']?.[0])
   const answer_in = named.success ? named.output : acceptedFormat(EVENTS_FORMATS, accept)
-  const schema = schemaFor(EVENTS_LIMIT_MAX[answer_in])
+  const schema = eventsSchema(EVENTS_LIMIT_MAX[answer_in])
   const { output, segments, errors } = readParameters(schema, query, ['user_id', 'event_type'])
   if (output === null || errors.length > 0) throw refuse(errors)
   const days = rangeOf(output, dayOf(now_us))

@@ -18,6 +18,7 @@ export const SEGMENT_CHARS_MAX = 2_048
 
 export const day = v.pipe(
   v.string('is required, as YYYY-MM-DD'),
+  v.metadata({ json_schema: { type: 'string', format: 'date' } }),
   v.transform(parseDay),
   v.number('must be a calendar day, YYYY-MM-DD'),
 )
@@ -26,6 +27,7 @@ export function integer(min: number, max: number) {
   const message = `must be a whole number from ${min} to ${max}`
   return v.pipe(
     v.string(message),
+    v.metadata({ json_schema: { type: 'integer', minimum: min, maximum: max } }),
     v.regex(/^\d{1,9}$/, message),
     v.transform(Number),
     v.minValue(min, message),
@@ -35,7 +37,8 @@ export function integer(min: number, max: number) {
 
 const range = { from: day, to: day }
 
-const SCHEMAS = {
+/** The parameters of each question, its segments left out. */
+export const QUESTION_SCHEMAS = {
   dau: v.object(range),
   top_events: v.object({ ...range, limit: v.optional(integer(1, TOP_EVENTS_LIMIT_MAX), '10') }),
   retention: v.object({
@@ -53,7 +56,10 @@ const PROPERTY_PREFIX = 'properties.'
  * @throws {Problem} `invalid_parameter`, naming every wrong parameter
  */
 export function parseQuestion(kind: Question['kind'], query: Readonly<Record<string, string[]>>): Question {
-  const { output, segments, errors } = readParameters<(typeof SCHEMAS)[typeof kind]>(SCHEMAS[kind], query)
+  const { output, segments, errors } = readParameters<(typeof QUESTION_SCHEMAS)[typeof kind]>(
+    QUESTION_SCHEMAS[kind],
+    query,
+  )
   if (output !== null && errors.length === 0) {
     const question = assemble(kind, output as Parsed, segments)
     const { from, to } = daysAskedFor(question)

@@ -1,0 +1,47 @@
+/** The events of the examples. All of them have ids and times that stay the same, and so have the answers about them. */
+
+/** A UUID that is nobody else's. */
+export const eventNumber = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
+
+export const BATCH = [
+  {
+    event_id: eventNumber(0),
+    occurred_at: '2025-08-01T06:52:34.123456+03:00',
+    user_id: 'anna',
+    event_type: 'app_open',
+    properties: { country: 'PL' },
+  },
+  {
+    event_id: eventNumber(1),
+    occurred_at: '2025-08-02T13:04:15Z',
+    user_id: 'anna',
+    event_type: 'purchase',
+    properties: { country: 'PL', price: 118.64 },
+  },
+]
+
+export const ONE_EVENT = {
+  event_id: eventNumber(2),
+  occurred_at: '2025-08-01T08:00:00Z',
+  user_id: 'ben',
+  event_type: 'app_open',
+}
+
+export const GOOD_EVENT = {
+  event_id: eventNumber(10),
+  occurred_at: '2025-08-02T08:59:00Z',
+  user_id: 'ben',
+  event_type: 'app_open',
+}
+
+export const BAD_EVENT = { ...GOOD_EVENT, event_id: eventNumber(11), occurred_at: 'yesterday' }
+export const CORRECTED_EVENT = { ...BAD_EVENT, occurred_at: '2025-08-02T09:00:00Z' }
+
+/** What is wrong with {@link BAD_EVENT}. */
+export const INVALID_TIME = {
+  event_id: BAD_EVENT.event_id,
+  path: 'occurred_at',
+  message: 'occurred_at must be an ISO 8601 time, such as 2025-08-21T06:52:34.123456Z',
+}
+
+export const textLines = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('')
