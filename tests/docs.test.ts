@@ -109,21 +109,16 @@ describe('the README', () => {
     const store = createTestStore()
     t.after(() => store.remove())
     const service = await store.serve()
-    const blocks = [...section('## Talk to it').matchAll(/```sh\n(curl[\s\S]*?)```/g)].map((m) => m[1]!)
-    assert.ok(blocks.length >= 2)
-    const replies = blocks.map((block) =>
-      execFileSync('bash', [
-        '-ec',
-        block.replaceAll('http://127.0.0.1:8080', service.url).replaceAll('curl -s', 'curl -sf -w "\\n"'),
-      ]).toString(),
+    const blocks = [...section('## Talk to it').matchAll(/```sh\n([\s\S]*?)```/g)].map((m) => m[1]!)
+    const curls = blocks.filter((block) => block.includes('curl')).join('')
+    const printed = runShell(
+      curls.replaceAll('http://127.0.0.1:8080', service.url).replaceAll('curl -s', 'curl -sf -w "\\n"'),
+      store,
     )
+    const replies = printed.trim().split('\n')
+    assert.equal(replies.length, 8)
     assert.equal((JSON.parse(replies[0]!) as { accepted: number }).accepted, 2)
-    const answers = replies
-      .slice(1)
-      .join('')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const answers = replies.slice(1).map((line) => JSON.parse(line) as Record<string, unknown>)
     assert.deepEqual(
       (answers[0]!['data'] as { dau: number }[]).map((d) => d.dau),
       [1, 1, 0],
@@ -137,6 +132,11 @@ describe('the README', () => {
       (answers[3]!['data'] as { event_type: string }[]).map(({ event_type }) => event_type),
       ['purchase', 'app_open'],
     )
+    assert.equal(answers[4]!['rejected'], 1)
+    assert.equal((answers[5]!['data'] as { id: number }[])[0]!.id, 1)
+    assert.equal(answers[6]!['accepted'], 1)
+    // The key that was made there is needed by now.
+    assert.equal((await fetch(`${service.url}/tiers`)).status, 401)
   })
 
   it('shows dead letters on the command line that work', async (t) => {

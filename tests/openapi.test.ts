@@ -37,15 +37,15 @@ const TESTED_IN: Readonly<Record<string, string>> = {
   rate_limited: 'auth.test.ts',
   headers_too_large: 'edge.test.ts',
   internal: 'openapi.test.ts',
-  cold_file_damaged: 'compaction.test.ts',
+  cold_file_damaged: 'cold-damage.test.ts',
   query_failed: 'events.test.ts',
-  queue_full: 'service.test.ts',
+  queue_full: 'overload.test.ts',
   store_unavailable: 'failing-wal.test.ts',
   disk_full: 'disk.test.ts',
   logins_busy: 'auth.test.ts',
-  query_line_full: 'service.test.ts',
-  query_timeout: 'service.test.ts',
-  not_ready: 'compaction.test.ts',
+  query_line_full: 'overload.test.ts',
+  query_timeout: 'overload.test.ts',
+  not_ready: 'cold-damage.test.ts',
 }
 
 /** What no operation answers: one stands in the log alone, the other where there is no operation. */
