@@ -20,6 +20,7 @@ describe('verify, of the index of cold ids,', { timeout: 120_000 }, () => {
   afterEach(() => home.remove())
 
   const sql = (text: string) => home.inSqlite((db) => db.exec(text))
+  const pathOf = (name: string) => join(home.layout.ids, name)
   const segmentsOf = () => home.inSqlite((db) => readCatalog(db).segments)
 
   async function damageOf(deep: boolean): Promise<string[]> {
@@ -32,8 +33,8 @@ describe('verify, of the index of cold ids,', { timeout: 120_000 }, () => {
 
   it('names every segment that is missing or has another size, at every check', async () => {
     const [first, second] = segmentsOf()
-    rmSync(join(home.layout.ids, first!.path))
-    truncateSync(join(home.layout.ids, second!.path), ENTRY_BYTES)
+    rmSync(pathOf(first!.path))
+    truncateSync(pathOf(second!.path), ENTRY_BYTES)
     for (const deep of [false, true]) {
       assert.deepEqual(await damageOf(deep), [
         `ids/${first!.path} is missing`,
@@ -56,7 +57,7 @@ describe('verify, of the index of cold ids,', { timeout: 120_000 }, () => {
 
   it('finds ids that stand in no segment, or under another day, where every sum is right', async () => {
     const segment = segmentsOf().find(({ ids }) => ids === 100)!
-    const path = join(home.layout.ids, segment.path)
+    const path = pathOf(segment.path)
     const original = readFileSync(path)
     const { path: file } = home.inSqlite(readCatalog).files.find(({ rows }) => rows === 100)!
     // In the last entry: a bit of the fingerprint, which keeps the order, and one of the day.
