@@ -12,9 +12,10 @@ import {
   listDeadLetters,
   replayDeadLetter,
 } from './operations/dead-letters.ts'
+import { getEvents } from './operations/get-events.ts'
 import { postLogin, postRegister } from './operations/logins.ts'
 import { postEvents } from './operations/post-events.ts'
-import { getDau, getEvents, getRetention, getTiers, getTopEvents } from './operations/questions.ts'
+import { getDau, getRetention, getTiers, getTopEvents } from './operations/questions.ts'
 import {
   getDocs,
   getDocsFile,

@@ -5,7 +5,7 @@ import { queryOf } from '../parameters.ts'
 import { ref } from '../schemas.ts'
 import { WHEN_WRITING } from '../situations.ts'
 import { BAD_EVENT, CORRECTED_EVENT, INVALID_TIME } from './example-events.ts'
-import { BODY_MISTAKES, bodyContent, ENCODING } from './post-events.ts'
+import { BODY_MISTAKES, bodyContent, ENCODING } from './event-bodies.ts'
 
 /** `/dead-letters`: rejected events, kept with the reason. The examples of `POST /events` left three. */
 

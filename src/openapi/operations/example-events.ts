@@ -45,3 +45,9 @@ export const INVALID_TIME = {
 }
 
 export const textLines = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('')
+
+/** The days of the examples, as parameters. */
+export const RANGE = 'from=2025-08-01&to=2025-08-03'
+
+/** What is read for an answer: the events that the examples of `POST /events` store, hot and not yet cold. */
+export const read = (hot_events: number) => ({ hot_events, cold_events: 0, cold_files: 0, took_ms: 1.5 })
