@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, symlinkSync } from 'node:fs'
+import { copyFileSync, cpSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -12,6 +12,8 @@ export function buildInto(folder: string): string {
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
   const out = join(folder, 'dist')
   execFileSync(process.execPath, [tsc, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', out])
+  const page = 'src/openapi/page'
+  cpSync(join(ROOT, page), join(out, page), { recursive: true })
   // What the package has beside it when it is installed.
   copyFileSync(join(ROOT, 'package.json'), join(folder, 'package.json'))
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
