@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
+import { compiledCli } from './build.ts'
 import { createCommand } from './model/command.ts'
 import type { CommandKind } from './model/command.ts'
 import { compareFiles, compareRange, compareRows } from './model/compare.ts'
@@ -15,7 +16,6 @@ import type { Model } from './model/model.ts'
 import { AFTER_ALL, ORDERLY } from './model/orderly.ts'
 import { createSubject, createTally } from './model/subject.ts'
 import type { Subject } from './model/subject.ts'
-import { buildInto } from './torture/build.ts'
 
 /**
  * Random commands against the real store, and after each the same questions to a plain Map of events.
@@ -72,7 +72,7 @@ describe(`random commands (FROSTLINE_MODEL_SEED=${SEED})`, () => {
   const subjects = new Set<Subject>()
   let program: string
   before(() => {
-    program = buildInto(folder)
+    program = compiledCli(folder)
   })
   after(async () => {
     for (const subject of subjects) await subject.remove()

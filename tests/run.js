@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { register } from 'tsx/esm/api'
 
 /**
  * Runs all tests, or those whose path holds one of the arguments. Node 20 finds no .ts file by itself (and then calls zero tests a
@@ -16,9 +18,14 @@ if (files.length === 0) {
   console.error('no test file found')
   process.exit(1)
 }
+register()
+const { BUILD_VARIABLE, buildInto } = await import('./build.ts')
+const build = mkdtempSync(join(tmpdir(), 'frostline-build-'))
+buildInto(build)
 const { status } = spawnSync(
   process.execPath,
   ['--import', 'tsx', '--test', '--test-concurrency=2', '--test-timeout=900000', ...files],
-  { stdio: 'inherit' },
+  { stdio: 'inherit', env: { ...process.env, [BUILD_VARIABLE]: build } },
 )
+rmSync(build, { recursive: true, force: true })
 process.exit(status ?? 1)

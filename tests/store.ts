@@ -7,12 +7,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { createInterface } from 'node:readline'
+import { BUILD_VARIABLE, builtPath } from './build.ts'
 import type { SampleEvent } from './sample.ts'
 
 /** Real stores, real processes: what black-box tests drive. */
 
 const ROOT = join(import.meta.dirname, '..')
-const CLI = join(ROOT, 'src/cli/main.ts')
+const CLI = 'src/cli/main.ts'
 
 export interface Run {
   code: number | null
@@ -59,7 +60,7 @@ export function createTestStore(): TestStore {
     env: Record<string, string> = {},
     input?: string | null,
   ): ChildProcess {
-    const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
+    const child = spawn(process.execPath, [...programOf(script), ...args], {
       cwd: ROOT,
       env: { ...process.env, ...base, ...env },
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
@@ -112,7 +113,7 @@ export function createTestStore(): TestStore {
       }
     },
     cli: (args, env, input) => finish(launch(CLI, args, env, input)),
-    script: (path, args, env) => finish(launch(join(ROOT, path), args, env)),
+    script: (path, args, env) => finish(launch(path, args, env)),
     async remove() {
       const ended = [...children].map((child) => once(child, 'exit'))
       for (const child of children) child.kill('SIGKILL')
@@ -120,6 +121,12 @@ export function createTestStore(): TestStore {
       rmSync(dir, { recursive: true, force: true })
     },
   }
+}
+
+/** What node runs for a module of the project: compiled if it is, and its source otherwise. */
+function programOf(path: string): string[] {
+  const build = process.env[BUILD_VARIABLE]
+  return build === undefined ? ['--import', 'tsx', join(ROOT, path)] : [builtPath(build, path)]
 }
 
 /** What a process printed, and how it ended. */

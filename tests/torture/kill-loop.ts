@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { openLayout } from '../../src/layout.ts'
 import { pick, seeded, toCsv } from '../sample.ts'
 import type { SampleEvent } from '../sample.ts'
+import { compiledCli } from '../build.ts'
 import { get, post } from '../store.ts'
-import { buildInto } from './build.ts'
 import { createFleet } from './fleet.ts'
 import { watchMoments } from './moments.ts'
 import type { Moment } from './moments.ts'
@@ -82,7 +82,7 @@ export async function runKillLoop({ kills, minutes, seed, onProgress }: KillLoop
   const layout = openLayout(data_dir)
   const csv_dir = join(folder, 'csv')
   mkdirSync(csv_dir)
-  const fleet = createFleet(buildInto(join(folder, 'build')), data_dir)
+  const fleet = createFleet(compiledCli(join(folder, 'build')), data_dir)
   const oracle = createOracle()
   const traffic = createTraffic(seed)
   const moments = watchMoments(layout, data_dir)
