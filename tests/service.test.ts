@@ -48,7 +48,7 @@ describe('addresses', { timeout: HANGS_AFTER_MS }, () => {
 
   it('answer another method with a problem and the methods they take', async () => {
     const addresses = {
-      '/events': 'GET, HEAD, POST',
+      '/events': 'POST, GET, HEAD',
       '/stats/dau': 'GET, HEAD',
       '/stats/top-events': 'GET, HEAD',
       '/stats/retention': 'GET, HEAD',
@@ -59,6 +59,9 @@ describe('addresses', { timeout: HANGS_AFTER_MS }, () => {
       '/auth/login': 'POST',
       '/': 'GET, HEAD',
       '/livez': 'GET, HEAD',
+      '/metrics': 'GET, HEAD',
+      '/openapi.json': 'GET, HEAD',
+      '/docs': 'GET, HEAD',
       '/readyz': 'GET, HEAD',
     }
     for (const [path, allow] of Object.entries(addresses)) {
