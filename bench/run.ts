@@ -12,7 +12,7 @@ import { median } from './statistics.ts'
 
 const BENCHMARKS: readonly Benchmark[] = [ingest, importing, coldIds, livez]
 
-const FULL: Size = { events: 100_000, rounds: 3, runs: 15, cold_ids: 10_000_000, id_version: 4, bodies: 20 }
+const FULL: Size = { events: 100_000, rounds: 3, runs: 15, cold_ids: 10_000_000, id_version: 4, bodies: 8 }
 /** To see that it works; its figures say little. */
 const QUICK: Size = { events: 20_000, rounds: 1, runs: 5, cold_ids: 1_000_000, id_version: 4, bodies: 3 }
 
