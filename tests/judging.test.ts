@@ -32,7 +32,7 @@ const ENCODE: Readonly<Record<string, (events: readonly SampleEvent[]) => Uint8A
 
 const bodyOf = (events: readonly unknown[], bytes = JUDGED_AT_ONCE_BYTES_MAX + 1) => ({
   media_type: JSON_TYPE,
-  bytes: new Uint8Array(jsonOf(events, bytes)),
+  parts: [new Uint8Array(jsonOf(events, bytes))],
 })
 
 describe('a large body', { timeout: 600_000 }, () => {
@@ -186,7 +186,7 @@ describe('judging', { timeout: 600_000 }, () => {
   })
 
   it('goes on with the next body when its thread dies of one', async () => {
-    const fatal = { media_type: 'no/such', bytes: new Uint8Array(JUDGED_AT_ONCE_BYTES_MAX + 1) }
+    const fatal = { media_type: 'no/such', parts: [new Uint8Array(JUDGED_AT_ONCE_BYTES_MAX + 1)] }
     const [first, second, third] = await Promise.allSettled([
       judging.body(fatal),
       judging.body(bodyOf(sampleEvents(700, 2))),

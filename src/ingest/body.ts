@@ -17,7 +17,12 @@ export interface BodyReader {
 export interface Body {
   /** One of {@link FORMATS}. */
   media_type: string
-  bytes: Uint8Array<ArrayBuffer>
+  /** As they came: joining those of a large body takes long enough to be done elsewhere. */
+  parts: readonly Uint8Array<ArrayBuffer>[]
+}
+
+export function sizeOf({ parts }: Body): number {
+  return parts.reduce((sum, { byteLength }) => sum + byteLength, 0)
 }
 
 /** What the reader needs of a request. */
@@ -82,11 +87,11 @@ export function createBodyReader(limits: BodyLimits): BodyReader {
     }
     try {
       const sent = hold(body_bytes_max, tooLarge)
-      const bytes =
+      const parts =
         coding === null
           ? await readAll(request.stream, sent)
           : await inflate(request.stream, coding, sent, hold(inflated_bytes_max, inflatesTooFar))
-      return await use({ media_type, bytes })
+      return await use({ media_type, parts })
     } finally {
       in_flight_bytes -= held_bytes
     }
@@ -150,7 +155,7 @@ function inflatesTooFar(inflated_bytes_max: number): Problem {
   )
 }
 
-function readAll(stream: Readable, admit: Admit): Promise<Buffer<ArrayBuffer>> {
+function readAll(stream: Readable, admit: Admit): Promise<Buffer<ArrayBuffer>[]> {
   const parts: Buffer<ArrayBuffer>[] = []
   return new Promise((resolve, reject) => {
     function end(settle: () => void): void {
@@ -167,7 +172,7 @@ function readAll(stream: Readable, admit: Admit): Promise<Buffer<ArrayBuffer>> {
         })
       }
     }
-    const finish = () => end(() => resolve(parts.length === 1 ? parts[0]! : Buffer.concat(parts)))
+    const finish = () => end(() => resolve(parts))
     const leave = () => end(() => reject(clientLeft()))
     if (stream.destroyed) leave()
     else stream.on('data', take).once('end', finish).once('error', leave).once('close', leave)

@@ -30,9 +30,9 @@ export async function inflate(
   coding: Coding,
   sent: Admit,
   inflated: Admit,
-): Promise<Buffer<ArrayBuffer>> {
+): Promise<Buffer<ArrayBuffer>[]> {
   const inflater = INFLATERS[coding]()
-  const parts: Buffer[] = []
+  const parts: Buffer<ArrayBuffer>[] = []
   let fault: Problem | null = null
   const closed = new Promise<void>((resolve) => {
     inflater.once('close', resolve)
@@ -40,7 +40,7 @@ export async function inflate(
   inflater.once('error', () => {
     fault ??= damaged(coding)
   })
-  inflater.on('data', (part: Buffer) => {
+  inflater.on('data', (part: Buffer<ArrayBuffer>) => {
     fault ??= inflated(part.length)
     if (fault === null) parts.push(part)
     else inflater.destroy()
@@ -58,7 +58,7 @@ export async function inflate(
     await closed
     // What stands behind the end of the compressed data would be dropped without a word.
     throwFault(fault ?? (inflater.bytesWritten === bytes ? null : damaged(coding)))
-    return Buffer.concat(parts)
+    return parts
   } finally {
     inflater.destroy()
   }

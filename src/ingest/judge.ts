@@ -28,9 +28,10 @@ export interface Judgement<C = Content | SealedContent> {
  */
 export function judgeBody(
   schema: EventSchema,
-  { media_type, bytes }: Body,
+  { media_type, parts }: Body,
   events_max: number,
 ): Judgement<Content> {
+  const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts)
   const batch = FORMATS.get(media_type)!(bytes, events_max)
   if (batch.length > events_max) throw tooManyEvents(events_max)
   return judgeBatch(schema, batch)

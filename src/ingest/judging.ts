@@ -4,6 +4,7 @@ import { startThread } from '../modules.ts'
 import { Problem } from '../problem.ts'
 import { nowMicros } from '../time.ts'
 import type { Batch } from './batch.ts'
+import { sizeOf } from './body.ts'
 import type { Body } from './body.ts'
 import type { FromJudge, JudgeSetup } from './judge-thread.ts'
 import { judgeBatch, judgeBody } from './judge.ts'
@@ -69,12 +70,12 @@ export function createJudging({ events_max }: JudgeSetup): Judging {
     if (current === null) return
     const { body } = current
     thread ??= start()
-    thread.postMessage(body, ownBuffer(body.bytes))
+    thread.postMessage(body, ownBuffers(body))
   }
 
   return {
     async body(body) {
-      if (body.bytes.byteLength <= JUDGED_AT_ONCE_BYTES_MAX) return judgeBody(schema, body, events_max)
+      if (sizeOf(body) <= JUDGED_AT_ONCE_BYTES_MAX) return judgeBody(schema, body, events_max)
       return new Promise((resolve, reject) => {
         line.push({ body, resolve, reject })
         next()
@@ -88,7 +89,7 @@ export function createJudging({ events_max }: JudgeSetup): Judging {
   }
 }
 
-/** The buffer under the bytes, if there is nothing else in it; then it can change threads without being copied. */
-function ownBuffer({ buffer, byteLength }: Uint8Array): ArrayBuffer[] {
-  return buffer.byteLength === byteLength ? [buffer as ArrayBuffer] : []
+/** The buffers in which there is nothing else: they change threads without being copied. */
+function ownBuffers({ parts }: Body): ArrayBuffer[] {
+  return parts.filter((part) => part.byteLength === part.buffer.byteLength).map(({ buffer }) => buffer)
 }

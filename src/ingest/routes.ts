@@ -43,7 +43,7 @@ export function createIngestRoutes({ admission, judging, ingest, space, bodies }
     const { reply, replayed } = await keysInFlight.hold(source, key, () =>
       bodies.withBody(incomingBody(c), async (body) => {
         const asked = `POST /events strict=${strict}`
-        const keyed = key === null ? {} : { keyed: await keyedRequest(source, key, asked, body.bytes) }
+        const keyed = key === null ? {} : { keyed: await keyedRequest(source, key, asked, body) }
         const judgement = await judging.body(body)
         admission.takeEvents(c, judgement.judged.received)
         return ingest(judgement, { strict, source, ...keyed })
