@@ -49,7 +49,7 @@ export async function demoCommand(config: Config, exit: boolean): Promise<number
     console.log(await describeAnswers(data, client))
     console.log(`\n${describeDoors(data, service.url, config, lent !== null)}`)
     if (exit) return EXIT.done
-    console.log(`\nServing ${service.url} until Ctrl-C.`)
+    console.log(`\nServing ${service.url} until Ctrl-C. In a browser: ${service.url}/docs`)
     await untilAborted(signal)
     return EXIT.done
   } catch (error) {
