@@ -29,12 +29,7 @@ export interface Deps extends IngestDeps {
   deadLetters: Hono
   /** What keeps the service from being ready; empty when it is. */
   obstacles: () => string[]
-  /** Of path and query. */
-  url_bytes_max: number
-  /** Whose pages may ask; empty for none but our own. */
-  cors_origins: readonly string[]
-  /** As the API's document tells of them. */
-  limits: Config
+  config: Config
   /** What the last check of the store found wrong. */
   damage: () => readonly Finding[]
   log: Logger
@@ -47,7 +42,8 @@ interface Env {
 /** All routes. Works without a port: `app.request('/livez')`. */
 export function createApp(deps: Deps): Hono<Env> {
   const { admission, logins, judging, ingest, space, bodies, query, metrics, deadLetters } = deps
-  const { obstacles, damage, url_bytes_max, cors_origins, limits, log } = deps
+  const { obstacles, damage, config, log } = deps
+  const { URL_BYTES_MAX: url_bytes_max, CORS_ORIGINS: cors_origins } = config
   const app = new Hono<Env>()
   const routes = ROUTES.filter(({ path }) => path !== REGISTER || logins.register !== null)
 
@@ -101,7 +97,7 @@ export function createApp(deps: Deps): Hono<Env> {
   app.route('/', createQueryRoutes(query))
   app.get(METRICS_PATH, (c) => metrics.answer(c))
   app.route('/dead-letters', deadLetters)
-  app.route('/', createDocsRoutes(buildDocument({ routes, limits, version: readVersion() })))
+  app.route('/', createDocsRoutes(buildDocument({ routes, limits: config, version: readVersion() })))
 
   // For whoever opens the address in a browser first.
   const addresses = (method: string) =>

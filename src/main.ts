@@ -119,9 +119,7 @@ export async function serve(
     deadLetters: createDeadLetterRoutes({ db: reading, judging, ingest, bodies }),
     obstacles,
     damage: () => checks.damage,
-    url_bytes_max: config.URL_BYTES_MAX,
-    cors_origins: config.CORS_ORIGINS,
-    limits: config,
+    config,
     log,
   })
   const server = createEdge(

@@ -223,8 +223,7 @@ describe('every route', { timeout: HANGS_AFTER_MS }, () => {
     const app = createApp({
       ...unused,
       deadLetters,
-      cors_origins: [],
-      limits: readConfig({}),
+      config: readConfig({}),
       admission,
       logins: { login: never, register: never },
     })

@@ -10,6 +10,7 @@ import type { Day } from '../time.ts'
 import { applyChange, readCatalog } from './catalog.ts'
 import type { ColdFile, IdSegmentRow } from './catalog.ts'
 import type { ColdDisk } from './files.ts'
+import { groupByRows } from './groups.ts'
 import { ENTRY_BYTES, IdEntries, mergeSegments, writeSegment } from './id-segment.ts'
 
 /**
@@ -143,7 +144,7 @@ export async function rebuildIndex({ db, layout, disk, connect }: IndexDeps): Pr
   const { files, segments } = readCatalog(db)
   const connection = await connect()
   const add: IdSegmentRow[] = []
-  for (const group of groupFiles(files)) {
+  for (const group of groupByRows(files, REBUILD_IDS)) {
     const entries = new IdEntries(group.reduce((n, { rows }) => n + rows, 0))
     const all = new IdDigest()
     for (const file of group) {
@@ -174,20 +175,6 @@ export async function readIds(
     entries?.add(w0, w1, w2, w3, day)
   })
   return digest
-}
-
-function groupFiles(files: readonly ColdFile[]): ColdFile[][] {
-  const groups: ColdFile[][] = []
-  let ids = REBUILD_IDS
-  for (const file of files) {
-    if (ids + file.rows > REBUILD_IDS) {
-      groups.push([])
-      ids = 0
-    }
-    groups.at(-1)!.push(file)
-    ids += file.rows
-  }
-  return groups
 }
 
 function hasItsSize(disk: ColdDisk, layout: Layout, { path, ids }: IdSegmentRow): boolean {

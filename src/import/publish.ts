@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { applyChange, readCatalog } from '../cold/catalog.ts'
+import { groupByRows } from '../cold/groups.ts'
 import { joinSegments, placeSegment } from '../cold/id-index.ts'
 import { placeFiles, stageDay } from '../cold/parquet.ts'
 import type { StagedFile } from '../cold/parquet.ts'
@@ -32,7 +33,7 @@ export async function publishNewRows(
   failpoint('import.compared')
   const written = new Map<Day, StagedFile>()
   const days = await countDays(connection)
-  for (const group of groupDays(days)) {
+  for (const group of groupByRows(days, GROUP_ROWS)) {
     const source = await cutOut(connection, group)
     for (const { day, rows } of group) {
       progress.step('writing', written.size, days.length, formatDay(day))
@@ -103,20 +104,6 @@ async function countDays(connection: DuckConnection): Promise<DayCount[]> {
 
 /** Finding a small day in the staged file reads a whole row group of it, so small days are cut out together: about this many rows. */
 const GROUP_ROWS = 250_000
-
-function groupDays(days: readonly DayCount[]): DayCount[][] {
-  const groups: DayCount[][] = []
-  let group_rows = GROUP_ROWS
-  for (const day of days) {
-    if (group_rows + day.rows > GROUP_ROWS) {
-      groups.push([])
-      group_rows = 0
-    }
-    groups.at(-1)!.push(day)
-    group_rows += day.rows
-  }
-  return groups
-}
 
 /** SQL of the relation in which the group's days are to be found. A day that is a group by itself stays where it is. */
 async function cutOut(connection: DuckConnection, group: readonly DayCount[]): Promise<string> {

@@ -4,7 +4,7 @@ import type { Operation } from '../operation.ts'
 import { queryOf } from '../parameters.ts'
 import { ref } from '../schemas.ts'
 import { WHEN_WRITING } from '../situations.ts'
-import { BAD_EVENT, CORRECTED_EVENT, INVALID_TIME } from './example-events.ts'
+import { BAD_EVENT, CORRECTED_EVENT, INVALID_TIME, REFUSED } from './example-events.ts'
 import { BODY_MISTAKES, bodyContent, ENCODING } from './event-bodies.ts'
 
 /** `/dead-letters`: rejected events, kept with the reason. The examples of `POST /events` left three. */
@@ -106,13 +106,7 @@ export const replayDeadLetter: Operation = {
     still_invalid: {
       summary: 'As it was, and so still invalid',
       path: '/dead-letters/3/replay',
-      ...refusal('invalid_events', '1 of 1 events are invalid; nothing was stored.', {
-        received: 1,
-        accepted: 0,
-        duplicates: 0,
-        rejected: 1,
-        errors: [{ index: 0, ...INVALID_TIME }],
-      }),
+      ...REFUSED,
     },
   },
 }

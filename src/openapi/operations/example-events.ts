@@ -1,3 +1,5 @@
+import { refusal } from '../operation.ts'
+
 /** The events of the examples. All of them have ids and times that stay the same, and so have the answers about them. */
 
 /** A UUID that is nobody else's. */
@@ -43,6 +45,15 @@ export const INVALID_TIME = {
   path: 'occurred_at',
   message: 'occurred_at must be an ISO 8601 time, such as 2025-08-21T06:52:34.123456Z',
 }
+
+/** What is answered where it is the only one, and nothing else is stored. */
+export const REFUSED = refusal('invalid_events', '1 of 1 events are invalid; nothing was stored.', {
+  received: 1,
+  accepted: 0,
+  duplicates: 0,
+  rejected: 1,
+  errors: [{ index: 0, ...INVALID_TIME }],
+})
 
 export const textLines = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('')
 

@@ -13,6 +13,7 @@ import {
   eventNumber,
   GOOD_EVENT,
   INVALID_TIME,
+  REFUSED,
   ONE_EVENT,
   textLines,
 } from './example-events.ts'
@@ -179,13 +180,7 @@ export function postEvents(limits: Config): Operation {
       all_invalid: {
         summary: 'No event is valid',
         body: jsonBody([BAD_EVENT]),
-        ...refusal('invalid_events', '1 of 1 events are invalid; nothing was stored.', {
-          received: 1,
-          accepted: 0,
-          duplicates: 0,
-          rejected: 1,
-          errors: [{ index: 0, ...INVALID_TIME }],
-        }),
+        ...REFUSED,
       },
       key_reused: {
         summary: 'The Idempotency-Key of another batch',

@@ -1,0 +1,14 @@
+/** Puts neighbours together until a group would have more than so many rows; one that has more by itself is a group of its own. */
+export function groupByRows<T extends { rows: number }>(items: readonly T[], rows_max: number): T[][] {
+  const groups: T[][] = []
+  let rows = rows_max
+  for (const item of items) {
+    if (rows + item.rows > rows_max) {
+      groups.push([])
+      rows = 0
+    }
+    groups.at(-1)!.push(item)
+    rows += item.rows
+  }
+  return groups
+}
