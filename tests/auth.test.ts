@@ -1,3 +1,5 @@
+import { operationsOf, scopeOf } from './openapi.ts'
+import { buildDocument } from '../src/openapi/document.ts'
 import assert from 'node:assert/strict'
 import { createHmac, randomUUID } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
@@ -16,7 +18,6 @@ import type { ApiDocument } from './openapi.ts'
 import { begin } from './wire.ts'
 import {
   HANGS_AFTER_MS,
-  JWT_SECRET,
   KEY,
   ask,
   bearer,
@@ -26,12 +27,29 @@ import {
   makeKeyIn,
   addUserIn,
   login,
-  encoded,
-  forge,
-  document,
-  routesOf,
-  never,
 } from './auth.ts'
+
+const JWT_SECRET = 'a secret of thirty-two letters..'
+
+const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+/** Signs what the service itself would never sign. */
+function forge(header: object, payload: object, secret = JWT_SECRET): string {
+  const text = `${encoded(header)}.${encoded(payload)}`
+  return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`
+}
+
+/** Every route, as clients are told of it. */
+const document = buildDocument({
+  routes: ROUTES,
+  limits: readConfig({}),
+  version: '0',
+}) as unknown as ApiDocument
+
+const routesOf = (described: ApiDocument) =>
+  operationsOf(described).map(({ method, path, operation }) => ({ method, path, scope: scopeOf(operation) }))
+
+const never = () => Promise.reject(new Error('not asked'))
 
 describe('every route', { timeout: HANGS_AFTER_MS }, () => {
   let home: InProcessStore

@@ -1,23 +1,20 @@
 import assert from 'node:assert/strict'
-import { createHmac } from 'node:crypto'
-import Database from 'better-sqlite3'
 import { createKey } from '../src/auth/keys.ts'
 import { hashPassword } from '../src/auth/password.ts'
 import type { Scope } from '../src/auth/scope.ts'
 import { addUser } from '../src/auth/users.ts'
-import { readConfig } from '../src/config.ts'
-import { buildDocument } from '../src/openapi/document.ts'
-import { ROUTES } from '../src/routes.ts'
 import { nowMicros } from '../src/time.ts'
 import type { InProcessStore } from './in-process.ts'
-import { operationsOf, scopeOf } from './openapi.ts'
-import type { ApiDocument } from './openapi.ts'
-import { eventOf } from './wire.ts'
 
+/** What the tests of keys, logins and limits share. */
+
+/** What never happens is waited for in vain; better to fail than to hang. */
 export const HANGS_AFTER_MS = 600_000
+
 export const JSON_TYPE = { 'content-type': 'application/json' }
-export const JWT_SECRET = 'a secret of thirty-two letters..'
+
 export const PASSWORD = 'correct horse battery staple'
+
 export const KEY = /^fl_[A-Za-z0-9_-]{43}$/
 
 export interface Answer {
@@ -40,6 +37,7 @@ export async function ask(url: string, init: RequestInit = {}): Promise<Answer> 
 }
 
 export const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` })
+
 export const postJson = (body: unknown, headers: Record<string, string> = {}): RequestInit => ({
   method: 'POST',
   headers: { ...JSON_TYPE, ...headers },
@@ -90,38 +88,3 @@ export const login = (
   password = PASSWORD,
   headers: Record<string, string> = {},
 ) => ask(`${url}/auth/login`, postJson({ username, password }, headers))
-
-export const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
-
-/** Signs what the service itself would never sign. */
-export function forge(header: object, payload: object, secret = JWT_SECRET): string {
-  const text = `${encoded(header)}.${encoded(payload)}`
-  return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`
-}
-
-export const batch = (count: number) =>
-  Array.from({ length: count }, () => eventOf({ event_type: 'limited' }))
-
-/** As another process that writes. */
-export function holdWriteLock(path: string) {
-  const db = new Database(path)
-  db.exec('BEGIN IMMEDIATE')
-  return {
-    db,
-    end() {
-      db.exec('ROLLBACK')
-      db.close()
-    },
-  }
-}
-
-/** Every route, as clients are told of it. */
-export const document = buildDocument({
-  routes: ROUTES,
-  limits: readConfig({}),
-  version: '0',
-}) as unknown as ApiDocument
-export const routesOf = (described: ApiDocument) =>
-  operationsOf(described).map(({ method, path, operation }) => ({ method, path, scope: scopeOf(operation) }))
-
-export const never = () => Promise.reject(new Error('not asked'))

@@ -1,17 +1,11 @@
+import { eventOf } from './wire.ts'
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createInProcessStore } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
-import {
-  HANGS_AFTER_MS,
-  ask,
-  bearer,
-  postJson,
-  assertProblem,
-  createClocks,
-  makeKeyIn,
-  batch,
-} from './auth.ts'
+import { HANGS_AFTER_MS, ask, bearer, postJson, assertProblem, createClocks, makeKeyIn } from './auth.ts'
+
+const batch = (count: number) => Array.from({ length: count }, () => eventOf({ event_type: 'limited' }))
 
 describe('the rate limit', { timeout: HANGS_AFTER_MS }, () => {
   const clocks = createClocks()

@@ -1,40 +1,21 @@
 import assert from 'node:assert/strict'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { afterEach, beforeEach, describe, it } from 'node:test'
 import { EVENTS_BYTES_MAX } from '../src/query/events.ts'
 import { createInProcessStore } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
 import { addDays } from './reference.ts'
 import { idFor, sampleEvents } from './sample.ts'
-import { createTestStore, get, post } from './store.ts'
-import type { TestStore } from './store.ts'
-import { begin, eventOf, getReply, untilLogged } from './wire.ts'
-
-interface ReadEvent {
-  event_id: string
-  occurred_at: string
-  user_id: string
-  event_type: string
-  properties: Record<string, unknown>
-}
-
-interface Page {
-  data: ReadEvent[]
-  next_cursor: string | null
-  meta: { hot_events: number; cold_events: number; cold_files: number; took_ms: number }
-}
-
-interface Problem {
-  type: string
-  status: number
-  detail: string
-  errors: { path: string; message: string }[]
-}
+import { post } from './store.ts'
+import { begin, eventOf, getReply } from './wire.ts'
+import { DAY } from './reading-events.ts'
+import type { ReadEvent, Page, Problem } from './reading-events.ts'
 
 const US_PER_DAY = 86_400_000_000
-const DAY = 'from=2025-08-01&to=2025-08-01'
+
 const TWO_DAYS = 'from=2025-08-01&to=2025-08-02'
+
 const AUGUST = 'from=2025-08-01&to=2025-08-31'
 
 /** A second of a day, counted from June 1. */
@@ -600,54 +581,5 @@ describe('reading events back', () => {
       assert.equal((await page(`${DAY}&limit=1`)).data[0]!.event_id, event['event_id'])
       if (i % 20 === 9) await store.compact({ now_us: Date.parse('2025-08-01') * 1_000 + 5 * US_PER_DAY })
     }
-  })
-})
-
-describe('a client that leaves while events are looked for', () => {
-  const values = Array.from({ length: 98 }, (_, i) => i).join(',')
-  /** Seconds of work: every event's properties are searched again and again. */
-  const SLOW = `/events?${DAY}${Array.from({ length: 16 }, (_, i) => `&segment=properties.k:v,${values},x${i}`).join('')}`
-  let store: TestStore
-  before(() => {
-    store = createTestStore()
-  })
-  after(() => store.remove())
-
-  it('ends the search at once, and the next one is answered', async () => {
-    const service = await store.serve({
-      QUERIES_RUNNING_MAX: '1',
-      QUERY_THREADS: '1',
-      QUERY_TIMEOUT_MS: '600000',
-    })
-    const pad = Array.from({ length: 300 }, (_, i) => i)
-    const events = Array.from({ length: 20_000 }, (_, i) =>
-      eventOf({ user_id: i, properties: { pad, k: 'v' } }),
-    )
-    assert.equal((await post(`${service.url}/events`, events)).status, 200)
-    const { request, reply } = begin(service.url + SLOW, 'GET')
-    const gone = assert.rejects(reply)
-    await new Promise<void>((resolve) => {
-      request.end(resolve)
-    })
-    assert.equal((await get(`${service.url}/livez`)).status, 200)
-    request.destroy()
-    await gone
-    // Only one may run: the next one waits until the search has really ended.
-    const { status, json } = await get<Page>(`${service.url}/events?${DAY}&limit=1`)
-    assert.deepEqual([status, json.data.length], [200, 1])
-    const left = await untilLogged(service, (line) => line['status'] === 499)
-    assert.equal(left['route'], '/events')
-    assert.equal(await service.stop(), 0)
-  })
-
-  it('is told so when it stays: the time limit and the line hold here too', async () => {
-    const service = await store.serve({
-      QUERY_TIMEOUT_MS: '300',
-      QUERY_THREADS: '1',
-      QUERIES_RUNNING_MAX: '1',
-    })
-    const { status, text } = await getReply(service.url + SLOW)
-    assert.deepEqual([status, (JSON.parse(text) as Problem).type], [503, '/problems/query_timeout'])
-    assert.equal(await service.stop(), 0)
   })
 })

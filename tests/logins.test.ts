@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3'
 import assert from 'node:assert/strict'
 import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,8 +28,20 @@ import {
   createClocks,
   addUserIn,
   login,
-  holdWriteLock,
 } from './auth.ts'
+
+/** As another process that writes. */
+function holdWriteLock(path: string) {
+  const db = new Database(path)
+  db.exec('BEGIN IMMEDIATE')
+  return {
+    db,
+    end() {
+      db.exec('ROLLBACK')
+      db.close()
+    },
+  }
+}
 
 describe('logging in', { timeout: HANGS_AFTER_MS }, () => {
   const clocks = createClocks()
