@@ -24,7 +24,16 @@ const build = mkdtempSync(join(tmpdir(), 'frostline-build-'))
 buildInto(build)
 const { status } = spawnSync(
   process.execPath,
-  ['--import', 'tsx', '--test', '--test-concurrency=2', '--test-timeout=900000', ...files],
+  [
+    '--import',
+    'tsx',
+    '--import',
+    './tests/assert-ok.js',
+    '--test',
+    '--test-concurrency=2',
+    '--test-timeout=900000',
+    ...files,
+  ],
   { stdio: 'inherit', env: { ...process.env, [BUILD_VARIABLE]: build } },
 )
 rmSync(build, { recursive: true, force: true })

@@ -1,10 +1,11 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout } from 'node:timers/promises'
 import { sample } from './meters.ts'
 import type { Sample } from './meters.ts'
 
 /** What is known of the process itself. */
 export interface ProcessWatch {
-  read(): Sample[]
+  read(): Promise<Sample[]>
   stop(): void
 }
 
@@ -18,7 +19,9 @@ export function watchProcess(): ProcessWatch {
   /** The histogram holds the time from look to look, the pause between them included; 0 when there was none. */
   const late_s = (ns: number) => Math.max(0, ns / 1e9 - LOOK_EVERY_MS / 1e3)
   return {
-    read() {
+    async read() {
+      // A request that waited for the loop is answered before the histogram's timer has told of that; overdue, it comes before this one.
+      await setTimeout(1)
       const { rss, heapUsed, external } = process.memoryUsage()
       const { user, system } = process.cpuUsage()
       const samples = [
