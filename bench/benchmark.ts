@@ -1,4 +1,4 @@
-/** What a file of bench/ offers to run.ts: one question, asked once a round. */
+/** What a file of bench/ offers to run.ts: one question, asked of one or several cases. */
 export interface Benchmark {
   name: string
   /** What the figures answer, in one sentence. */
@@ -7,8 +7,8 @@ export interface Benchmark {
   method(size: Size): string
   /** In the order in which they are printed. */
   metrics: Readonly<Record<string, Metric>>
-  /** Measures once, in fresh processes on a fresh store. Returns a number for each metric. */
-  round(size: Size, round: number): Promise<Record<string, number>>
+  /** In the order in which they are measured: all of them once, then again in the next round. */
+  cases(size: Size): readonly Case[]
 }
 
 export interface Metric {
@@ -16,14 +16,25 @@ export interface Metric {
   digits: number
 }
 
+export interface Case {
+  label: string
+  /** Measures once, in fresh processes on a fresh store. Returns a number for each metric. */
+  round(round: number): Promise<Record<string, number>>
+}
+
 export interface Size {
   events: number
   rounds: number
   /** How often a question is asked before and after compaction. */
   runs: number
+  /** Rows that are in the hot tier before the load begins, one case each. */
+  hot_rows: readonly number[]
   /** Events in cold, for the benchmark that is about them. */
   cold_ids: number
-  id_version: 4 | 7
+  id_version: IdVersion
   /** How many of the largest bodies are posted. */
   bodies: number
 }
+
+/** Of a UUID: random ids are version 4, time-ordered ones version 7. */
+export type IdVersion = 4 | 7

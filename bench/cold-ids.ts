@@ -10,7 +10,7 @@ import { openStore } from '../src/sqlite.ts'
 import { formatDay, parseDay } from '../src/time.ts'
 import { createTestStore, post } from '../tests/store.ts'
 import type { ServiceProcess, TestStore } from '../tests/store.ts'
-import type { Benchmark } from './benchmark.ts'
+import type { Benchmark, IdVersion, Size } from './benchmark.ts'
 import type { LoadOrder, LoadReport } from './load.ts'
 import { runApart } from './process.ts'
 import { median } from './statistics.ts'
@@ -41,34 +41,36 @@ export const coldIds: Benchmark = {
     first_replay_ms: { label: `${REPLAYED} replays in one request, the first time, ms`, digits: 0 },
     replay_ms: { label: `${REPLAYED} replays in one request, again, ms`, digits: 0 },
   },
-  async round({ events, cold_ids, id_version }) {
-    const [empty, full] = [createTestStore(), createTestStore()]
-    try {
-      const { bytes, segments } = await fill(openLayout(full.data_dir), cold_ids, id_version)
-      openStore(openLayout(empty.data_dir).database).close()
-      const seen: { empty: Seen; full: Seen }[] = []
-      for (let pair = 0; pair < PAIRS; pair += 1) {
-        const first = pair % 2 === 0 ? await takeEvents(empty, events) : null
-        const of_full = await takeEvents(full, events)
-        seen.push({ empty: first ?? (await takeEvents(empty, events)), full: of_full })
-      }
-      const of = (store: 'empty' | 'full', key: keyof Seen) => median(seen.map((pair) => pair[store][key]))
-      return {
-        empty_events_per_s: of('empty', 'events_per_s'),
-        full_events_per_s: of('full', 'events_per_s'),
-        ratio: median(seen.map((pair) => pair.full.events_per_s / pair.empty.events_per_s)),
-        empty_start_ms: of('empty', 'start_ms'),
-        full_start_ms: of('full', 'start_ms'),
-        memory_bytes_per_id: (of('full', 'memory_bytes') - of('empty', 'memory_bytes')) / cold_ids,
-        disk_bytes_per_id: bytes / cold_ids,
-        segments,
-        ...(await replay(full)),
-      }
-    } finally {
-      await empty.remove()
-      await full.remove()
+  cases: (size) => [{ label: 'cold-ids', round: () => measure(size) }],
+}
+
+async function measure({ events, cold_ids, id_version }: Size) {
+  const [empty, full] = [createTestStore(), createTestStore()]
+  try {
+    const { bytes, segments } = await fill(openLayout(full.data_dir), cold_ids, id_version)
+    openStore(openLayout(empty.data_dir).database).close()
+    const seen: { empty: Seen; full: Seen }[] = []
+    for (let pair = 0; pair < PAIRS; pair += 1) {
+      const first = pair % 2 === 0 ? await takeEvents(empty, events) : null
+      const of_full = await takeEvents(full, events)
+      seen.push({ empty: first ?? (await takeEvents(empty, events)), full: of_full })
     }
-  },
+    const of = (store: 'empty' | 'full', key: keyof Seen) => median(seen.map((pair) => pair[store][key]))
+    return {
+      empty_events_per_s: of('empty', 'events_per_s'),
+      full_events_per_s: of('full', 'events_per_s'),
+      ratio: median(seen.map((pair) => pair.full.events_per_s / pair.empty.events_per_s)),
+      empty_start_ms: of('empty', 'start_ms'),
+      full_start_ms: of('full', 'start_ms'),
+      memory_bytes_per_id: (of('full', 'memory_bytes') - of('empty', 'memory_bytes')) / cold_ids,
+      disk_bytes_per_id: bytes / cold_ids,
+      segments,
+      ...(await replay(full)),
+    }
+  } finally {
+    await empty.remove()
+    await full.remove()
+  }
 }
 
 interface Seen {
@@ -86,7 +88,15 @@ async function takeEvents(store: TestStore, events: number): Promise<Seen> {
   const service = await store.serve()
   const start_ms = performance.now() - started
   const memory_bytes = residentBytes(service)
-  const order: LoadOrder = { url: service.url, events, batch: 1_000, connections: 8 }
+  const order: LoadOrder = {
+    url: service.url,
+    events,
+    batch: 1_000,
+    connections: 8,
+    id_version: 4,
+    events_per_s: null,
+    is_counted: true,
+  }
   const { last_reply_s } = await runApart<LoadReport>('load', order)
   await service.stop()
   for (const ending of ['-wal', '-shm']) rmSync(database + ending, { force: true })
@@ -103,7 +113,7 @@ function residentBytes({ pid }: ServiceProcess): number {
 async function fill(
   layout: Layout,
   cold_ids: number,
-  id_version: 4 | 7,
+  id_version: IdVersion,
 ): Promise<{ bytes: number; segments: number }> {
   const db = openStore(layout.database)
   const duck = await openDuck({ threads: 2, memory_mb: 2_048, spill: layout.spill })

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toCsv } from '../tests/sample.ts'
 import { createTestStore } from '../tests/store.ts'
-import type { Benchmark } from './benchmark.ts'
+import type { Benchmark, Size } from './benchmark.ts'
 import { makeEvents } from './events.ts'
 import type { WayOrder, WayReport } from './import-ways.ts'
 import { runApart } from './process.ts'
@@ -28,39 +28,41 @@ export const importing: Benchmark = {
     stage_as_parquet_mib: { label: 'staging as Parquet, resident MiB', digits: 0 },
     stage_as_table_mib: { label: 'staging as a table, resident MiB', digits: 0 },
   },
-  async round({ events }) {
-    const store = createTestStore()
-    try {
-      const csv = join(store.dir, 'events.csv')
-      const rows = makeEvents(events * EVENTS_FACTOR).events
-      writeFileSync(csv, toCsv(rows))
-      const measure = (way: WayOrder['way']) => {
-        const folder = join(store.dir, way)
-        mkdirSync(folder)
-        return runApart<WayReport>('import-ways', { way, csv, folder } satisfies WayOrder)
-      }
-      const alone = await measure('duckdb_alone')
-      const run = await store.cli(['import', csv, '--json'])
-      if (run.code !== 0) throw new Error(`import ended with ${run.code}: ${run.stderr}`)
-      const report = JSON.parse(run.stdout) as { imported: number; bytes: number; took_ms: number }
-      if (report.imported !== rows.length) throw new Error(`imported ${report.imported} of ${rows.length}`)
-      const parquet = await measure('stage_as_parquet')
-      const table = await measure('stage_as_table')
-      const papaparse = await measure('papaparse_alone')
-      const import_s = report.took_ms / 1_000
-      return {
-        import_s,
-        duckdb_alone_s: alone.took_s,
-        ratio: import_s / alone.took_s,
-        bytes_per_event: report.bytes / rows.length,
-        papaparse_alone_s: papaparse.took_s,
-        stage_as_parquet_s: parquet.took_s,
-        stage_as_table_s: table.took_s,
-        stage_as_parquet_mib: parquet.resident_mib,
-        stage_as_table_mib: table.resident_mib,
-      }
-    } finally {
-      await store.remove()
+  cases: (size) => [{ label: 'import', round: () => measure(size) }],
+}
+
+async function measure({ events }: Size) {
+  const store = createTestStore()
+  try {
+    const csv = join(store.dir, 'events.csv')
+    const rows = makeEvents(events * EVENTS_FACTOR).events
+    writeFileSync(csv, toCsv(rows))
+    const measure = (way: WayOrder['way']) => {
+      const folder = join(store.dir, way)
+      mkdirSync(folder)
+      return runApart<WayReport>('import-ways', { way, csv, folder } satisfies WayOrder)
     }
-  },
+    const alone = await measure('duckdb_alone')
+    const run = await store.cli(['import', csv, '--json'])
+    if (run.code !== 0) throw new Error(`import ended with ${run.code}: ${run.stderr}`)
+    const report = JSON.parse(run.stdout) as { imported: number; bytes: number; took_ms: number }
+    if (report.imported !== rows.length) throw new Error(`imported ${report.imported} of ${rows.length}`)
+    const parquet = await measure('stage_as_parquet')
+    const table = await measure('stage_as_table')
+    const papaparse = await measure('papaparse_alone')
+    const import_s = report.took_ms / 1_000
+    return {
+      import_s,
+      duckdb_alone_s: alone.took_s,
+      ratio: import_s / alone.took_s,
+      bytes_per_event: report.bytes / rows.length,
+      papaparse_alone_s: papaparse.took_s,
+      stage_as_parquet_s: parquet.took_s,
+      stage_as_table_s: table.took_s,
+      stage_as_parquet_mib: parquet.resident_mib,
+      stage_as_table_mib: table.resident_mib,
+    }
+  } finally {
+    await store.remove()
+  }
 }

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import type { Sqlite } from '../src/sqlite.ts'
 import { parseInstant } from '../src/time.ts'
+import type { IdVersion } from './benchmark.ts'
 import { makeEvents } from './events.ts'
+import { fillEvents, INSERT } from './fill.ts'
 import { serveApart } from './process.ts'
 
 /**
@@ -11,38 +11,49 @@ import { serveApart } from './process.ts'
  * is ready before the clock starts. The table is plain: the unique id and nothing else that costs.
  */
 
-export interface LimitOrder {
-  events: number
-  batch: number
+/** Either to make its store with the rows that are there before, or to insert the load's rows into a copy of it. */
+export type LimitOrder =
+  | { act: 'fill'; database: string; rows: number; id_version: IdVersion }
+  | { act: 'insert'; database: string; events: number; id_version: IdVersion }
+
+const ROWS_PER_TRANSACTION = 1_000
+
+function openPlain(database: string): Sqlite {
+  const db = new Database(database)
+  db.pragma('journal_mode = WAL')
+  db.pragma('synchronous = FULL')
+  db.exec(
+    `CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, event_id BLOB NOT NULL UNIQUE, occurred_at INTEGER NOT NULL,
+       user_id TEXT NOT NULL, event_type TEXT NOT NULL, properties TEXT NOT NULL) STRICT`,
+  )
+  return db
 }
 
-serveApart<LimitOrder, number>(({ events, batch }) => {
-  const rows = makeEvents(events).events.map((event) => [
+/** Seconds that the rows took. */
+function insertAlone(db: Sqlite, events: number, id_version: IdVersion): number {
+  const rows = makeEvents(events, id_version).events.map((event) => [
     Buffer.from(event.event_id.replaceAll('-', ''), 'hex'),
     parseInstant(event.occurred_at),
     event.user_id,
     event.event_type,
     JSON.stringify(event.properties),
   ])
-  const folder = mkdtempSync(join(tmpdir(), 'frostline-limit-'))
-  const db = new Database(join(folder, 'limit.db'))
-  db.pragma('journal_mode = WAL')
-  db.pragma('synchronous = FULL')
-  db.exec(
-    `CREATE TABLE events (seq INTEGER PRIMARY KEY, event_id BLOB NOT NULL UNIQUE, occurred_at INTEGER NOT NULL,
-       user_id TEXT NOT NULL, event_type TEXT NOT NULL, properties TEXT NOT NULL) STRICT`,
-  )
-  const insert = db.prepare(
-    `INSERT INTO events (event_id, occurred_at, user_id, event_type, properties) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (event_id) DO NOTHING`,
-  )
+  const insert = db.prepare(INSERT)
   const insertAll = db.transaction((from: number) => {
-    for (const row of rows.slice(from, from + batch)) insert.run(...row)
+    for (const row of rows.slice(from, from + ROWS_PER_TRANSACTION)) insert.run(...row)
   })
   const started = performance.now()
-  for (let from = 0; from < rows.length; from += batch) insertAll(from)
-  const took_s = (performance.now() - started) / 1_000
-  db.close()
-  rmSync(folder, { recursive: true })
-  return took_s
+  for (let from = 0; from < rows.length; from += ROWS_PER_TRANSACTION) insertAll(from)
+  return (performance.now() - started) / 1_000
+}
+
+serveApart<LimitOrder, number>((order) => {
+  const db = openPlain(order.database)
+  try {
+    if (order.act === 'insert') return insertAlone(db, order.events, order.id_version)
+    fillEvents(db, order.rows, order.id_version)
+    return 0
+  } finally {
+    db.close()
+  }
 })

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { createTestStore } from '../tests/store.ts'
-import type { Benchmark } from './benchmark.ts'
+import type { Benchmark, Size } from './benchmark.ts'
 import type { LargeBodiesOrder, LargeBodiesReport } from './large-bodies.ts'
 import { runApart } from './process.ts'
 import { quantile } from './statistics.ts'
@@ -24,33 +24,35 @@ export const livez: Benchmark = {
     body_s: { label: 'a body of 32 MiB, s', digits: 2 },
     events_per_s: { label: 'events/s', digits: 0 },
   },
-  async round({ bodies }) {
-    const store = createTestStore()
-    try {
-      const service = await store.serve()
-      const idle = askWithoutPause(`${service.url}/livez`)
-      await setTimeout(IDLE_MS)
-      const idle_ms = await idle.stop()
-      let asking: ReturnType<typeof askWithoutPause> | undefined
-      const order: LargeBodiesOrder = { url: service.url, body_bytes: BODY_BYTES, bodies }
-      const report = await runApart<LargeBodiesReport>('large-bodies', order, () => {
-        asking = askWithoutPause(`${service.url}/livez`)
-      })
-      const took_ms = await asking!.stop()
-      await service.stop()
-      return {
-        livez_idle_p99_ms: quantile(idle_ms, 0.99),
-        livez_p50_ms: quantile(took_ms, 0.5),
-        livez_p99_ms: quantile(took_ms, 0.99),
-        livez_most_ms: Math.max(...took_ms),
-        asked: took_ms.length,
-        body_s: report.took_s / bodies,
-        events_per_s: report.events / report.took_s,
-      }
-    } finally {
-      await store.remove()
+  cases: (size) => [{ label: 'livez', round: () => measure(size) }],
+}
+
+async function measure({ bodies }: Size) {
+  const store = createTestStore()
+  try {
+    const service = await store.serve()
+    const idle = askWithoutPause(`${service.url}/livez`)
+    await setTimeout(IDLE_MS)
+    const idle_ms = await idle.stop()
+    let asking: ReturnType<typeof askWithoutPause> | undefined
+    const order: LargeBodiesOrder = { url: service.url, body_bytes: BODY_BYTES, bodies }
+    const report = await runApart<LargeBodiesReport>('large-bodies', order, () => {
+      asking = askWithoutPause(`${service.url}/livez`)
+    })
+    const took_ms = await asking!.stop()
+    await service.stop()
+    return {
+      livez_idle_p99_ms: quantile(idle_ms, 0.99),
+      livez_p50_ms: quantile(took_ms, 0.5),
+      livez_p99_ms: quantile(took_ms, 0.99),
+      livez_most_ms: Math.max(...took_ms),
+      asked: took_ms.length,
+      body_s: report.took_s / bodies,
+      events_per_s: report.events / report.took_s,
     }
-  },
+  } finally {
+    await store.remove()
+  }
 }
 
 const IDLE_MS = 3_000

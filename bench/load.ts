@@ -1,96 +1,91 @@
-import { Agent, request } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
+import type { IdVersion } from './benchmark.ts'
+import { openConnection, postRequest } from './client.ts'
+import type { Connection } from './client.ts'
 import { expectedDau, makeEvents } from './events.ts'
 import { serveApart } from './process.ts'
 import { quantile } from './statistics.ts'
 
-/** The client: posts bodies made beforehand over kept-alive connections, then asks until everything is counted. */
+/** The client: posts requests made beforehand over kept-alive connections, then asks until everything is counted. */
 
 export interface LoadOrder {
   url: string
   events: number
   batch: number
   connections: number
+  id_version: IdVersion
+  /** When the requests arrive: this many events a second, whether or not earlier ones were answered. Null: as soon as a connection is free. */
+  events_per_s: number | null
+  /** False: only post, to a service that stores nothing. */
+  is_counted: boolean
 }
 
 export interface LoadReport {
   last_reply_s: number
+  /** Until a question counts all; that of the last reply if none was asked. */
   countable_s: number
   /** Questions asked until one counted everything; 1 is the promise. */
   questions: number
+  /** Of a request, from its arrival: the wait for a free connection included. */
   request_p50_ms: number
   request_p99_ms: number
   /** What the client itself took of the processor until the last reply. */
   cpu_s: number
 }
 
-function send(
-  agent: Agent,
-  url: string,
-  method: string,
-  body?: Buffer,
-): Promise<{ status: number; text: string }> {
-  return new Promise((resolve, reject) => {
-    const headers =
-      body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }
-    const outgoing = request(url, { agent, method, headers }, (response) => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('data', (part: string) => {
-        text += part
-      })
-      response.once('end', () => resolve({ status: response.statusCode!, text }))
-      response.once('error', reject)
-    })
-    outgoing.once('error', reject)
-    outgoing.end(body)
-  })
-}
-
-serveApart<LoadOrder, LoadReport>(async ({ url, events, batch, connections }, note) => {
-  const data = makeEvents(events)
-  const expected = expectedDau(data)
-  const bodies: Buffer[] = []
+serveApart<LoadOrder, LoadReport>(async (order, note) => {
+  const { url, events, batch, id_version, is_counted } = order
+  const data = makeEvents(events, id_version)
+  const requests: Buffer[] = []
   for (let at = 0; at < events; at += batch) {
-    bodies.push(Buffer.from(JSON.stringify(data.events.slice(at, at + batch))))
+    const body = Buffer.from(JSON.stringify(data.events.slice(at, at + batch)))
+    requests.push(postRequest(`${url}/events`, body))
   }
-  const agent = new Agent({ keepAlive: true, maxSockets: connections })
+  const connections = await Promise.all(Array.from({ length: order.connections }, () => openConnection(url)))
+  const interval_ms = order.events_per_s === null ? 0 : (batch / order.events_per_s) * 1_000
   const latencies: number[] = []
   let next = 0
   let accepted = 0
 
-  async function connection(): Promise<void> {
-    for (let body = bodies[next++]; body !== undefined; body = bodies[next++]) {
-      const sent = performance.now()
-      const { status, text } = await send(agent, `${url}/events`, 'POST', body)
-      latencies.push(performance.now() - sent)
-      if (status !== 200) throw new Error(`a batch was answered with ${status}: ${text}`)
-      accepted += (JSON.parse(text) as { accepted: number }).accepted
-    }
-  }
-
   note('started')
   const started = performance.now()
   const started_cpu = process.cpuUsage()
-  await Promise.all(Array.from({ length: connections }, connection))
+  async function work(connection: Connection): Promise<void> {
+    for (let n = next++; n < requests.length; n = next++) {
+      const arrival = order.events_per_s === null ? performance.now() : started + n * interval_ms
+      const early_ms = arrival - performance.now()
+      if (early_ms > 0) await setTimeout(early_ms)
+      const { status, body } = await connection.send(requests[n]!)
+      latencies.push(performance.now() - arrival)
+      if (status !== 200) throw new Error(`a batch was answered with ${status}: ${body}`)
+      if (is_counted) accepted += (JSON.parse(body) as { accepted: number }).accepted
+    }
+  }
+  await Promise.all(connections.map(work))
   const last_reply_s = (performance.now() - started) / 1_000
   const { user, system } = process.cpuUsage(started_cpu)
   note('replied')
-  if (accepted !== events) throw new Error(`${accepted} of ${events} events were accepted`)
-
-  for (let questions = 1; ; questions += 1) {
-    const { status, text } = await send(agent, `${url}/stats/dau?from=${data.from}&to=${data.to}`, 'GET')
-    const { data: dau, meta } = JSON.parse(text) as { data: unknown; meta: { hot_events: number } }
-    if (status !== 200) throw new Error(`the question was answered with ${status}`)
-    if (!isDeepStrictEqual(dau, expected) || meta.hot_events !== events) continue
-    agent.destroy()
-    return {
-      last_reply_s,
-      countable_s: (performance.now() - started) / 1_000,
-      questions,
-      request_p50_ms: quantile(latencies, 0.5),
-      request_p99_ms: quantile(latencies, 0.99),
-      cpu_s: (user + system) / 1_000_000,
-    }
+  for (const connection of connections) connection.close()
+  if (is_counted && accepted !== events) throw new Error(`${accepted} of ${events} events were accepted`)
+  const questions = is_counted ? await askUntilCounted(url, data) : 0
+  return {
+    last_reply_s,
+    countable_s: is_counted ? (performance.now() - started) / 1_000 : last_reply_s,
+    questions,
+    request_p50_ms: quantile(latencies, 0.5),
+    request_p99_ms: quantile(latencies, 0.99),
+    cpu_s: (user + system) / 1_000_000,
   }
 })
+
+/** How many questions it took. */
+async function askUntilCounted(url: string, data: ReturnType<typeof makeEvents>): Promise<number> {
+  const expected = expectedDau(data)
+  for (let questions = 1; ; questions += 1) {
+    const response = await fetch(`${url}/stats/dau?from=${data.from}&to=${data.to}`)
+    const { data: dau, meta } = (await response.json()) as { data: unknown; meta: { hot_events: number } }
+    if (response.status !== 200) throw new Error(`the question was answered with ${response.status}`)
+    if (isDeepStrictEqual(dau, expected) && meta.hot_events === data.events.length) return questions
+  }
+}

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { arch, cpus, platform, release, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import type { Benchmark, Size } from './benchmark.ts'
 import { coldIds } from './cold-ids.ts'
 import { importing } from './import.ts'
@@ -8,32 +9,79 @@ import { ingest } from './ingest.ts'
 import { livez } from './livez.ts'
 import { median } from './statistics.ts'
 
-/** `npm run bench [-- <name>…] [--quick] [--rounds=N] [--cold-ids=N] [--id-version=4|7]`: asks the questions of this folder, prints a table each, writes JSON to bench/results/. */
+/** `npm run bench`: asks the questions of this folder, prints a table each, writes JSON to bench/results/. */
 
 const BENCHMARKS: readonly Benchmark[] = [ingest, importing, coldIds, livez]
 
-const FULL: Size = { events: 100_000, rounds: 3, runs: 15, cold_ids: 10_000_000, id_version: 4, bodies: 8 }
+const FULL: Size = {
+  events: 100_000,
+  rounds: 3,
+  runs: 15,
+  hot_rows: [0, 1_000_000, 5_000_000],
+  cold_ids: 10_000_000,
+  id_version: 4,
+  bodies: 8,
+}
 /** To see that it works; its figures say little. */
-const QUICK: Size = { events: 20_000, rounds: 1, runs: 5, cold_ids: 1_000_000, id_version: 4, bodies: 3 }
+const QUICK: Size = {
+  events: 20_000,
+  rounds: 1,
+  runs: 5,
+  hot_rows: [0, 100_000],
+  cold_ids: 1_000_000,
+  id_version: 4,
+  bodies: 3,
+}
 
 const ROOT = join(import.meta.dirname, '..')
 
-function parseArgs(args: readonly string[]): { size: Size; chosen: readonly Benchmark[] } | string {
-  let size = args.includes('--quick') ? QUICK : FULL
-  const names: string[] = []
-  for (const arg of args) {
-    const rounds = /^--rounds=(\d{1,3})$/.exec(arg)?.[1]
-    const cold_ids = /^--cold-ids=(\d{1,9})$/.exec(arg)?.[1]
-    const id_version = /^--id-version=([47])$/.exec(arg)?.[1]
-    if (cold_ids !== undefined && Number(cold_ids) > 0) size = { ...size, cold_ids: Number(cold_ids) }
-    else if (id_version !== undefined) size = { ...size, id_version: id_version === '4' ? 4 : 7 }
-    else if (rounds !== undefined && Number(rounds) > 0) size = { ...size, rounds: Number(rounds) }
-    else if (BENCHMARKS.some(({ name }) => name === arg)) names.push(arg)
-    else if (arg !== '--quick') {
-      return `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}] [--quick] [--rounds=N] [--cold-ids=N] [--id-version=4|7]`
-    }
+const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}]… [--quick] [--only TEXT] [--rounds N] [--events N] [--hot-rows N,…] [--cold-ids N] [--id-version 4|7]`
+
+interface Order {
+  size: Size
+  chosen: readonly Benchmark[]
+  /** Cases whose label holds this. */
+  only: string
+}
+
+/** @throws {Error} whose message says what cannot be read */
+function readOrder(): Order {
+  const text = { type: 'string' } as const
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      quick: { type: 'boolean' },
+      only: text,
+      rounds: text,
+      events: text,
+      'hot-rows': text,
+      'cold-ids': text,
+      'id-version': text,
+    },
+  })
+  const usual = values.quick === true ? QUICK : FULL
+  const id_version = values['id-version'] ?? '4'
+  if (id_version !== '4' && id_version !== '7') throw new Error('--id-version is 4 or 7')
+  const chosen = positionals.map((name) => BENCHMARKS.find((known) => known.name === name) ?? name)
+  const unknown = chosen.find((known) => typeof known === 'string')
+  if (unknown !== undefined) throw new Error(`there is no benchmark ${unknown}`)
+  return {
+    size: {
+      ...usual,
+      events: count(values.events) ?? usual.events,
+      rounds: count(values.rounds) ?? usual.rounds,
+      hot_rows: values['hot-rows']?.split(',').map((rows) => count(rows)!) ?? usual.hot_rows,
+      cold_ids: count(values['cold-ids']) ?? usual.cold_ids,
+      id_version: id_version === '4' ? 4 : 7,
+    },
+    chosen: chosen.length === 0 ? BENCHMARKS : (chosen as Benchmark[]),
+    only: values.only ?? '',
   }
-  return { size, chosen: BENCHMARKS.filter(({ name }) => names.length === 0 || names.includes(name)) }
+}
+
+function count(text: string | undefined): number | undefined {
+  if (text === undefined || /^\d{1,9}$/.test(text)) return text === undefined ? undefined : Number(text)
+  throw new Error(`${text} is no number`)
 }
 
 function versionOf(name: string): string {
@@ -53,23 +101,46 @@ function describeMachine() {
   }
 }
 
-function table(benchmark: Benchmark, rounds: readonly Record<string, number>[]): string {
-  const lines = Object.entries(benchmark.metrics).map(([key, { label, digits }]) => {
-    const values = rounds.map((round) => round[key]!)
-    const [middle, least, most] = [median(values), Math.min(...values), Math.max(...values)].map((value) =>
-      value.toFixed(digits),
-    )
-    return `| ${label} | ${middle} | ${least} to ${most} |`
-  })
-  return ['| | median | spread |', '|---|---:|---:|', ...lines].join('\n')
+/** What was measured of one case: a number for each metric, a round each. */
+interface Measured {
+  label: string
+  rounds: Record<string, number>[]
 }
 
-async function runBenchmark(benchmark: Benchmark, size: Size): Promise<void> {
+/** One case: a line for each metric. Several: a line for each case. */
+function table({ metrics }: Benchmark, measured: readonly Measured[]): string {
+  const columns = Object.entries(metrics)
+  const [only, ...others] = measured
+  if (only === undefined) throw new Error('nothing was measured')
+  const of = ({ rounds }: Measured, key: string) => rounds.map((round) => round[key]!)
+  if (others.length === 0) {
+    const lines = columns.map(([key, { label, digits }]) => {
+      const values = of(only, key)
+      const [middle, least, most] = [median(values), Math.min(...values), Math.max(...values)]
+      return `| ${label} | ${middle.toFixed(digits)} | ${least.toFixed(digits)} to ${most.toFixed(digits)} |`
+    })
+    return ['| | median | spread |', '|---|---:|---:|', ...lines].join('\n')
+  }
+  const lines = measured.map((each) => {
+    const cells = columns.map(([key, { digits }]) => median(of(each, key)).toFixed(digits))
+    return `| ${each.label} | ${cells.join(' | ')} |`
+  })
+  return [
+    `| | ${columns.map(([, { label }]) => label).join(' | ')} |`,
+    `|---|${columns.map(() => '---:|').join('')}`,
+    ...lines,
+  ].join('\n')
+}
+
+async function runBenchmark(benchmark: Benchmark, size: Size, only: string): Promise<void> {
   const machine = describeMachine()
-  const rounds: Record<string, number>[] = []
+  const cases = benchmark.cases(size).filter(({ label }) => label.includes(only))
+  const measured = cases.map(({ label }): Measured => ({ label, rounds: [] }))
   for (let round = 0; round < size.rounds; round += 1) {
-    console.error(`${benchmark.name}: round ${round + 1} of ${size.rounds}`)
-    rounds.push(await benchmark.round(size, round))
+    for (const [i, { label, round: measure }] of cases.entries()) {
+      console.error(`${benchmark.name}, round ${round + 1} of ${size.rounds}: ${label}`)
+      measured[i]!.rounds.push(await measure(round))
+    }
   }
   const { system, processor, cores, memory_gib, node, packages } = machine
   console.log(`\n## ${benchmark.name}\n\n${benchmark.question}\n\n${benchmark.method(size)}\n`)
@@ -79,7 +150,7 @@ async function runBenchmark(benchmark: Benchmark, size: Size): Promise<void> {
       .map(([name, version]) => `${name} ${version}`)
       .join(', ')}.\n`,
   )
-  console.log(table(benchmark, rounds))
+  console.log(table(benchmark, measured))
 
   const folder = join(import.meta.dirname, 'results')
   mkdirSync(folder, { recursive: true })
@@ -87,14 +158,14 @@ async function runBenchmark(benchmark: Benchmark, size: Size): Promise<void> {
   const path = join(folder, `${benchmark.name}-${at.replaceAll(':', '')}.json`)
   writeFileSync(
     path,
-    `${JSON.stringify({ benchmark: benchmark.name, at, size, machine, rounds }, null, 2)}\n`,
+    `${JSON.stringify({ benchmark: benchmark.name, at, size, machine, measured }, null, 2)}\n`,
   )
 }
 
-const parsed = parseArgs(process.argv.slice(2))
-if (typeof parsed === 'string') {
-  console.error(parsed)
+try {
+  const { size, chosen, only } = readOrder()
+  for (const benchmark of chosen) await runBenchmark(benchmark, size, only)
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error, `\n${USAGE}`)
   process.exitCode = 2
-} else {
-  for (const benchmark of parsed.chosen) await runBenchmark(benchmark, parsed.size)
 }

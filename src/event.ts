@@ -103,13 +103,18 @@ const properties = v.pipe(
       return NEVER
     }
     const json = JSON.stringify(dataset.value)
-    if (Buffer.byteLength(json) > PROPERTIES_BYTES_MAX) {
+    if (exceedsBytes(json, PROPERTIES_BYTES_MAX)) {
       addIssue({ message: `properties must be at most ${PROPERTIES_BYTES_MAX} bytes of JSON` })
       return NEVER
     }
     return json
   }),
 )
+
+/** As UTF-8, of which one of the units that `length` counts takes at most three bytes. */
+function exceedsBytes(text: string, bytes_max: number): boolean {
+  return text.length * 3 > bytes_max && Buffer.byteLength(text) > bytes_max
+}
 
 /** Finds what JSON text cannot carry unchanged to every reader behind us; null where there is nothing. */
 function propertiesFault(value: unknown, levels: number): string | null {

@@ -1,0 +1,49 @@
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openLayout } from '../src/layout.ts'
+import { openStore } from '../src/sqlite.ts'
+import type { IdVersion } from './benchmark.ts'
+import { fillEvents } from './fill.ts'
+import type { LimitOrder } from './limit.ts'
+import { runApart } from './process.ts'
+
+/** Databases that hold rows before a load begins: each is made once and then copied. */
+export interface Filled {
+  /** Puts a copy into a folder that is to become a store. */
+  copyStore(rows: number, id_version: IdVersion, data_dir: string): Promise<void>
+  /** @returns the path of a copy for the limit */
+  copyPlain(rows: number, id_version: IdVersion): Promise<string>
+}
+
+export function createFilled(): Filled {
+  const folder = mkdtempSync(join(tmpdir(), 'frostline-filled-'))
+  process.once('exit', () => rmSync(folder, { recursive: true }))
+  const pathOf = (kind: string, rows: number, id_version: IdVersion) =>
+    join(folder, `${kind}-${rows}-v${id_version}.db`)
+  return {
+    copyStore(rows, id_version, data_dir) {
+      const made = pathOf('store', rows, id_version)
+      if (!existsSync(made)) {
+        const db = openStore(made)
+        fillEvents(db, rows, id_version)
+        db.close()
+      }
+      copyFileSync(made, openLayout(data_dir).database)
+      return Promise.resolve()
+    },
+    async copyPlain(rows, id_version) {
+      const made = pathOf('plain', rows, id_version)
+      if (!existsSync(made))
+        await runApart<number>('limit', {
+          act: 'fill',
+          database: made,
+          rows,
+          id_version,
+        } satisfies LimitOrder)
+      const copy = `${made}.copy`
+      copyFileSync(made, copy)
+      return copy
+    },
+  }
+}

@@ -1,0 +1,48 @@
+import { createTestStore } from '../tests/store.ts'
+import type { ServiceProcess, TestStore } from '../tests/store.ts'
+import type { LoadOrder, LoadReport } from './load.ts'
+import { machineSeconds, runApart, threadSeconds } from './process.ts'
+
+/** The service as a process of its own on a fresh store, and what a load makes of it. */
+
+/** All load comes from one address. */
+const UNLIMITED = { RATE_LIMIT_RPS: 'off', RATE_LIMIT_EPS: 'off' }
+
+export async function withStore<T>(use: (store: TestStore) => Promise<T>): Promise<T> {
+  const store = createTestStore()
+  try {
+    return await use(store)
+  } finally {
+    await store.remove()
+  }
+}
+
+/** A service that is ready, and whose mirror holds all rows that were there before. */
+export async function serve(store: TestStore, env: Record<string, string> = {}): Promise<ServiceProcess> {
+  const service = await store.serve({ ...UNLIMITED, ...env })
+  const response = await fetch(`${service.url}/stats/top-events?from=2025-01-01&to=2025-01-02`)
+  if (response.status !== 200) throw new Error(`the first question was answered with ${response.status}`)
+  return service
+}
+
+/** Runs the load, and looks at the service's threads when it begins and when the last reply has come. */
+export async function measureLoad(service: Pick<ServiceProcess, 'pid'>, order: LoadOrder) {
+  const looks: { at: number; machine_s: number; threads: Map<number, number> }[] = []
+  const report = await runApart<LoadReport>('load', order, () =>
+    looks.push({ at: performance.now(), machine_s: machineSeconds(), threads: threadSeconds(service.pid) }),
+  )
+  const [from, to] = [looks[0]!, looks[1]!]
+  const wall_s = (to.at - from.at) / 1_000
+  const share = (tid: number) => ((to.threads.get(tid) ?? 0) - (from.threads.get(tid) ?? 0)) / wall_s
+  const threads = [...to.threads.keys()]
+  const service_busy = threads.map(share).reduce((a, b) => a + b, 0)
+  const client_busy = report.cpu_s / wall_s
+  return {
+    ...report,
+    main_thread_busy: share(service.pid),
+    next_thread_busy: Math.max(0, ...threads.filter((tid) => tid !== service.pid).map(share)),
+    service_busy,
+    client_busy,
+    others_busy: (to.machine_s - from.machine_s) / wall_s - service_busy - client_busy,
+  }
+}
