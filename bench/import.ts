@@ -37,19 +37,19 @@ async function measure({ events }: Size) {
     const csv = join(store.dir, 'events.csv')
     const rows = makeEvents(events * EVENTS_FACTOR).events
     writeFileSync(csv, toCsv(rows))
-    const measure = (way: WayOrder['way']) => {
+    const runWay = (way: WayOrder['way']) => {
       const folder = join(store.dir, way)
       mkdirSync(folder)
       return runApart<WayReport>('import-ways', { way, csv, folder } satisfies WayOrder)
     }
-    const alone = await measure('duckdb_alone')
+    const alone = await runWay('duckdb_alone')
     const run = await store.cli(['import', csv, '--json'])
     if (run.code !== 0) throw new Error(`import ended with ${run.code}: ${run.stderr}`)
     const report = JSON.parse(run.stdout) as { imported: number; bytes: number; took_ms: number }
     if (report.imported !== rows.length) throw new Error(`imported ${report.imported} of ${rows.length}`)
-    const parquet = await measure('stage_as_parquet')
-    const table = await measure('stage_as_table')
-    const papaparse = await measure('papaparse_alone')
+    const parquet = await runWay('stage_as_parquet')
+    const table = await runWay('stage_as_table')
+    const papaparse = await runWay('papaparse_alone')
     const import_s = report.took_ms / 1_000
     return {
       import_s,

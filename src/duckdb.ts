@@ -2,12 +2,19 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import type { DuckDBAppender, DuckDBConnection, DuckDBUUIDVector, DuckDBValue } from '@duckdb/node-api'
+import type {
+  DuckDBAppender,
+  DuckDBConnection,
+  DuckDBPreparedStatement,
+  DuckDBUUIDVector,
+  DuckDBValue,
+} from '@duckdb/node-api'
 
 /** The only file that opens DuckDB. Nothing is left to its defaults that take 80% of the machine or the working directory. */
 
 export type DuckAppender = DuckDBAppender
 export type DuckConnection = DuckDBConnection
+export type DuckStatement = DuckDBPreparedStatement
 export type DuckValue = DuckDBValue
 
 export interface DuckOptions {

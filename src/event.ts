@@ -112,8 +112,8 @@ const properties = v.pipe(
 )
 
 /** As UTF-8, of which one of the units that `length` counts takes at most three bytes. */
-function exceedsBytes(text: string, bytes_max: number): boolean {
-  return text.length * 3 > bytes_max && Buffer.byteLength(text) > bytes_max
+function exceedsBytes(json: string, bytes_max: number): boolean {
+  return json.length * 3 > bytes_max && Buffer.byteLength(json) > bytes_max
 }
 
 /** Finds what JSON text cannot carry unchanged to every reader behind us; null where there is nothing. */

@@ -8,8 +8,8 @@ export type Sqlite = Database.Database
 /** Another process commits in milliseconds; whoever waits longer than this is told so. */
 const BUSY_TIMEOUT_MS = 15_000
 const PAGE_BYTES = 16_384
-/** 8,000 pages of 16 KiB: fewer checkpoints than SQLite's default, and a log of at most about 125 MiB. */
-const CHECKPOINT_PAGES = 8_000
+/** 16,000 pages of 16 KiB: fewer checkpoints than SQLite's default, and a log of at most about 250 MiB. */
+const CHECKPOINT_PAGES = 16_000
 const WAL_BYTES_KEPT = 64 * 1024 * 1024
 
 /** Each entry brings the file from version `index` to `index + 1`. Never edit one that has shipped; add another. */

@@ -1,9 +1,8 @@
-import { DuckDBDateValue } from '@duckdb/node-api'
 import { readCatalog, readGeneration } from '../cold/catalog.ts'
 import type { Catalog } from '../cold/catalog.ts'
-import type { DuckConnection } from '../duckdb.ts'
+import type { DuckConnection, DuckStatement } from '../duckdb.ts'
 import type { Sqlite } from '../sqlite.ts'
-import type { Day, Micros } from '../time.ts'
+import type { Day } from '../time.ts'
 import { formatDay } from '../time.ts'
 
 /**
@@ -21,26 +20,51 @@ export interface Mirror {
 
 /** Rows a page. A snapshot held for long keeps SQLite's log from being reused, so a long tail is read in several. */
 const PAGE_ROWS = 20_000
+/** Rows a page where so many have more properties than {@link PAGE_BYTES}: they are one text then, and a text has its limits. */
+const WIDE_PAGE_ROWS = 1_000
+const PAGE_BYTES = 32 * 1024 * 1024
 /** With more dead rows than live ones, and at least this many, the table is written anew: DuckDB does not reuse their memory. */
 const DEAD_ROWS_MIN = 50_000
 
-type Row = [
-  seq: number,
-  day: Day,
-  user_id: string,
-  event_type: string,
-  properties: string,
-  occurred_at: Micros,
-  event_id: Buffer,
-]
+/**
+ * The columns of a page, each as one text with a NUL between two values, which no value holds. SQLite joins and DuckDB splits them in native code;
+ * a call for every value of every row takes three times as long.
+ */
+const COLUMNS = ['seq', 'day', 'user_id', 'event_type', 'properties', 'occurred_at', 'hex(event_id)'] as const
+
+/** How far the next rows go. */
+interface Extent {
+  /** Null where there are none. */
+  last: number | null
+  bytes: number
+}
+
+interface Page {
+  /** The seq of its last row, visible or not. */
+  last: number
+  /** Visible ones. */
+  rows: number
+  texts: string[]
+}
+
+const INSERT = `INSERT INTO hot
+  SELECT v1::BIGINT, DATE '1970-01-01' + v2::INTEGER, v3, v4, v5, v6::BIGINT, v7::UUID
+  FROM (SELECT ${COLUMNS.map((_, i) => `unnest(string_split($${i + 1}, chr(0))) AS v${i + 1}`).join(', ')})`
 
 export async function openMirror(db: Sqlite, connection: DuckConnection): Promise<Mirror> {
-  const page = db
+  const measure = db.prepare(
+    `SELECT max(seq) AS last, sum(octet_length(properties)) AS bytes
+     FROM (SELECT seq, properties FROM events WHERE seq > ? ORDER BY seq LIMIT ?)`,
+  )
+  const joinUp = db
     .prepare(
-      `SELECT seq, day, user_id, event_type, properties, occurred_at, event_id FROM events WHERE seq > ? ORDER BY seq LIMIT ${PAGE_ROWS}`,
+      `SELECT count(*), ${COLUMNS.map((column) => `group_concat(${column}, char(0))`).join(', ')}
+       FROM events WHERE seq > ? AND seq <= ?
+         AND seq > ifnull((SELECT sealed_through FROM cold_days WHERE cold_days.day = events.day), 0)`,
     )
     .raw()
   const newest = db.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`).pluck()
+  let insert: DuckStatement
   let catalog: Catalog
   let sealed: Map<Day, number>
   let through: number
@@ -54,6 +78,7 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
       `CREATE OR REPLACE TABLE hot (seq BIGINT, day DATE, user_id VARCHAR, event_type VARCHAR, properties VARCHAR,
          occurred_at_us BIGINT, event_id UUID)`,
     )
+    insert = await connection.prepare(INSERT)
     catalog = { generation: -1, files: [], days: [], segments: [] }
     sealed = new Map()
     through = 0
@@ -61,10 +86,18 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
     dead_rows = 0
   }
 
+  function nextPage(): Page | null {
+    let { last, bytes } = measure.get(through, PAGE_ROWS) as Extent
+    if (bytes > PAGE_BYTES) ({ last } = measure.get(through, WIDE_PAGE_ROWS) as Extent)
+    if (last === null) return null
+    const [rows, ...texts] = joinUp.get(through, last) as [number, ...string[]]
+    return { last, rows, texts }
+  }
+
   /** Reads one page in a transaction of its own, with the catalog if that has changed. */
-  const readPage = db.transaction((): { rows: Row[]; changed: Catalog | null } => ({
+  const readPage = db.transaction(() => ({
     changed: readGeneration(db) === catalog.generation ? null : readCatalog(db),
-    rows: page.all(through) as Row[],
+    page: nextPage(),
   }))
 
   async function takeCatalog(changed: Catalog): Promise<void> {
@@ -85,41 +118,24 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
     dead_rows = 0
   }
 
-  async function append(rows: readonly Row[]): Promise<void> {
-    if (rows.length === 0) return
-    const dates = new Map<Day, DuckDBDateValue>()
-    const appender = await connection.createAppender('hot')
-    try {
-      for (const [seq, day, user_id, event_type, properties, occurred_at, event_id] of rows) {
-        if (seq <= (sealed.get(day) ?? 0)) continue
-        let date = dates.get(day)
-        if (date === undefined) dates.set(day, (date = new DuckDBDateValue(day)))
-        appender.appendBigInt(BigInt(seq))
-        appender.appendDate(date)
-        appender.appendVarchar(user_id)
-        appender.appendVarchar(event_type)
-        appender.appendVarchar(properties)
-        // DuckDB casts both to their columns' types. A BigInt for each would take twice as long.
-        appender.appendDouble(occurred_at)
-        appender.appendBlob(event_id)
-        appender.endRow()
-        live_rows += 1
-      }
-    } finally {
-      // Also after a failure: an appender that is only forgotten writes its rows when it is collected.
-      appender.closeSync()
+  async function append({ rows, texts, last }: Page): Promise<void> {
+    if (rows > 0) {
+      for (const [i, text] of texts.entries()) insert.bindVarchar(i + 1, text)
+      const { rowsChanged } = await insert.run()
+      if (rowsChanged !== rows) throw new Error(`${rows} hot rows were split into ${rowsChanged}`)
+      live_rows += rows
     }
-    through = rows.at(-1)![0]
+    through = last
   }
 
   async function advance(): Promise<Catalog> {
     // What is committed by now. Writers may be faster than a page, and nobody asked for what comes later.
     const target = (newest.get() as number | undefined) ?? 0
     for (;;) {
-      const { rows, changed } = readPage()
+      const { page, changed } = readPage()
       if (changed !== null) await takeCatalog(changed)
-      await append(rows)
-      if (rows.length < PAGE_ROWS || through >= target) {
+      if (page !== null) await append(page)
+      if (page === null || through >= target) {
         // The newest rows may have gone to cold already, and been collected.
         through = Math.max(through, target)
         return catalog
