@@ -7,11 +7,12 @@ import { coldIds } from './cold-ids.ts'
 import { importing } from './import.ts'
 import { ingest } from './ingest.ts'
 import { livez } from './livez.ts'
+import { requests } from './requests.ts'
 import { median } from './statistics.ts'
 
 /** `npm run bench`: asks the questions of this folder, prints a table each, writes JSON to bench/results/. */
 
-const BENCHMARKS: readonly Benchmark[] = [ingest, importing, coldIds, livez]
+const BENCHMARKS: readonly Benchmark[] = [ingest, requests, importing, coldIds, livez]
 
 const FULL: Size = {
   events: 100_000,

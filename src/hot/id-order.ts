@@ -28,7 +28,7 @@ export function visitById(
       batchAt[position] = n
     }
   }
-  for (const key of keys.sort()) {
+  for (const key of keys.toSorted()) {
     const at = key % POSITIONS
     const batch = batchAt[at]!
     visit(batch, at - firstOf[batch]!)
