@@ -109,6 +109,80 @@ describe('the mirror of the hot rows', () => {
     )
   })
 
+  it('has every text as it is, whatever stands in it', async () => {
+    const texts = [
+      'a',
+      ' ',
+      "'",
+      '"',
+      ',',
+      '\\',
+      '\n',
+      '\r\n',
+      '\u0001',
+      '\u001f',
+      '\ufeff',
+      '\ufffd',
+      'ä',
+      '日本',
+      '👩‍🚀',
+      '\u{10ffff}',
+    ]
+    const mirror = await openMirror(db, connection)
+    const row = db.prepare(
+      `INSERT INTO events (event_id, occurred_at, user_id, event_type, properties) VALUES (?, 0, ?, ?, ?)`,
+    )
+    const rows = texts
+      .flatMap((text) => [text, `x${text}`, `${text}x`])
+      .map((text) => [text, `t${text}`, JSON.stringify({ text })])
+    for (const [i, values] of rows.entries())
+      row.run(Buffer.from(idFor(`text ${i}`).replaceAll('-', ''), 'hex'), ...values)
+    await mirror.catchUp()
+    const reader = await connection.runAndReadAll(
+      `SELECT hex(encode(user_id)), hex(encode(event_type)), hex(encode(properties)) FROM hot ORDER BY seq`,
+    )
+    const hexOf = (text: string) => Buffer.from(text).toString('hex').toUpperCase()
+    assert.deepEqual(
+      reader.getRows(),
+      rows.map((values) => values.map(hexOf)),
+    )
+  })
+
+  it('refuses to guess where a value holds what stands between two', async () => {
+    const mirror = await openMirror(db, connection)
+    db.prepare(
+      `INSERT INTO events (event_id, occurred_at, user_id, event_type, properties) VALUES (zeroblob(16), 0, 'u' || char(0) || 'v', 't', '{}')`,
+    ).run()
+    await assert.rejects(mirror.catchUp(), /1 hot rows were split into 2/)
+  })
+
+  it('takes rows that are together too large for one text in several', async () => {
+    const rows = 2_500
+    const bytes = 32 * 1024
+    const lengths: number[] = []
+    const prepare = connection.prepare.bind(connection)
+    connection.prepare = async (sql) => {
+      const statement = await prepare(sql)
+      const bind = statement.bindVarchar.bind(statement)
+      statement.bindVarchar = (at, text) => {
+        lengths.push(text.length)
+        bind(at, text)
+      }
+      return statement
+    }
+    const mirror = await openMirror(db, connection)
+    db.exec(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${rows})
+       INSERT INTO events (event_id, occurred_at, user_id, event_type, properties)
+       SELECT randomblob(16), i, 'u', 't', '{"a":"' || printf('%.*c', ${bytes - 8}, 'x') || '"}' FROM n`,
+    )
+    await mirror.catchUp()
+    assert.deepEqual(await mirrored(), visible())
+    assert.equal(Math.max(...lengths), 1_000 * bytes + 999)
+    const reader = await connection.runAndReadAll('SELECT min(length(properties))::INTEGER FROM hot')
+    assert.deepEqual(reader.getRows(), [[bytes]])
+  })
+
   it('holds them over many pages and after it was written anew', async () => {
     const mirror = await openMirror(db, connection)
     insert(0, 90_000, 2)
@@ -149,18 +223,20 @@ describe('the mirror of the hot rows', () => {
     for (let failing = 1; ; failing += 1) {
       let calls = 0
       let armed = false
-      const flaky = new Proxy(connection, {
-        get(target, name: keyof DuckConnection) {
-          const value: unknown = target[name]
-          if (typeof value !== 'function') return value
-          return (...args: unknown[]) => {
-            calls += armed ? 1 : 0
-            if (armed && calls === failing) throw new Error('out of memory')
-            return (value as (...given: unknown[]) => unknown).apply(target, args)
-          }
-        },
-      })
-      const mirror = await openMirror(db, flaky)
+      const makeFlaky = <T extends object>(target: T): T =>
+        new Proxy(target, {
+          get(_target, name) {
+            const value: unknown = Reflect.get(target, name)
+            if (typeof value !== 'function') return value
+            return (...args: unknown[]) => {
+              calls += armed ? 1 : 0
+              if (armed && calls === failing) throw new Error('out of memory')
+              const result: unknown = Reflect.apply(value, target, args)
+              return name === 'prepare' ? (result as Promise<object>).then(makeFlaky) : result
+            }
+          },
+        })
+      const mirror = await openMirror(db, makeFlaky(connection))
       const first = failing * 1_000
       insert(first, 400)
       await mirror.catchUp()

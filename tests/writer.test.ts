@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import fc from 'fast-check'
 import { openColdIds } from '../src/cold/ids.ts'
 import { packEvents } from '../src/hot/batch.ts'
 import { openWriter } from '../src/hot/writer.ts'
@@ -140,6 +141,90 @@ describe('a writer that fails within a group', () => {
       const results = await writer.commit([appendOf(packEvents([...first, ...second]))])
       assert.deepEqual(results.map(storedOf), [{ accepted: 20, duplicates: 0 }])
       assert.deepEqual(leftIn(home), [20, 0, 0])
+    } finally {
+      coldIds.close()
+      store.close()
+    }
+  })
+})
+
+describe('a group of requests', () => {
+  let home: InProcessStore
+  beforeEach(() => {
+    home = createInProcessStore()
+  })
+  afterEach(() => home.remove())
+
+  it('is stored as if one came after the other: of events with one id the first, told to each request', async () => {
+    const store = openStore(home.layout.database)
+    const coldIds = await openColdIds(store, home.layout, { memory_mb: 256, onRepair: assert.fail })
+    const writer = openWriter(store, coldIds, LIMITS)
+    const read = store.prepare('SELECT lower(hex(event_id)), user_id FROM events ORDER BY 1').raw()
+    const stored = new Map<string, string>()
+    let events = 0
+    // Few ids, so that there are many duplicates; their first bytes alike or not, because those alone decide the order of insertion.
+    const id = fc
+      .tuple(fc.constantFrom('00000000', '00000001', '7fffffff', 'ffffffff'), fc.integer({ min: 0, max: 9 }))
+      .map(([first, last]) => `${first}-0000-4000-8000-00000000000${last}`)
+    const groups = fc.array(fc.array(fc.array(id, { maxLength: 6 }), { maxLength: 5 }), { maxLength: 4 })
+    try {
+      await fc.assert(
+        fc.asyncProperty(groups, async (given) => {
+          store.exec('DELETE FROM events')
+          stored.clear()
+          for (const group of given) {
+            const batches = group.map((ids) =>
+              ids.map((event_id): Event => {
+                events += 1
+                return {
+                  event_id,
+                  occurred_at_us: 0,
+                  user_id: `user ${events}`,
+                  event_type: 't',
+                  properties: '{}',
+                }
+              }),
+            )
+            const expected = batches.map((batch) => {
+              const known = stored.size
+              for (const { event_id, user_id } of batch) {
+                const key = event_id.replaceAll('-', '')
+                if (!stored.has(key)) stored.set(key, user_id)
+              }
+              const accepted = stored.size - known
+              return { accepted, duplicates: batch.length - accepted }
+            })
+            const results = await writer.commit(batches.map((batch) => appendOf(packEvents(batch))))
+            assert.deepEqual(results.map(storedOf), expected)
+            assert.deepEqual(read.all(), [...stored].toSorted())
+          }
+        }),
+        { numRuns: 200 },
+      )
+    } finally {
+      coldIds.close()
+      store.close()
+    }
+  })
+
+  it('takes of two that replay one dead letter the first', async () => {
+    const store = openStore(home.layout.database)
+    const coldIds = await openColdIds(store, home.layout, { memory_mb: 256, onRepair: assert.fail })
+    try {
+      const writer = openWriter(store, coldIds, LIMITS)
+      const [first, second] = [1, 2].map((seed) => sampleEvents(seed, 10).map(asEvent)) as [Event[], Event[]]
+      await writer.commit([{ ...appendOf(packEvents([])), letters: [letter] }])
+      const letter_id = home.inSqlite((db) =>
+        db.prepare('SELECT id FROM dead_letters').pluck().get(),
+      ) as number
+      const results = await writer.commit(
+        [first, second].map((events) => ({ ...appendOf(packEvents(events)), letter_id })),
+      )
+      assert.deepEqual(
+        results.map((result) => (result instanceof Error ? result : result.outcome)),
+        ['stored', 'letter_gone'],
+      )
+      assert.deepEqual(leftIn(home), [10, 0, 0])
     } finally {
       coldIds.close()
       store.close()
