@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { arch, cpus, platform, release, totalmem } from 'node:os'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { arch, cpus, platform, release, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { BUILD_VARIABLE, buildInto } from '../tests/build.ts'
 import type { Benchmark, Size } from './benchmark.ts'
 import { coldIds } from './cold-ids.ts'
 import { importing } from './import.ts'
@@ -165,6 +166,11 @@ async function runBenchmark(benchmark: Benchmark, size: Size, only: string): Pro
 
 try {
   const { size, chosen, only } = readOrder()
+  // What is measured is what is installed: the compiled program.
+  const build = mkdtempSync(join(tmpdir(), 'frostline-build-'))
+  process.once('exit', () => rmSync(build, { recursive: true }))
+  buildInto(build)
+  process.env[BUILD_VARIABLE] = build
   for (const benchmark of chosen) await runBenchmark(benchmark, size, only)
 } catch (error) {
   console.error(error instanceof Error ? error.message : error, `\n${USAGE}`)

@@ -2,8 +2,8 @@ import type { Event } from '../event.ts'
 import { ID_BYTES, writeEventId } from '../event-id.ts'
 
 /**
- * Events in columns: the form in which they cross to the writer thread. Ids and times travel as two buffers without being
- * copied, and the strings as one array, which costs a third of cloning an object for every event.
+ * Events in columns: the form in which they cross to the writer thread. Ids and times travel as two buffers, and the
+ * strings as one array, which costs a third of cloning an object for every event.
  */
 export interface EventBatch {
   count: number

@@ -1,6 +1,6 @@
 import { startThread } from '../modules.ts'
 import { Problem } from '../problem.ts'
-import type { Appended, AppendOrder, Content, SealedContent } from './append.ts'
+import type { Appended, AppendOrder } from './append.ts'
 import type { WriterLimits } from './writer.ts'
 
 /** What the service needs of the hot tier. */
@@ -26,15 +26,26 @@ export interface WriterSetup {
   limits: WriterLimits
 }
 
-export type ToWriter = { kind: 'append'; request: number; append: AppendOrder } | { kind: 'close' }
+/** Requests with few events share a message, and so do the answers to a group: waking the other thread costs more than one event. */
+export type ToWriter = { kind: 'append'; appends: NumberedAppend[] } | { kind: 'close' }
+
+export interface NumberedAppend {
+  request: number
+  append: AppendOrder
+}
 
 export type FromWriter =
   | { kind: 'ready' }
   | { kind: 'cannot_start'; reason: string }
   | { kind: 'repairing'; reason: string }
-  | { kind: 'stored'; request: number; result: Appended }
-  | { kind: 'failed'; request: number; reason: string }
-  | ({ kind: 'committed' } & Commit)
+  | { kind: 'committed'; commit: Commit; results: { request: number; result: Appended | Failure }[] }
+  | { kind: 'failed'; requests: number[]; reason: string }
+
+/** Of one request in a group whose others were committed. */
+export interface Failure {
+  outcome: 'failed'
+  reason: string
+}
 
 /** One commit of one or several requests. */
 export interface Commit {
@@ -54,6 +65,9 @@ export interface HotTierOptions extends WriterSetup {
   /** The writer thread ended although nobody asked it to. Nothing can be stored any more. */
   onDeath: (error: Error) => void
 }
+
+/** So many events are handed over at once; fewer wait until the event loop has read what else has come. */
+const HANDED_OVER_AT_ONCE_EVENTS = 200
 
 interface Waiting {
   count: number
@@ -76,19 +90,39 @@ export function openHotTier(options: HotTierOptions): HotTier {
     waiting_events -= entry.count
     return entry
   }
+  function fail(request: number, reason: string): void {
+    onTrouble(reason)
+    settle(request).reject(unavailable(reason))
+  }
   const post = (message: ToWriter, transfer: ArrayBuffer[] = []) => worker.postMessage(message, transfer)
+
+  let gathered: NumberedAppend[] = []
+  let gathered_events = 0
+  function handOver(): void {
+    if (gathered.length === 0) return
+    post({ kind: 'append', appends: gathered }, gathered.flatMap(buffersOf))
+    gathered = []
+    gathered_events = 0
+  }
+  function gather(next: NumberedAppend): void {
+    gathered.push(next)
+    gathered_events += next.append.judged.received
+    if (gathered_events >= HANDED_OVER_AT_ONCE_EVENTS) handOver()
+    else if (gathered.length === 1) setImmediate(handOver)
+  }
 
   worker.on('message', (message: FromWriter) => {
     if (message.kind === 'ready') {
       if (state === 'starting') state = 'ready'
     } else if (message.kind === 'cannot_start') die(message.reason)
     else if (message.kind === 'repairing') onRepair(message.reason)
-    else if (message.kind === 'committed') onCommit(message)
-    else if (message.kind === 'stored') settle(message.request).resolve(message.result)
-    else {
-      onTrouble(message.reason)
-      settle(message.request).reject(unavailable(message.reason))
-    }
+    else if (message.kind === 'committed') {
+      onCommit(message.commit)
+      for (const { request, result } of message.results) {
+        if (result.outcome === 'failed') fail(request, result.reason)
+        else settle(request).resolve(result)
+      }
+    } else for (const request of message.requests) fail(request, message.reason)
   })
   let cause: unknown
   let alive = true
@@ -118,7 +152,7 @@ export function openHotTier(options: HotTierOptions): HotTier {
       return state === 'ready'
     },
     async append(append) {
-      const { content, judged } = append
+      const { judged } = append
       if (state === 'starting') {
         throw new Problem(
           'not_ready',
@@ -137,21 +171,21 @@ export function openHotTier(options: HotTierOptions): HotTier {
       waiting_events += judged.received
       return new Promise((resolve, reject) => {
         waiting.set(request, { count: judged.received, resolve, reject })
-        post({ kind: 'append', request, append }, buffersOf(content))
+        gather({ request, append })
       })
     },
     async close() {
       if (state !== 'dead') state = 'closing'
+      handOver()
       if (alive) post({ kind: 'close' })
       await ended
     },
   }
 }
 
-/** What crosses without being copied. */
-function buffersOf(content: Content | SealedContent): ArrayBuffer[] {
-  const views = content instanceof Uint8Array ? [content] : [content.batch.ids, content.batch.times]
-  return views.map(({ buffer }) => buffer as ArrayBuffer)
+/** What crosses without being copied. Of small contents a copy is cheaper. */
+function buffersOf({ append: { content } }: NumberedAppend): ArrayBuffer[] {
+  return content instanceof Uint8Array ? [content.buffer as ArrayBuffer] : []
 }
 
 function unavailable(cause: unknown): Problem {

@@ -3,8 +3,8 @@ import { openColdIds } from '../cold/ids.ts'
 import { openLayout } from '../layout.ts'
 import { openStore } from '../sqlite.ts'
 import { openAppend } from './append.ts'
-import type { Append } from './append.ts'
-import type { FromWriter, ToWriter, WriterSetup } from './tier.ts'
+import type { Append, Appended } from './append.ts'
+import type { Failure, FromWriter, ToWriter, WriterSetup } from './tier.ts'
 import { openWriter } from './writer.ts'
 
 /** The thread that owns the service's writing connection. Requests that arrive during one commit share the next. */
@@ -48,6 +48,10 @@ function takeGroup(): Queued[] {
   return queue.splice(0, requests)
 }
 
+function answerOf(result: Appended | Error): Appended | Failure {
+  return result instanceof Error ? { outcome: 'failed', reason: String(result) } : result
+}
+
 async function drain(): Promise<void> {
   while (queue.length > 0) {
     const group = takeGroup()
@@ -55,14 +59,13 @@ async function drain(): Promise<void> {
     try {
       const results = await writer!.commit(group.map(({ append }) => append))
       const events = group.reduce((n, { append }) => n + append.batch.count, 0)
-      tell({ kind: 'committed', events, took_ms: performance.now() - started })
-      for (const [i, { request }] of group.entries()) {
-        const result = results[i]!
-        if (result instanceof Error) tell({ kind: 'failed', request, reason: String(result) })
-        else tell({ kind: 'stored', request, result })
-      }
+      tell({
+        kind: 'committed',
+        commit: { events, took_ms: performance.now() - started },
+        results: group.map(({ request }, n) => ({ request, result: answerOf(results[n]!) })),
+      })
     } catch (error) {
-      for (const { request } of group) tell({ kind: 'failed', request, reason: String(error) })
+      tell({ kind: 'failed', requests: group.map(({ request }) => request), reason: String(error) })
     }
   }
   draining = false
@@ -75,7 +78,7 @@ async function drain(): Promise<void> {
 
 port.on('message', (message: ToWriter) => {
   if (message.kind === 'close') closing = true
-  else queue.push({ request: message.request, append: openAppend(message.append) })
+  else for (const { request, append } of message.appends) queue.push({ request, append: openAppend(append) })
   if (draining) return
   draining = true
   // After the port has handed over everything that already arrived, so that it shares one commit.
