@@ -27,7 +27,8 @@ export const ingest: Benchmark = {
     'The limit is better-sqlite3 alone on the same rows, over a table with a unique id and as many rows as there are before, 1,000 rows a ' +
     'transaction, WAL, synchronous=FULL, default page size, in the same round.',
   metrics: {
-    events_per_s: { label: 'events/s', digits: 0 },
+    events_per_s: { label: 'events/s until counted', digits: 0 },
+    replied_per_s: { label: 'until the last reply', digits: 0 },
     limit_rows_per_s: { label: 'SQLite alone', digits: 0 },
     ratio: { label: 'ratio', digits: 2 },
     counted_ms: { label: 'last reply to counted, ms', digits: 0 },
@@ -67,10 +68,11 @@ async function measure(load: Load, events: number, filled: Filled, round: number
   const early = round % 2 === 0 ? await measureLimit(load, events, filled) : null
   const { last_reply_s, countable_s, ...seen } = await measureService(load, events, filled)
   const limit_rows_per_s = early ?? (await measureLimit(load, events, filled))
-  const events_per_s = events / last_reply_s
+  const events_per_s = events / countable_s
   return {
     ...seen,
     events_per_s,
+    replied_per_s: events / last_reply_s,
     limit_rows_per_s,
     ratio: events_per_s / limit_rows_per_s,
     counted_ms: (countable_s - last_reply_s) * 1_000,

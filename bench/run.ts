@@ -7,13 +7,16 @@ import type { Benchmark, Size } from './benchmark.ts'
 import { coldIds } from './cold-ids.ts'
 import { importing } from './import.ts'
 import { ingest } from './ingest.ts'
+import { latency } from './latency.ts'
 import { livez } from './livez.ts'
 import { requests } from './requests.ts'
-import { median } from './statistics.ts'
+import { fillReadme } from './readme.ts'
+import { makeTable } from './table.ts'
+import type { Measured } from './table.ts'
 
 /** `npm run bench`: asks the questions of this folder, prints a table each, writes JSON to bench/results/. */
 
-const BENCHMARKS: readonly Benchmark[] = [ingest, requests, importing, coldIds, livez]
+const BENCHMARKS: readonly Benchmark[] = [ingest, requests, latency, importing, coldIds, livez]
 
 const FULL: Size = {
   events: 100_000,
@@ -37,13 +40,15 @@ const QUICK: Size = {
 
 const ROOT = join(import.meta.dirname, '..')
 
-const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}]… [--quick] [--only TEXT] [--rounds N] [--events N] [--hot-rows N,…] [--cold-ids N] [--id-version 4|7]`
+const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}]… [--quick] [--only TEXT] [--rounds N] [--events N] [--hot-rows N,…] [--cold-ids N] [--id-version 4|7] [--readme]`
 
 interface Order {
   size: Size
   chosen: readonly Benchmark[]
   /** Cases whose label holds this. */
   only: string
+  /** Measure nothing; put what was measured last into the README. */
+  readme: boolean
 }
 
 /** @throws {Error} whose message says what cannot be read */
@@ -59,6 +64,7 @@ function readOrder(): Order {
       'hot-rows': text,
       'cold-ids': text,
       'id-version': text,
+      readme: { type: 'boolean' },
     },
   })
   const usual = values.quick === true ? QUICK : FULL
@@ -78,6 +84,7 @@ function readOrder(): Order {
     },
     chosen: chosen.length === 0 ? BENCHMARKS : (chosen as Benchmark[]),
     only: values.only ?? '',
+    readme: values.readme ?? false,
   }
 }
 
@@ -103,37 +110,6 @@ function describeMachine() {
   }
 }
 
-/** What was measured of one case: a number for each metric, a round each. */
-interface Measured {
-  label: string
-  rounds: Record<string, number>[]
-}
-
-/** One case: a line for each metric. Several: a line for each case. */
-function table({ metrics }: Benchmark, measured: readonly Measured[]): string {
-  const columns = Object.entries(metrics)
-  const [only, ...others] = measured
-  if (only === undefined) throw new Error('nothing was measured')
-  const of = ({ rounds }: Measured, key: string) => rounds.map((round) => round[key]!)
-  if (others.length === 0) {
-    const lines = columns.map(([key, { label, digits }]) => {
-      const values = of(only, key)
-      const [middle, least, most] = [median(values), Math.min(...values), Math.max(...values)]
-      return `| ${label} | ${middle.toFixed(digits)} | ${least.toFixed(digits)} to ${most.toFixed(digits)} |`
-    })
-    return ['| | median | spread |', '|---|---:|---:|', ...lines].join('\n')
-  }
-  const lines = measured.map((each) => {
-    const cells = columns.map(([key, { digits }]) => median(of(each, key)).toFixed(digits))
-    return `| ${each.label} | ${cells.join(' | ')} |`
-  })
-  return [
-    `| | ${columns.map(([, { label }]) => label).join(' | ')} |`,
-    `|---|${columns.map(() => '---:|').join('')}`,
-    ...lines,
-  ].join('\n')
-}
-
 async function runBenchmark(benchmark: Benchmark, size: Size, only: string): Promise<void> {
   const machine = describeMachine()
   const cases = benchmark.cases(size).filter(({ label }) => label.includes(only))
@@ -152,7 +128,7 @@ async function runBenchmark(benchmark: Benchmark, size: Size, only: string): Pro
       .map(([name, version]) => `${name} ${version}`)
       .join(', ')}.\n`,
   )
-  console.log(table(benchmark, measured))
+  console.log(makeTable(benchmark, measured))
 
   const folder = join(import.meta.dirname, 'results')
   mkdirSync(folder, { recursive: true })
@@ -165,13 +141,14 @@ async function runBenchmark(benchmark: Benchmark, size: Size, only: string): Pro
 }
 
 try {
-  const { size, chosen, only } = readOrder()
+  const { size, chosen, only, readme } = readOrder()
   // What is measured is what is installed: the compiled program.
   const build = mkdtempSync(join(tmpdir(), 'frostline-build-'))
   process.once('exit', () => rmSync(build, { recursive: true }))
   buildInto(build)
   process.env[BUILD_VARIABLE] = build
-  for (const benchmark of chosen) await runBenchmark(benchmark, size, only)
+  if (readme) fillReadme(chosen)
+  else for (const benchmark of chosen) await runBenchmark(benchmark, size, only)
 } catch (error) {
   console.error(error instanceof Error ? error.message : error, `\n${USAGE}`)
   process.exitCode = 2

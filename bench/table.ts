@@ -1,0 +1,33 @@
+import type { Benchmark } from './benchmark.ts'
+import { median } from './statistics.ts'
+
+/** What was measured of one case: a number for each metric, a round each. */
+export interface Measured {
+  label: string
+  rounds: Record<string, number>[]
+}
+
+/** One case: a line for each metric. Several: a line for each case. */
+export function makeTable({ metrics }: Benchmark, measured: readonly Measured[]): string {
+  const columns = Object.entries(metrics)
+  const [only, ...others] = measured
+  if (only === undefined) throw new Error('nothing was measured')
+  const of = ({ rounds }: Measured, key: string) => rounds.map((round) => round[key]!)
+  if (others.length === 0) {
+    const lines = columns.map(([key, { label, digits }]) => {
+      const values = of(only, key)
+      const [middle, least, most] = [median(values), Math.min(...values), Math.max(...values)]
+      return `| ${label} | ${middle.toFixed(digits)} | ${least.toFixed(digits)} to ${most.toFixed(digits)} |`
+    })
+    return ['| | median | spread |', '|---|---:|---:|', ...lines].join('\n')
+  }
+  const lines = measured.map((each) => {
+    const cells = columns.map(([key, { digits }]) => median(of(each, key)).toFixed(digits))
+    return `| ${each.label} | ${cells.join(' | ')} |`
+  })
+  return [
+    `| | ${columns.map(([, { label }]) => label).join(' | ')} |`,
+    `|---|${columns.map(() => '---:|').join('')}`,
+    ...lines,
+  ].join('\n')
+}
