@@ -5,7 +5,7 @@ import { makeTable } from './table.ts'
 import type { Measured } from './table.ts'
 
 const README = join(import.meta.dirname, '../README.md')
-const RESULTS = join(import.meta.dirname, 'results')
+export const RESULTS = join(import.meta.dirname, 'results')
 
 /** Puts the newest result of each benchmark where the README has a place for it: between `<!-- bench NAME -->` and `<!-- end -->`. */
 export function fillReadme(benchmarks: readonly Benchmark[]): void {

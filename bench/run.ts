@@ -10,7 +10,7 @@ import { ingest } from './ingest.ts'
 import { latency } from './latency.ts'
 import { livez } from './livez.ts'
 import { requests } from './requests.ts'
-import { fillReadme } from './readme.ts'
+import { fillReadme, RESULTS } from './readme.ts'
 import { makeTable } from './table.ts'
 import type { Measured } from './table.ts'
 
@@ -40,7 +40,7 @@ const QUICK: Size = {
 
 const ROOT = join(import.meta.dirname, '..')
 
-const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}]… [--quick] [--only TEXT] [--rounds N] [--events N] [--hot-rows N,…] [--cold-ids N] [--id-version 4|7] [--readme]`
+const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}]… [--quick] [--only TEXT] [--rounds N] [--events N] [--hot-rows N,…] [--cold-ids N] [--id-version 4|7] [--out DIR] [--readme]`
 
 interface Order {
   size: Size
@@ -49,6 +49,8 @@ interface Order {
   only: string
   /** Measure nothing; put what was measured last into the README. */
   readme: boolean
+  /** Folder for the results. */
+  out: string
 }
 
 /** @throws {Error} whose message says what cannot be read */
@@ -65,6 +67,7 @@ function readOrder(): Order {
       'cold-ids': text,
       'id-version': text,
       readme: { type: 'boolean' },
+      out: text,
     },
   })
   const usual = values.quick === true ? QUICK : FULL
@@ -85,6 +88,7 @@ function readOrder(): Order {
     chosen: chosen.length === 0 ? BENCHMARKS : (chosen as Benchmark[]),
     only: values.only ?? '',
     readme: values.readme ?? false,
+    out: values.out ?? RESULTS,
   }
 }
 
@@ -110,7 +114,7 @@ function describeMachine() {
   }
 }
 
-async function runBenchmark(benchmark: Benchmark, size: Size, only: string): Promise<void> {
+async function runBenchmark(benchmark: Benchmark, size: Size, only: string, folder: string): Promise<void> {
   const machine = describeMachine()
   const cases = benchmark.cases(size).filter(({ label }) => label.includes(only))
   const measured = cases.map(({ label }): Measured => ({ label, rounds: [] }))
@@ -130,7 +134,6 @@ async function runBenchmark(benchmark: Benchmark, size: Size, only: string): Pro
   )
   console.log(makeTable(benchmark, measured))
 
-  const folder = join(import.meta.dirname, 'results')
   mkdirSync(folder, { recursive: true })
   const at = new Date().toISOString()
   const path = join(folder, `${benchmark.name}-${at.replaceAll(':', '')}.json`)
@@ -140,15 +143,22 @@ async function runBenchmark(benchmark: Benchmark, size: Size, only: string): Pro
   )
 }
 
-try {
-  const { size, chosen, only, readme } = readOrder()
-  // What is measured is what is installed: the compiled program.
+/** What is measured is what is installed: the compiled program. */
+function compile(): void {
+  if (process.env[BUILD_VARIABLE] !== undefined) return
   const build = mkdtempSync(join(tmpdir(), 'frostline-build-'))
   process.once('exit', () => rmSync(build, { recursive: true }))
   buildInto(build)
   process.env[BUILD_VARIABLE] = build
+}
+
+try {
+  const { size, chosen, only, readme, out } = readOrder()
   if (readme) fillReadme(chosen)
-  else for (const benchmark of chosen) await runBenchmark(benchmark, size, only)
+  else {
+    compile()
+    for (const benchmark of chosen) await runBenchmark(benchmark, size, only, out)
+  }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error, `\n${USAGE}`)
   process.exitCode = 2
