@@ -13,6 +13,8 @@ import { idFor } from './sample.ts'
 
 const US_PER_DAY = 86_400_000_000
 
+const hexOf = (text: string) => Buffer.from(text).toString('hex').toUpperCase()
+
 describe('the mirror of the hot rows', () => {
   let duck: Duck
   let store: InProcessStore
@@ -143,7 +145,6 @@ describe('the mirror of the hot rows', () => {
     const reader = await connection.runAndReadAll(
       `SELECT hex(encode(user_id)), hex(encode(event_type)), hex(encode(properties)) FROM hot ORDER BY seq`,
     )
-    const hexOf = (text: string) => Buffer.from(text).toString('hex').toUpperCase()
     assert.deepEqual(
       reader.getRows(),
       rows.map((values) => values.map(hexOf)),
