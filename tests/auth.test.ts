@@ -10,6 +10,7 @@ import { createApp } from '../src/app.ts'
 import type { Deps } from '../src/app.ts'
 import { readConfig } from '../src/config.ts'
 import { refuseUndeclared, ROUTES } from '../src/routes.ts'
+import { createLogger } from '../src/log.ts'
 import { createDeadLetterRoutes } from '../src/dead-letters/routes.ts'
 import type { DeadLetterDeps } from '../src/dead-letters/routes.ts'
 import { createInProcessStore } from './in-process.ts'
@@ -132,6 +133,7 @@ describe('every route', { timeout: HANGS_AFTER_MS }, () => {
       ...unused,
       deadLetters,
       config: readConfig({}),
+      log: createLogger('silent'),
       admission,
       logins: { login: never, register: never },
     })
