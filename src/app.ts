@@ -45,7 +45,7 @@ export function createApp(deps: Deps): Hono<Env> {
   const { obstacles, damage, config, log } = deps
   const { URL_BYTES_MAX: url_bytes_max, CORS_ORIGINS: cors_origins } = config
   const app = new Hono<Env>()
-  // Every field of a request's line is written here; looking through it for secrets would take longer than all of the rest.
+  // Every field of a request's line is written here; looking through it for secrets would take as long as all of the rest.
   const requestLog = log.child({}, { redact: [] })
   const routes = ROUTES.filter(({ path }) => path !== REGISTER || logins.register !== null)
 

@@ -1,4 +1,4 @@
-import { readCatalog } from './cold/catalog.ts'
+import { HOT_ROWS, IS_VISIBLE, readCatalog } from './cold/catalog.ts'
 import type { Catalog } from './cold/catalog.ts'
 import type { Sqlite } from './sqlite.ts'
 import { formatDay } from './time.ts'
@@ -19,7 +19,7 @@ export interface Tiers {
 export function readTiers(db: Sqlite): Tiers {
   const hot = db.prepare(
     `SELECT count(*) AS events, count(DISTINCT e.day) AS days
-     FROM events AS e LEFT JOIN cold_days AS c USING (day) WHERE e.seq > coalesce(c.sealed_through, 0)`,
+     FROM ${HOT_ROWS} WHERE ${IS_VISIBLE}`,
   )
   return db.transaction(() => ({ hot: hot.get() as Tiers['hot'], cold: summarize(readCatalog(db)) }))()
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { HOT_ROWS, IS_VISIBLE } from './cold/catalog.ts'
 import type { ColdFile, IdSegmentRow } from './cold/catalog.ts'
 import { IdSegment } from './cold/id-segment.ts'
 import { forEachUuid, openDuck, sqlText, sqlTextList } from './duckdb.ts'
@@ -135,10 +136,7 @@ function isIndexed(
 
 function copyHotIds(db: Sqlite, appender: DuckAppender): void {
   const rows = db
-    .prepare(
-      `SELECT e.event_id, e.seq <= coalesce(c.sealed_through, 0)
-       FROM events AS e LEFT JOIN cold_days AS c USING (day)`,
-    )
+    .prepare(`SELECT e.event_id, NOT (${IS_VISIBLE}) FROM ${HOT_ROWS}`)
     .raw()
     .iterate() as IterableIterator<[Buffer, number]>
   for (const [id, sealed] of rows) {

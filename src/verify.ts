@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path'
-import { readCatalog, readGeneration } from './cold/catalog.ts'
+import { HOT_ROWS, IS_VISIBLE, readCatalog, readGeneration } from './cold/catalog.ts'
 import type { Catalog, ColdFile, IdSegmentRow } from './cold/catalog.ts'
 import type { ColdDisk } from './cold/files.ts'
 import { isComplete } from './cold/id-index.ts'
@@ -155,13 +155,7 @@ function readStore(db: Sqlite) {
   return {
     catalog: readCatalog(db),
     replaced: db.prepare('SELECT path FROM replaced_files').pluck().all() as string[],
-    hot_events: db
-      .prepare(
-        `SELECT count(*) FROM events AS e LEFT JOIN cold_days AS c USING (day)
-         WHERE e.seq > coalesce(c.sealed_through, 0)`,
-      )
-      .pluck()
-      .get() as number,
+    hot_events: db.prepare(`SELECT count(*) FROM ${HOT_ROWS} WHERE ${IS_VISIBLE}`).pluck().get() as number,
     newest_seq: (db.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`).pluck().get() ??
       0) as number,
   }

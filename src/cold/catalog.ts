@@ -43,6 +43,12 @@ export interface Catalog {
   segments: IdSegmentRow[]
 }
 
+/** SQL: the hot rows as `e`, each with its day's seal as `c`. */
+export const HOT_ROWS = 'events AS e LEFT JOIN cold_days AS c USING (day)'
+
+/** SQL over {@link HOT_ROWS}: which of them are visible. The others stand in a cold file. */
+export const IS_VISIBLE = 'e.seq > coalesce(c.sealed_through, 0)'
+
 export function readGeneration(db: Sqlite): number {
   return db.prepare('SELECT generation FROM catalog').pluck().get() as number
 }

@@ -1,4 +1,4 @@
-import { readCatalog, readGeneration } from '../cold/catalog.ts'
+import { HOT_ROWS, IS_VISIBLE, readCatalog, readGeneration } from '../cold/catalog.ts'
 import type { Catalog } from '../cold/catalog.ts'
 import type { DuckConnection, DuckStatement } from '../duckdb.ts'
 import type { Sqlite } from '../sqlite.ts'
@@ -59,8 +59,7 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
   const joinUp = db
     .prepare(
       `SELECT count(*), ${COLUMNS.map((column) => `group_concat(${column}, char(0))`).join(', ')}
-       FROM events WHERE seq > ? AND seq <= ?
-         AND seq > ifnull((SELECT sealed_through FROM cold_days WHERE cold_days.day = events.day), 0)`,
+       FROM ${HOT_ROWS} WHERE e.seq > ? AND e.seq <= ? AND ${IS_VISIBLE}`,
     )
     .raw()
   const newest = db.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`).pluck()
@@ -122,6 +121,8 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
     if (rows > 0) {
       for (const [i, text] of texts.entries()) insert.bindVarchar(i + 1, text)
       const { rowsChanged } = await insert.run()
+      // A statement keeps what was bound to it.
+      insert.clearBindings()
       if (rowsChanged !== rows) throw new Error(`${rows} hot rows were split into ${rowsChanged}`)
       live_rows += rows
     }
