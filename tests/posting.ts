@@ -1,0 +1,52 @@
+import { after, before } from 'node:test'
+import { createTestStore, get } from './store.ts'
+import type { ServiceProcess, TestStore } from './store.ts'
+
+/** For tests of `POST /events` over a real service. */
+
+export const JSON_TYPE = { 'content-type': 'application/json' }
+/** Never stands in a reply or in the log, wherever the client puts it. */
+export const MARKER = 'Zebra-7f3a91'
+
+export interface Posting {
+  readonly service: ServiceProcess
+  readonly events_url: string
+  send(body: Exclude<RequestInit['body'], undefined>, headers?: Record<string, string>): Promise<Response>
+  /** Distinct users of a day. */
+  usersOn(day: string, filter?: string): Promise<number>
+  /** Events of a type. */
+  countOf(event_type: string): Promise<number>
+}
+
+/** One service for all tests of the surrounding `describe`. */
+export function servePosting(): Posting {
+  let store: TestStore
+  let service: ServiceProcess
+  before(async () => {
+    store = createTestStore()
+    service = await store.serve()
+  })
+  after(() => store.remove())
+  return {
+    get service() {
+      return service
+    },
+    get events_url() {
+      return `${service.url}/events`
+    },
+    send: (body, headers = JSON_TYPE) => fetch(`${service.url}/events`, { method: 'POST', headers, body }),
+    async usersOn(day, filter = '') {
+      const { json } = await get<{ data: { dau: number }[] }>(
+        `${service.url}/stats/dau?from=${day}&to=${day}${filter}`,
+      )
+      return json.data[0]!.dau
+    },
+    async countOf(event_type) {
+      const filter = encodeURIComponent(`event_type:${event_type}`)
+      const { json } = await get<{ data: { count: number }[] }>(
+        `${service.url}/stats/top-events?from=2025-01-01&to=2025-12-31&segment=${filter}`,
+      )
+      return json.data[0]?.count ?? 0
+    },
+  }
+}
