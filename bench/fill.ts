@@ -8,7 +8,7 @@ import { makeEvents } from './events.ts'
 /** Rows that are there before a load begins: of days before the load's own, in the order in which they would have come. */
 
 export const INSERT = `INSERT INTO events (event_id, occurred_at, user_id, event_type, properties) VALUES (?, ?, ?, ?, ?)
-  ON CONFLICT (event_id) DO NOTHING`
+  ON CONFLICT DO NOTHING`
 
 const EARLIER_US = 40 * MICROS_PER_DAY
 /** The events repeat after so many, their ids do not. */

@@ -41,7 +41,7 @@ export function fingerprint(w0: number, w1: number, w2: number, w3: number): { l
   return { low, high }
 }
 
-function mix(word: number): number {
+export function mix(word: number): number {
   let h = word
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)

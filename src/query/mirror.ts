@@ -1,6 +1,7 @@
 import { HOT_ROWS, IS_VISIBLE, readCatalog, readGeneration } from '../cold/catalog.ts'
 import type { Catalog } from '../cold/catalog.ts'
 import type { DuckConnection, DuckStatement } from '../duckdb.ts'
+import { newestSeq } from '../hot/newest-seq.ts'
 import type { Sqlite } from '../sqlite.ts'
 import type { Day } from '../time.ts'
 import { formatDay } from '../time.ts'
@@ -62,7 +63,7 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
        FROM ${HOT_ROWS} WHERE e.seq > ? AND e.seq <= ? AND ${IS_VISIBLE}`,
     )
     .raw()
-  const newest = db.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`).pluck()
+  const newest = newestSeq(db)
   let insert: DuckStatement
   let catalog: Catalog
   let sealed: Map<Day, number>
@@ -131,7 +132,7 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
 
   async function advance(): Promise<Catalog> {
     // What is committed by now. Writers may be faster than a page, and nobody asked for what comes later.
-    const target = (newest.get() as number | undefined) ?? 0
+    const target = newest()
     for (;;) {
       const { page, changed } = readPage()
       if (changed !== null) await takeCatalog(changed)
