@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { generateDay } from '../src/demo/generate.ts'
+import { generateDay, pickVisitor } from '../src/demo/generate.ts'
 import type { DemoEvent } from '../src/demo/generate.ts'
-import { formatDay, parseDay } from '../src/time.ts'
-import type { Day } from '../src/time.ts'
+import { integerBelow, randomOf } from '../src/demo/random.ts'
+import { walkSession } from '../src/demo/session.ts'
+import { formatDay, MICROS_PER_DAY, parseDay } from '../src/time.ts'
 import type { IdVersion } from './benchmark.ts'
 
 /** The events of the demo, for days that never change. Their own ids are as good as random, which is the hard case for a unique index. */
 
-const FIRST_DAY = parseDay('2026-01-05')!
+export const FIRST_DAY = parseDay('2026-01-05')!
 
 export interface BenchEvents {
   events: DemoEvent[]
@@ -16,62 +17,62 @@ export interface BenchEvents {
 }
 
 export function makeEvents(count: number, id_version: IdVersion = 4): BenchEvents {
-  const events = [...smallDays(count)].flat()
+  const events: DemoEvent[] = []
+  let day = FIRST_DAY
+  for (; events.length < count; day += 1) events.push(...generateDay('bench', day))
+  events.length = count
   if (id_version === 7) for (const [i, event] of events.entries()) event.event_id = orderedId(i)
-  return { events, from: formatDay(FIRST_DAY), to: events.at(-1)!.occurred_at.slice(0, 10) }
+  return { events, from: formatDay(FIRST_DAY), to: formatDay(day - 1) }
 }
 
-/** The days of one small shop, a part each. */
-export function* smallDays(count: number): Generator<DemoEvent[]> {
-  for (let day = FIRST_DAY, left = count; left > 0; day += 1) {
-    const part = generateDay('bench', day).slice(0, left)
+export interface LargeDayEvent extends Omit<DemoEvent, 'event_id' | 'occurred_at'> {
+  /** Microseconds since the day began. */
+  at_us: number
+}
+
+const VISITS_PER_PART = 1_000
+/** On a day; a visit has about seven events. */
+const EVENTS_PER_USER = 4
+
+/** What happens on one day in a shop that is as large as it takes, in parts. The demo's own days are small, and take longer to make. */
+export function* largeDay(count: number): Generator<LargeDayEvent[]> {
+  const users = Math.ceil(count / EVENTS_PER_USER)
+  for (let visit = 0, left = count; left > 0; visit += VISITS_PER_PART) {
+    const part = Array.from({ length: VISITS_PER_PART }, (_, n) => visitOf(visit + n, users))
+      .flat()
+      .slice(0, left)
+      .toSorted((a, b) => a.at_us - b.at_us)
     left -= part.length
     yield part
   }
 }
 
-/** As many events as asked for on as many days, in parts of some thousand: nobody has to hold them all. */
-export function* largeDays(count: number, days: number): Generator<DemoEvent[]> {
-  for (let n = 0; n < days; n += 1) {
-    const rows = Math.floor(((n + 1) * count) / days) - Math.floor((n * count) / days)
-    yield* largeDay(FIRST_DAY + n, rows)
-  }
+function visitOf(visit: number, users: number): LargeDayEvent[] {
+  const random = randomOf(`bench/visit/${visit}`)
+  // Some come far more often than others.
+  const user_id = `u${integerBelow(random, integerBelow(random, users) + 1)}`
+  const start_us = integerBelow(random, MICROS_PER_DAY)
+  return walkSession(random, pickVisitor(randomOf(`bench/user/${user_id}`)), false, start_us)
+    .filter(({ at_us }) => at_us < MICROS_PER_DAY)
+    .map((event) => ({ ...event, user_id }))
 }
 
-/** Making a shop takes longer than everything else, so each stands for so many with users, sessions and ids of their own. */
-const SHOPS_PER_MADE = 10
-
-/** One day of as many shops as it takes. */
-export function* largeDay(day: Day, count: number): Generator<DemoEvent[]> {
-  let made: DemoEvent[] = []
-  for (let shop = 0, left = count; left > 0; shop += 1) {
-    if (shop % SHOPS_PER_MADE === 0) made = generateDay(`bench-${shop}`, day)
-    // Spread, so that the shops' users are not in order before they are sorted.
-    const mark = Math.imul(shop + 1, 0x9e3779b1) >>> 0
-    const name = hexOf(mark)
-    const part = made.slice(0, left).map(({ occurred_at, user_id, event_type, properties }) => ({
-      event_id: randomUUID(),
-      occurred_at,
-      user_id: `${name}-${user_id}`,
-      event_type,
-      properties: {
-        ...properties,
-        session_id: hexOf((Number.parseInt(String(properties['session_id']), 16) ^ mark) >>> 0),
-      },
-    }))
-    left -= part.length
-    yield part
-  }
+/** Where ids and dates begin in a text of many events. */
+export interface Places {
+  ids: readonly number[]
+  dates: readonly number[]
 }
 
-function hexOf(n: number): string {
-  return n.toString(16).padStart(8, '0')
+/** Writes new random ids over those in a text, and a date over the others unless it is null. */
+export function renewEvents(text: Buffer, { ids, dates }: Places, date: string | null): void {
+  for (const place of ids) text.write(randomUUID(), place, 'latin1')
+  if (date !== null) for (const place of dates) text.write(date, place, 'latin1')
 }
 
 /** Ids as a busy client makes them: four in each millisecond of a time after that of {@link earlierId}, the rest random in each. */
 function orderedId(n: number): string {
   const ms = (FIRST_ORDERED_MS + Math.floor(n / 4)).toString(16).padStart(12, '0')
-  const rest = hexOf(Math.imul(n + 1, 0x9e3779b1) >>> 0)
+  const rest = (Math.imul(n + 1, 0x9e3779b1) >>> 0).toString(16).padStart(8, '0')
   return `${ms.slice(0, 8)}-${ms.slice(8)}-7${(n % 4).toString(16)}00-8000-0000${rest}`
 }
 

@@ -44,12 +44,13 @@ export function fillEvents(db: Sqlite, rows: number, id_version: IdVersion): voi
 /** Rows of one day, as they would have come. */
 export function fillDay(db: Sqlite, day: Day, rows: number): void {
   const insert = db.prepare(INSERT)
+  const id = Buffer.alloc(ID_BYTES)
   let open = 0
   db.exec('BEGIN')
-  for (const part of largeDay(day, rows)) {
-    for (const { event_id, occurred_at, user_id, event_type, properties } of part) {
-      const id = Buffer.from(event_id.replaceAll('-', ''), 'hex')
-      insert.run(id, parseInstant(occurred_at), user_id, event_type, JSON.stringify(properties))
+  for (const part of largeDay(rows)) {
+    for (const { at_us, user_id, event_type, properties } of part) {
+      randomFillSync(id)
+      insert.run(id, day * MICROS_PER_DAY + at_us, user_id, event_type, JSON.stringify(properties))
     }
     open += part.length
     if (open < ROWS_PER_TRANSACTION) continue

@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import { formatDay } from '../src/time.ts'
 import type { Day } from '../src/time.ts'
 import { postArrivals } from './arrivals.ts'
 import { openConnection, postRequest } from './client.ts'
-import { makeEvents } from './events.ts'
+import { makeEvents, renewEvents } from './events.ts'
 import { serveApart } from './process.ts'
 import { quantile } from './statistics.ts'
 
@@ -46,9 +45,15 @@ serveApart<StreamOrder, StreamReport>(async ({ url, batch, connections, events_p
     days && formatDay(days.first + Math.floor((performance.now() - started) / 1_000 / days.each_s))
   const free = Array.from({ length: REQUESTS_MADE }, (_, n) => {
     const body = Buffer.from(JSON.stringify(events.slice(n * batch, (n + 1) * batch)))
-    return makeRenewable(postRequest(`${url}/events`, body), dateNow)
+    const request = postRequest(`${url}/events`, body)
+    const places = {
+      ids: placesOf(request, '"event_id":"'),
+      dates: placesOf(request, '"occurred_at":"'),
+    }
+    renewEvents(request, places, dateNow())
+    return { request, places }
   })
-  const sent = new Map<number, Renewable>()
+  const sent = new Map<number, (typeof free)[number]>()
   const opened = await Promise.all(Array.from({ length: connections }, () => openConnection(url)))
 
   started = performance.now()
@@ -75,7 +80,7 @@ serveApart<StreamOrder, StreamReport>(async ({ url, batch, connections, events_p
       windows.findLast(({ from }) => from <= arrival)!.took_ms.push(took_ms)
       const back = sent.get(n)!
       sent.delete(n)
-      back.renew()
+      renewEvents(back.request, back.places, dateNow())
       free.push(back)
     },
   })
@@ -93,24 +98,6 @@ serveApart<StreamOrder, StreamReport>(async ({ url, batch, connections, events_p
     })),
   }
 })
-
-interface Renewable {
-  request: Buffer
-  renew(): void
-}
-
-/** Writes new ids into a request, and the date unless it is null: now and each time when it is asked to. */
-function makeRenewable(request: Buffer, dateNow: () => string | null): Renewable {
-  const ids = placesOf(request, '"event_id":"')
-  const dates = placesOf(request, '"occurred_at":"')
-  function renew(): void {
-    for (const place of ids) request.write(randomUUID(), place, 'latin1')
-    const date = dateNow()
-    if (date !== null) for (const place of dates) request.write(date, place, 'latin1')
-  }
-  renew()
-  return { request, renew }
-}
 
 /** Where the values of a field begin. */
 function placesOf(request: Buffer, field: string): number[] {
