@@ -9,7 +9,7 @@ import type { InProcessStore } from './in-process.ts'
 import { sampleEvents } from './sample.ts'
 import { get, post } from './store.ts'
 import { begin, eventOf, slowSegments } from './wire.ts'
-import { HANGS_AFTER_MS, DAY } from './metrics-samples.ts'
+import { HANGS_AFTER_MS, DAY } from './measuring.ts'
 
 /** How many questions ended so. */
 function ended(scraped: Scrape, outcome: string): number {
