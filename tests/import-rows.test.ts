@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import type { ImportReport } from '../src/import/import.ts'
 import { counts, GOOD, HEADER, prepareImport } from './importing.ts'
-import type { Report } from './importing.ts'
 import { idFor } from './sample.ts'
 import { get } from './store.ts'
 
@@ -131,7 +131,7 @@ describe('import', () => {
       readFileSync(`${home.csv}.rejected.csv`, 'utf8').replace(',soon,', ',2025-08-21,'),
     )
     const run = await home.store.cli(['import', corrected, '--json'])
-    assert.deepEqual(counts(JSON.parse(run.stdout) as Report), {
+    assert.deepEqual(counts(JSON.parse(run.stdout) as ImportReport), {
       rows: 1,
       imported: 1,
       duplicates: 0,
@@ -145,7 +145,7 @@ describe('import', () => {
     writeFileSync(home.csv, [HEADER, GOOD('a'), 'bad,2025-08-21,u,t,{}'].join('\n'))
     const run = await home.store.cli(['import', home.csv, '--json', '--strict'])
     assert.equal(run.code, 1)
-    assert.deepEqual(counts(JSON.parse(run.stdout) as Report), {
+    assert.deepEqual(counts(JSON.parse(run.stdout) as ImportReport), {
       rows: 2,
       imported: 0,
       duplicates: 0,

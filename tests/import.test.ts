@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import type { ImportReport } from '../src/import/import.ts'
 import { counts, GOOD, HEADER, prepareImport } from './importing.ts'
-import type { Report } from './importing.ts'
 import { idFor, sampleEvents, toCsv } from './sample.ts'
 import { createTestStore, get, post } from './store.ts'
 
@@ -98,7 +98,7 @@ describe('import', () => {
         const batch = part.slice(i % part.length, (i % part.length) + 50)
         accepted += (await post(`${service.url}/events`, batch)).json['accepted'] as number
       }
-      const report = JSON.parse((await importing).stdout) as Report
+      const report = JSON.parse((await importing).stdout) as ImportReport
       assert.equal(report.imported + accepted, part.length)
     }
     const { json } = await get<{ data: { count: number }[] }>(
@@ -132,7 +132,7 @@ describe('import', () => {
       assert.equal(tiers.cold.events, 0, `killed after the first file in ${seen}`)
     }
     const run = await home.store.cli(['import', home.csv, '--json'])
-    const report = JSON.parse(run.stdout) as Report
+    const report = JSON.parse(run.stdout) as ImportReport
     assert.equal(report.imported, 20_000)
     assert.deepEqual(readdirSync(join(home.store.data_dir, 'staging')), [])
     const files = readdirSync(join(home.store.data_dir, 'cold'), { recursive: true }).filter((f) =>
@@ -144,6 +144,6 @@ describe('import', () => {
   it('is called import_events too', async () => {
     writeFileSync(home.csv, [HEADER, GOOD('a')].join('\n'))
     const run = await home.store.script('src/cli/import-events.ts', [home.csv, '--json'])
-    assert.equal((JSON.parse(run.stdout) as Report).imported, 1)
+    assert.equal((JSON.parse(run.stdout) as ImportReport).imported, 1)
   })
 })

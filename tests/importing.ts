@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach } from 'node:test'
+import type { ImportReport } from '../src/import/import.ts'
 import { idFor } from './sample.ts'
 import { createTestStore } from './store.ts'
 import type { TestStore } from './store.ts'
@@ -12,18 +13,7 @@ export const HEADER = 'event_id,occurred_at,user_id,event_type,properties_json'
 /** A row that is valid. */
 export const GOOD = (id: string) => `${idFor(id)},2025-08-21T06:52:34+03:00,u1,open,"{""a"":1}"`
 
-export interface Report {
-  rows: number
-  imported: number
-  duplicates: number
-  rejected: number
-  days: number
-  files: number
-  bytes: number
-  took_ms: number
-}
-
-export function counts({ rows, imported, duplicates, rejected }: Report) {
+export function counts({ rows, imported, duplicates, rejected }: ImportReport) {
   return { rows, imported, duplicates, rejected }
 }
 
@@ -45,11 +35,11 @@ export function prepareImport() {
     get csv() {
       return csv
     },
-    async importText(text: string | Buffer, args: readonly string[] = []): Promise<Report> {
+    async importText(text: string | Buffer, args: readonly string[] = []): Promise<ImportReport> {
       writeFileSync(csv, text)
       const run = await store.cli(['import', csv, '--json', ...args])
       assert.equal(run.code, 0, run.stderr)
-      return JSON.parse(run.stdout) as Report
+      return JSON.parse(run.stdout) as ImportReport
     },
     /** Lines of the file of rejected rows. */
     rejects: () => readFileSync(`${csv}.rejected.csv`, 'utf8').trimEnd().split('\n'),
