@@ -27,6 +27,35 @@ const document = buildDocument({
 const routesOf = (described: ApiDocument) =>
   operationsOf(described).map(({ method, path, operation }) => ({ method, path, scope: scopeOf(operation) }))
 
+/** Who may do what, said once more: the document and the service take it from the same table. */
+const PROMISED: Readonly<Record<Scope | 'everybody', readonly string[]>> = {
+  everybody: [
+    'GET /',
+    'GET /docs',
+    'GET /docs/{file}',
+    'GET /livez',
+    'GET /openapi.json',
+    'GET /readyz',
+    'POST /auth/login',
+    'POST /auth/register',
+  ],
+  ingest: ['POST /events'],
+  read: [
+    'GET /events',
+    'GET /metrics',
+    'GET /stats/dau',
+    'GET /stats/retention',
+    'GET /stats/top-events',
+    'GET /tiers',
+  ],
+  admin: [
+    'DELETE /dead-letters/{id}',
+    'GET /dead-letters',
+    'GET /dead-letters/{id}',
+    'POST /dead-letters/{id}/replay',
+  ],
+}
+
 const never = () => Promise.reject(new Error('not asked'))
 
 describe('every route', { timeout: HANGS_AFTER_MS }, () => {
@@ -45,6 +74,13 @@ describe('every route', { timeout: HANGS_AFTER_MS }, () => {
   it('is the one that the service itself documents', async () => {
     const served = (await ask(`${home.url}/openapi.json`)).json as unknown as ApiDocument
     assert.deepEqual(routesOf(served), routesOf(document))
+  })
+
+  it('is for whom it was promised to', () => {
+    for (const [promised, routes] of Object.entries(PROMISED)) {
+      const declared = routesOf(document).filter(({ scope }) => (scope ?? 'everybody') === promised)
+      assert.deepEqual(declared.map(({ method, path }) => `${method} ${path}`).toSorted(), routes, promised)
+    }
   })
 
   for (const { method, path, scope } of routesOf(document)) {
