@@ -1,6 +1,8 @@
 /** What a file of bench/ offers to run.ts: one question, asked of one or several cases. */
 export interface Benchmark {
   name: string
+  /** Takes so long that it is left out unless it is named, and measured once. */
+  is_long?: true
   /** What the figures answer, in one sentence. */
   question: string
   /** How they are measured, for whoever reads the table. */
@@ -18,7 +20,7 @@ export interface Metric {
 
 export interface Case {
   label: string
-  /** Measures once, in fresh processes on a fresh store. Returns a number for each metric. */
+  /** Measures once, in fresh processes on a fresh store. Returns a number for each metric that the case has. */
   round(round: number): Promise<Record<string, number>>
 }
 
@@ -31,6 +33,11 @@ export interface Size {
   hot_rows: readonly number[]
   /** Events in cold, for the benchmark that is about them. */
   cold_ids: number
+  /** Of the closed days that are compacted, one case each. */
+  compact_rows: readonly number[]
+  /** Of the imported files: the first has many small days, the others have 30 days each. */
+  import_rows: readonly number[]
+  soak_minutes: number
   id_version: IdVersion
   /** How many of the largest bodies are posted. */
   bodies: number

@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, rmSync } from 'node:fs'
 import { applyChange } from '../src/cold/catalog.ts'
 import { realDisk } from '../src/cold/files.ts'
 import { placeSegment, tidyIndex } from '../src/cold/id-index.ts'
@@ -9,10 +9,10 @@ import type { Layout } from '../src/layout.ts'
 import { openStore } from '../src/sqlite.ts'
 import { formatDay, parseDay } from '../src/time.ts'
 import { createTestStore, post } from '../tests/store.ts'
-import type { ServiceProcess, TestStore } from '../tests/store.ts'
+import type { TestStore } from '../tests/store.ts'
 import type { Benchmark, IdVersion, Size } from './benchmark.ts'
 import type { LoadOrder, LoadReport } from './load.ts'
-import { runApart } from './process.ts'
+import { residentMib, runApart } from './process.ts'
 import { median } from './statistics.ts'
 
 /** How often each of the two stores takes the events in one round, in turns. */
@@ -87,7 +87,7 @@ async function takeEvents(store: TestStore, events: number): Promise<Seen> {
   const started = performance.now()
   const service = await store.serve()
   const start_ms = performance.now() - started
-  const memory_bytes = residentBytes(service)
+  const memory_bytes = residentMib(service.pid, 'VmRSS') * 1024 ** 2
   const order: LoadOrder = {
     url: service.url,
     events,
@@ -102,11 +102,6 @@ async function takeEvents(store: TestStore, events: number): Promise<Seen> {
   for (const ending of ['-wal', '-shm']) rmSync(database + ending, { force: true })
   copyFileSync(kept, database)
   return { events_per_s: events / last_reply_s, start_ms, memory_bytes }
-}
-
-function residentBytes({ pid }: ServiceProcess): number {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]
-  return Number(kib) * 1024
 }
 
 /** Writes the days through the compactor's own steps, and puts their segments together as its runs would have. */

@@ -1,11 +1,14 @@
-import { generateDay } from '../src/demo/generate.ts'
+import { randomUUID } from 'node:crypto'
+import { generateDay, pickVisitor } from '../src/demo/generate.ts'
 import type { DemoEvent } from '../src/demo/generate.ts'
-import { formatDay, parseDay } from '../src/time.ts'
+import { integerBelow, randomOf } from '../src/demo/random.ts'
+import { walkSession } from '../src/demo/session.ts'
+import { formatDay, MICROS_PER_DAY, parseDay } from '../src/time.ts'
 import type { IdVersion } from './benchmark.ts'
 
 /** The events of the demo, for days that never change. Their own ids are as good as random, which is the hard case for a unique index. */
 
-const FIRST_DAY = parseDay('2026-01-05')!
+export const FIRST_DAY = parseDay('2026-01-05')!
 
 export interface BenchEvents {
   events: DemoEvent[]
@@ -20,6 +23,50 @@ export function makeEvents(count: number, id_version: IdVersion = 4): BenchEvent
   events.length = count
   if (id_version === 7) for (const [i, event] of events.entries()) event.event_id = orderedId(i)
   return { events, from: formatDay(FIRST_DAY), to: formatDay(day - 1) }
+}
+
+export interface LargeDayEvent extends Omit<DemoEvent, 'event_id' | 'occurred_at'> {
+  /** Microseconds since the day began. */
+  at_us: number
+}
+
+const VISITS_PER_PART = 1_000
+/** On a day; a visit has about seven events. */
+const EVENTS_PER_USER = 4
+
+/** What happens on one day in a shop that is as large as it takes, in parts. The demo's own days are small, and take longer to make. */
+export function* largeDay(count: number): Generator<LargeDayEvent[]> {
+  const users = Math.ceil(count / EVENTS_PER_USER)
+  for (let visit = 0, left = count; left > 0; visit += VISITS_PER_PART) {
+    const part = Array.from({ length: VISITS_PER_PART }, (_, n) => visitOf(visit + n, users))
+      .flat()
+      .slice(0, left)
+      .toSorted((a, b) => a.at_us - b.at_us)
+    left -= part.length
+    yield part
+  }
+}
+
+function visitOf(visit: number, users: number): LargeDayEvent[] {
+  const random = randomOf(`bench/visit/${visit}`)
+  // Some come far more often than others.
+  const user_id = `u${integerBelow(random, integerBelow(random, users) + 1)}`
+  const start_us = integerBelow(random, MICROS_PER_DAY)
+  return walkSession(random, pickVisitor(randomOf(`bench/user/${user_id}`)), false, start_us)
+    .filter(({ at_us }) => at_us < MICROS_PER_DAY)
+    .map((event) => ({ ...event, user_id }))
+}
+
+/** Where ids and dates begin in a text of many events. */
+export interface Places {
+  ids: readonly number[]
+  dates: readonly number[]
+}
+
+/** Writes new random ids over those in a text, and a date over the others unless it is null. */
+export function renewEvents(text: Buffer, { ids, dates }: Places, date: string | null): void {
+  for (const place of ids) text.write(randomUUID(), place, 'latin1')
+  if (date !== null) for (const place of dates) text.write(date, place, 'latin1')
 }
 
 /** Ids as a busy client makes them: four in each millisecond of a time after that of {@link earlierId}, the rest random in each. */

@@ -2,13 +2,14 @@ import { randomFillSync } from 'node:crypto'
 import { ID_BYTES } from '../src/event-id.ts'
 import type { Sqlite } from '../src/sqlite.ts'
 import { MICROS_PER_DAY, parseInstant } from '../src/time.ts'
+import type { Day } from '../src/time.ts'
 import type { IdVersion } from './benchmark.ts'
-import { makeEvents } from './events.ts'
+import { largeDay, makeEvents } from './events.ts'
 
 /** Rows that are there before a load begins: of days before the load's own, in the order in which they would have come. */
 
 export const INSERT = `INSERT INTO events (event_id, occurred_at, user_id, event_type, properties) VALUES (?, ?, ?, ?, ?)
-  ON CONFLICT (event_id) DO NOTHING`
+  ON CONFLICT DO NOTHING`
 
 const EARLIER_US = 40 * MICROS_PER_DAY
 /** The events repeat after so many, their ids do not. */
@@ -37,6 +38,26 @@ export function fillEvents(db: Sqlite, rows: number, id_version: IdVersion): voi
     }
   })
   for (let n = 0; n < rows; n += ROWS_PER_TRANSACTION) insertAll(n, Math.min(rows, n + ROWS_PER_TRANSACTION))
+  db.pragma('wal_checkpoint(TRUNCATE)')
+}
+
+/** Rows of one day, as they would have come. */
+export function fillDay(db: Sqlite, day: Day, rows: number): void {
+  const insert = db.prepare(INSERT)
+  const id = Buffer.alloc(ID_BYTES)
+  let open = 0
+  db.exec('BEGIN')
+  for (const part of largeDay(rows)) {
+    for (const { at_us, user_id, event_type, properties } of part) {
+      randomFillSync(id)
+      insert.run(id, day * MICROS_PER_DAY + at_us, user_id, event_type, JSON.stringify(properties))
+    }
+    open += part.length
+    if (open < ROWS_PER_TRANSACTION) continue
+    db.exec('COMMIT; BEGIN')
+    open = 0
+  }
+  db.exec('COMMIT')
   db.pragma('wal_checkpoint(TRUNCATE)')
 }
 

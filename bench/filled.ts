@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openLayout } from '../src/layout.ts'
 import { openStore } from '../src/sqlite.ts'
+import type { Day } from '../src/time.ts'
 import type { IdVersion } from './benchmark.ts'
-import { fillEvents } from './fill.ts'
+import { fillDay, fillEvents } from './fill.ts'
 import type { LimitOrder } from './limit.ts'
 import { runApart } from './process.ts'
 
@@ -12,6 +13,8 @@ import { runApart } from './process.ts'
 export interface Filled {
   /** Puts a copy into a folder that is to become a store. */
   copyStore(rows: number, id_version: IdVersion, data_dir: string): Promise<void>
+  /** The same, with all rows on one day. */
+  copyDay(rows: number, day: Day, data_dir: string): void
   /** @returns the path of a copy for the limit */
   copyPlain(rows: number, id_version: IdVersion): Promise<string>
 }
@@ -31,6 +34,15 @@ export function createFilled(): Filled {
       }
       copyFileSync(made, openLayout(data_dir).database)
       return Promise.resolve()
+    },
+    copyDay(rows, day, data_dir) {
+      const made = join(folder, `day-${rows}-${day}.db`)
+      if (!existsSync(made)) {
+        const db = openStore(made)
+        fillDay(db, day, rows)
+        db.close()
+      }
+      copyFileSync(made, openLayout(data_dir).database)
     },
     async copyPlain(rows, id_version) {
       const made = pathOf('plain', rows, id_version)

@@ -1,26 +1,28 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { toCsv } from '../tests/sample.ts'
-import { createTestStore } from '../tests/store.ts'
-import type { Benchmark, Size } from './benchmark.ts'
-import { makeEvents } from './events.ts'
+import type { Benchmark, Case } from './benchmark.ts'
+import { writeLargeDays, writeSmallDays } from './csv.ts'
 import type { WayOrder, WayReport } from './import-ways.ts'
+import { watchJob } from './job.ts'
 import { runApart } from './process.ts'
+import { withStore } from './service.ts'
 
-/** A file of this many times the events of a round: a shorter one would measure how fast processes start. */
-const EVENTS_FACTOR = 10
+const DAYS = 30
 
 export const importing: Benchmark = {
   name: 'import',
   question: 'How close does an import come to DuckDB alone, and what do the other ways of reading CSV cost?',
-  method: ({ events, rounds }) =>
-    `Median of ${rounds} rounds over one CSV file of ${events * EVENTS_FACTOR} events, each way in a process of its own, in turn. ` +
+  method: ({ rounds }) =>
+    `Median of ${rounds} rounds over one CSV file a case, each way in a process of its own, in turn. A small day has about 3,300 events. ` +
     'The import is timed by its own report, which begins with the command and ends after the commit; it validates, finds duplicates, ' +
     'verifies and syncs every file. DuckDB alone reads, sorts and writes one file a day and does nothing else.',
   metrics: {
     import_s: { label: 'import, s', digits: 2 },
     duckdb_alone_s: { label: 'DuckDB alone, s', digits: 2 },
     ratio: { label: 'import / DuckDB alone', digits: 2 },
+    peak_mib: { label: 'import at most, MiB', digits: 0 },
+    duckdb_alone_mib: { label: 'DuckDB alone at most, MiB', digits: 0 },
     bytes_per_event: { label: 'cold store, bytes an event', digits: 1 },
     papaparse_alone_s: { label: 'papaparse alone, splitting fields only, s', digits: 2 },
     stage_as_parquet_s: { label: 'DuckDB reads and stages as Parquet, s', digits: 2 },
@@ -28,41 +30,61 @@ export const importing: Benchmark = {
     stage_as_parquet_mib: { label: 'staging as Parquet, resident MiB', digits: 0 },
     stage_as_table_mib: { label: 'staging as a table, resident MiB', digits: 0 },
   },
-  cases: (size) => [{ label: 'import', round: () => measure(size) }],
+  cases({ import_rows }) {
+    const folder = mkdtempSync(join(tmpdir(), 'frostline-csv-'))
+    process.once('exit', () => rmSync(folder, { recursive: true }))
+    return import_rows.map((rows, n): Case => {
+      const is_small = n === 0
+      const label = is_small ? `${rows} events of small days` : `${rows} events of ${DAYS} days`
+      const csv = join(folder, `${n}.csv`)
+      return {
+        label,
+        round(round) {
+          if (!existsSync(csv) && is_small) writeSmallDays(csv, rows)
+          else if (!existsSync(csv)) writeLargeDays(csv, rows, DAYS)
+          return measure(csv, rows, is_small, round)
+        },
+      }
+    })
+  },
 }
 
-async function measure({ events }: Size) {
-  const store = createTestStore()
-  try {
-    const csv = join(store.dir, 'events.csv')
-    const rows = makeEvents(events * EVENTS_FACTOR).events
-    writeFileSync(csv, toCsv(rows))
-    const runWay = (way: WayOrder['way']) => {
+/** @param has_ways whether the other ways of reading are measured too */
+function measure(csv: string, rows: number, has_ways: boolean, round: number) {
+  return withStore(async (store) => {
+    async function runWay(way: WayOrder['way']): Promise<WayReport> {
       const folder = join(store.dir, way)
       mkdirSync(folder)
-      return runApart<WayReport>('import-ways', { way, csv, folder } satisfies WayOrder)
+      const report = await runApart<WayReport>('import-ways', { way, csv, folder } satisfies WayOrder)
+      rmSync(folder, { recursive: true })
+      return report
     }
-    const alone = await runWay('duckdb_alone')
-    const run = await store.cli(['import', csv, '--json'])
-    if (run.code !== 0) throw new Error(`import ended with ${run.code}: ${run.stderr}`)
-    const report = JSON.parse(run.stdout) as { imported: number; bytes: number; took_ms: number }
-    if (report.imported !== rows.length) throw new Error(`imported ${report.imported} of ${rows.length}`)
-    const parquet = await runWay('stage_as_parquet')
-    const table = await runWay('stage_as_table')
-    const papaparse = await runWay('papaparse_alone')
+    // The disk may remember who wrote before, so the two change places from round to round.
+    const early = round % 2 === 0 ? await runWay('duckdb_alone') : null
+    const job = store.start(['import', csv, '--json'])
+    const { report, peak_mib } = await watchJob<{ imported: number; bytes: number; took_ms: number }>(job)
+    if (report.imported !== rows) throw new Error(`imported ${report.imported} of ${rows}`)
+    const alone = early ?? (await runWay('duckdb_alone'))
     const import_s = report.took_ms / 1_000
-    return {
+    const measured = {
       import_s,
       duckdb_alone_s: alone.took_s,
       ratio: import_s / alone.took_s,
-      bytes_per_event: report.bytes / rows.length,
+      peak_mib,
+      duckdb_alone_mib: alone.resident_mib,
+      bytes_per_event: report.bytes / rows,
+    }
+    if (!has_ways) return measured
+    const parquet = await runWay('stage_as_parquet')
+    const table = await runWay('stage_as_table')
+    const papaparse = await runWay('papaparse_alone')
+    return {
+      ...measured,
       papaparse_alone_s: papaparse.took_s,
       stage_as_parquet_s: parquet.took_s,
       stage_as_table_s: table.took_s,
       stage_as_parquet_mib: parquet.resident_mib,
       stage_as_table_mib: table.resident_mib,
     }
-  } finally {
-    await store.remove()
-  }
+  })
 }

@@ -1,8 +1,7 @@
-import { setTimeout } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
+import { postArrivals } from './arrivals.ts'
 import type { IdVersion } from './benchmark.ts'
 import { openConnection, postRequest } from './client.ts'
-import type { Connection } from './client.ts'
 import { expectedDau, makeEvents } from './events.ts'
 import { serveApart } from './process.ts'
 import { quantile } from './statistics.ts'
@@ -43,26 +42,22 @@ serveApart<LoadOrder, LoadReport>(async (order, note) => {
     requests.push(postRequest(`${url}/events`, body))
   }
   const connections = await Promise.all(Array.from({ length: order.connections }, () => openConnection(url)))
-  const interval_ms = order.events_per_s === null ? 0 : (batch / order.events_per_s) * 1_000
   const latencies: number[] = []
-  let next = 0
   let accepted = 0
 
   note('started')
   const started = performance.now()
   const started_cpu = process.cpuUsage()
-  async function work(connection: Connection): Promise<void> {
-    for (let n = next++; n < requests.length; n = next++) {
-      const arrival = order.events_per_s === null ? performance.now() : started + n * interval_ms
-      const early_ms = arrival - performance.now()
-      if (early_ms > 0) await setTimeout(early_ms)
-      const { status, body } = await connection.send(requests[n]!)
-      latencies.push(performance.now() - arrival)
-      if (status !== 200) throw new Error(`a batch was answered with ${status}: ${body}`)
+  await postArrivals({
+    connections,
+    started,
+    interval_ms: order.events_per_s === null ? null : (batch / order.events_per_s) * 1_000,
+    requestAt: (n) => requests[n] ?? null,
+    onReply({ took_ms, body }) {
+      latencies.push(took_ms)
       if (is_counted) accepted += (JSON.parse(body) as { accepted: number }).accepted
-    }
-  }
-  await Promise.all(connections.map(work))
+    },
+  })
   const last_reply_s = (performance.now() - started) / 1_000
   const { user, system } = process.cpuUsage(started_cpu)
   note('replied')

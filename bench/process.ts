@@ -1,34 +1,52 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 
 /** Load and limit run in processes of their own, so that neither shares a heap or an event loop with what is measured. */
 
 /** Runs `bench/<name>.ts`, which is sent `order` and answers once. */
-export async function runApart<T>(
+export function runApart<T>(name: string, order: object, onNote?: (note: string) => void): Promise<T> {
+  return startApart<T>(name, order, onNote).answer
+}
+
+/** A process that goes on until it is told something. */
+export interface Apart<T> {
+  answer: Promise<T>
+  tell(word: string): void
+}
+
+/** As {@link runApart}; the other side hears each word as a message. */
+export function startApart<T>(
   name: string,
   order: object,
   onNote: (note: string) => void = () => {},
-): Promise<T> {
+): Apart<T> {
   const child = fork(join(import.meta.dirname, `${name}.ts`), {
     execArgv: ['--import', 'tsx'],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
-  const answer = new Promise<T>((resolve, reject) => {
-    child.on('message', (message: { note: string } | { answer: T }) => {
-      if ('note' in message) onNote(message.note)
-      else resolve(message.answer)
-    })
-    child.once('exit', (code) => reject(new Error(`bench/${name}.ts ended with ${code} and no answer`)))
-  })
   const exited = once(child, 'exit')
+  async function listen(): Promise<T> {
+    const result = await new Promise<T>((resolve, reject) => {
+      child.on('message', (message: { note: string } | { answer: T }) => {
+        if ('note' in message) onNote(message.note)
+        else resolve(message.answer)
+      })
+      child.once('exit', (code) => reject(new Error(`bench/${name}.ts ended with ${code} and no answer`)))
+    })
+    child.disconnect()
+    await exited
+    return result
+  }
   child.send(order)
-  const result = await answer
-  child.disconnect()
-  await exited
-  return result
+  return {
+    answer: listen(),
+    tell(word) {
+      if (child.connected) child.send(word)
+    },
+  }
 }
 
 /** The other side of {@link runApart}. */
@@ -60,4 +78,17 @@ export function threadSeconds(pid: number): Map<number, number> {
 /** CPU seconds that the whole machine has spent on anything. */
 export function machineSeconds(): number {
   return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1_000
+}
+
+/** MiB that a process holds (`VmRSS`), or held at the most (`VmHWM`). Linux only; 0 elsewhere, and once it has ended. */
+export function residentMib(pid: number, which: 'VmRSS' | 'VmHWM'): number {
+  const path = `/proc/${pid}/status`
+  const status = existsSync(path) ? readFileSync(path, 'utf8') : ''
+  return Number(new RegExp(`^${which}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) / 1_024
+}
+
+/** Open files of a process. Linux only; 0 elsewhere, and once it has ended. */
+export function openFiles(pid: number): number {
+  const path = `/proc/${pid}/fd`
+  return existsSync(path) ? readdirSync(path).length : 0
 }

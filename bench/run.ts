@@ -5,18 +5,20 @@ import { parseArgs } from 'node:util'
 import { BUILD_VARIABLE, buildInto } from '../tests/build.ts'
 import type { Benchmark, Size } from './benchmark.ts'
 import { coldIds } from './cold-ids.ts'
+import { compact } from './compact.ts'
 import { importing } from './import.ts'
 import { ingest } from './ingest.ts'
 import { latency } from './latency.ts'
 import { livez } from './livez.ts'
 import { requests } from './requests.ts'
 import { fillReadme, RESULTS } from './readme.ts'
+import { soak } from './soak.ts'
 import { makeTable } from './table.ts'
 import type { Measured } from './table.ts'
 
 /** `npm run bench`: asks the questions of this folder, prints a table each, writes JSON to bench/results/. */
 
-const BENCHMARKS: readonly Benchmark[] = [ingest, requests, latency, importing, coldIds, livez]
+const BENCHMARKS: readonly Benchmark[] = [ingest, requests, latency, importing, compact, coldIds, livez, soak]
 
 const FULL: Size = {
   events: 100_000,
@@ -24,6 +26,9 @@ const FULL: Size = {
   runs: 15,
   hot_rows: [0, 1_000_000, 5_000_000],
   cold_ids: 10_000_000,
+  compact_rows: [100_000, 1_000_000, 5_000_000],
+  import_rows: [1_000_000, 10_000_000],
+  soak_minutes: 30,
   id_version: 4,
   bodies: 8,
 }
@@ -34,13 +39,16 @@ const QUICK: Size = {
   runs: 5,
   hot_rows: [0, 100_000],
   cold_ids: 1_000_000,
+  compact_rows: [100_000],
+  import_rows: [100_000, 300_000],
+  soak_minutes: 3,
   id_version: 4,
   bodies: 3,
 }
 
 const ROOT = join(import.meta.dirname, '..')
 
-const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}]… [--quick] [--only TEXT] [--rounds N] [--events N] [--hot-rows N,…] [--cold-ids N] [--id-version 4|7] [--out DIR] [--readme]`
+const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}]… [--quick] [--only TEXT] [--rounds N] [--events N] [--hot-rows N,…] [--cold-ids N] [--compact-rows N,…] [--import-rows N,…] [--minutes N] [--id-version 4|7] [--out DIR] [--readme]`
 
 interface Order {
   size: Size
@@ -65,6 +73,9 @@ function readOrder(): Order {
       events: text,
       'hot-rows': text,
       'cold-ids': text,
+      'compact-rows': text,
+      'import-rows': text,
+      minutes: text,
       'id-version': text,
       readme: { type: 'boolean' },
       out: text,
@@ -74,6 +85,8 @@ function readOrder(): Order {
   const id_version = values['id-version'] ?? '4'
   if (id_version !== '4' && id_version !== '7') throw new Error('--id-version is 4 or 7')
   const chosen = positionals.map((name) => BENCHMARKS.find((known) => known.name === name) ?? name)
+  // A result that is there may be shown, however long it took.
+  const usualOnes = BENCHMARKS.filter(({ is_long }) => is_long !== true || values.readme === true)
   const unknown = chosen.find((known) => typeof known === 'string')
   if (unknown !== undefined) throw new Error(`there is no benchmark ${unknown}`)
   return {
@@ -81,11 +94,14 @@ function readOrder(): Order {
       ...usual,
       events: count(values.events) ?? usual.events,
       rounds: count(values.rounds) ?? usual.rounds,
-      hot_rows: values['hot-rows']?.split(',').map((rows) => count(rows)!) ?? usual.hot_rows,
+      hot_rows: counts(values['hot-rows']) ?? usual.hot_rows,
       cold_ids: count(values['cold-ids']) ?? usual.cold_ids,
+      compact_rows: counts(values['compact-rows']) ?? usual.compact_rows,
+      import_rows: counts(values['import-rows']) ?? usual.import_rows,
+      soak_minutes: minutes(values.minutes) ?? usual.soak_minutes,
       id_version: id_version === '4' ? 4 : 7,
     },
-    chosen: chosen.length === 0 ? BENCHMARKS : (chosen as Benchmark[]),
+    chosen: chosen.length === 0 ? usualOnes : (chosen as Benchmark[]),
     only: values.only ?? '',
     readme: values.readme ?? false,
     out: values.out ?? RESULTS,
@@ -95,6 +111,16 @@ function readOrder(): Order {
 function count(text: string | undefined): number | undefined {
   if (text === undefined || /^\d{1,9}$/.test(text)) return text === undefined ? undefined : Number(text)
   throw new Error(`${text} is no number`)
+}
+
+function counts(text: string | undefined): number[] | undefined {
+  return text?.split(',').map((each) => count(each)!)
+}
+
+function minutes(text: string | undefined): number | undefined {
+  if (text === undefined || /^\d{1,4}(\.\d+)?$/.test(text))
+    return text === undefined ? undefined : Number(text)
+  throw new Error(`${text} is no number of minutes`)
 }
 
 function versionOf(name: string): string {
@@ -118,9 +144,10 @@ async function runBenchmark(benchmark: Benchmark, size: Size, only: string, fold
   const machine = describeMachine()
   const cases = benchmark.cases(size).filter(({ label }) => label.includes(only))
   const measured = cases.map(({ label }): Measured => ({ label, rounds: [] }))
-  for (let round = 0; round < size.rounds; round += 1) {
+  const rounds = benchmark.is_long === true ? 1 : size.rounds
+  for (let round = 0; round < rounds; round += 1) {
     for (const [i, { label, round: measure }] of cases.entries()) {
-      console.error(`${benchmark.name}, round ${round + 1} of ${size.rounds}: ${label}`)
+      console.error(`${benchmark.name}, round ${round + 1} of ${rounds}: ${label}`)
       measured[i]!.rounds.push(await measure(round))
     }
   }

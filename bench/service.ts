@@ -1,7 +1,9 @@
 import { createTestStore } from '../tests/store.ts'
 import type { ServiceProcess, TestStore } from '../tests/store.ts'
 import type { LoadOrder, LoadReport } from './load.ts'
-import { machineSeconds, runApart, threadSeconds } from './process.ts'
+import { machineSeconds, runApart, startApart, threadSeconds } from './process.ts'
+import type { Apart } from './process.ts'
+import type { StreamOrder, StreamReport } from './stream.ts'
 
 /** The service as a process of its own on a fresh store, and what a load makes of it. */
 
@@ -44,5 +46,24 @@ export async function measureLoad(service: Pick<ServiceProcess, 'pid'>, order: L
     service_busy,
     client_busy,
     others_busy: (to.machine_s - from.machine_s) / wall_s - service_busy - client_busy,
+  }
+}
+
+/** Posts without end while something else is done. */
+export async function withStream<T>(
+  order: StreamOrder,
+  act: (nextWindow: () => void) => Promise<T>,
+): Promise<{ result: T; report: StreamReport }> {
+  const client = await new Promise<Apart<StreamReport>>((resolve, reject) => {
+    const begun = startApart<StreamReport>('stream', order, () => resolve(begun))
+    // Should it fail later, that is heard of where its answer is waited for.
+    begun.answer.catch(reject)
+  })
+  try {
+    const result = await act(() => client.tell('window'))
+    client.tell('stop')
+    return { result, report: await client.answer }
+  } finally {
+    client.tell('stop')
   }
 }

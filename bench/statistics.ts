@@ -11,3 +11,17 @@ export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)]!
 }
+
+/** How a row of values at equal distances develops: medians of the first and the last third, and the slope of the line that fits best. */
+export function growthOf(values: readonly number[]): { first: number; last: number; slope: number } {
+  const third = Math.ceil(values.length / 3)
+  const steps = values.map((_, n) => n - (values.length - 1) / 2)
+  const middle = mean(values)
+  const slope =
+    mean(steps.map((step, n) => step * (values[n]! - middle))) / mean(steps.map((step) => step ** 2))
+  return { first: median(values.slice(0, third)), last: median(values.slice(-third)), slope }
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / values.length
+}

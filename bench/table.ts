@@ -7,22 +7,26 @@ export interface Measured {
   rounds: Record<string, number>[]
 }
 
-/** One case: a line for each metric. Several: a line for each case. */
+/** One case: a line for each metric that it has. Several: a line for each case. */
 export function makeTable({ metrics }: Benchmark, measured: readonly Measured[]): string {
   const columns = Object.entries(metrics)
   const [only, ...others] = measured
   if (only === undefined) throw new Error('nothing was measured')
-  const of = ({ rounds }: Measured, key: string) => rounds.map((round) => round[key]!)
+  const of = ({ rounds }: Measured, key: string) => rounds.flatMap((round) => round[key] ?? [])
   if (others.length === 0) {
-    const lines = columns.map(([key, { label, digits }]) => {
+    const lines = columns.flatMap(([key, { label, digits }]) => {
       const values = of(only, key)
+      if (values.length === 0) return []
       const [middle, least, most] = [median(values), Math.min(...values), Math.max(...values)]
       return `| ${label} | ${middle.toFixed(digits)} | ${least.toFixed(digits)} to ${most.toFixed(digits)} |`
     })
     return ['| | median | spread |', '|---|---:|---:|', ...lines].join('\n')
   }
   const lines = measured.map((each) => {
-    const cells = columns.map(([key, { digits }]) => median(of(each, key)).toFixed(digits))
+    const cells = columns.map(([key, { digits }]) => {
+      const values = of(each, key)
+      return values.length === 0 ? '' : median(values).toFixed(digits)
+    })
     return `| ${each.label} | ${cells.join(' | ')} |`
   })
   return [

@@ -10,6 +10,7 @@ import { openDuck, sqlTextList } from '../src/duckdb.ts'
 import type { Duck, DuckConnection } from '../src/duckdb.ts'
 import { IdDigest } from '../src/event-id.ts'
 import { failpoint } from '../src/failpoint.ts'
+import { openCopy, openPages } from '../src/hot/pages.ts'
 import type { Layout } from '../src/layout.ts'
 import type { Logger } from '../src/log.ts'
 import type { Sqlite } from '../src/sqlite.ts'
@@ -121,9 +122,6 @@ async function sealDay(deps: CompactionDeps, connection: DuckConnection, day: Da
   const { db, layout, disk } = deps
   const through = db.prepare('SELECT max(seq) FROM events WHERE day = ?').pluck().get(day) as number
   try {
-    await connection.run(
-      `CREATE OR REPLACE TEMP TABLE sealing (event_id VARCHAR, occurred_at BIGINT, user_id VARCHAR, event_type VARCHAR, properties VARCHAR)`,
-    )
     const digest = await copyHotRows(db, connection, day, through)
     failpoint('compaction.copied')
     const staged = await stageDay(
@@ -131,7 +129,7 @@ async function sealDay(deps: CompactionDeps, connection: DuckConnection, day: Da
       disk,
       layout,
       day,
-      `SELECT event_id::UUID AS event_id, make_timestamptz(occurred_at) AS occurred_at, user_id, event_type, properties FROM sealing`,
+      `SELECT event_id, make_timestamptz(occurred_at_us) AS occurred_at, user_id, event_type, properties FROM sealing`,
       { rows: digest.count, id_digest: digest.toString() },
       'compaction',
     )
@@ -151,8 +149,7 @@ async function sealDay(deps: CompactionDeps, connection: DuckConnection, day: Da
   }
 }
 
-/** Rows a page: enough to make the query's own cost vanish, few enough to stay below a few MiB. */
-const PAGE_ROWS = 10_000
+const COLUMNS = ['event_id', 'occurred_at_us', 'user_id', 'event_type', 'properties'] as const
 
 /** Copies the day's visible rows up to a seq out of SQLite, and digests their ids on the way. */
 async function copyHotRows(
@@ -161,31 +158,23 @@ async function copyHotRows(
   day: Day,
   through: number,
 ): Promise<IdDigest> {
-  const page = db
-    .prepare(
-      `SELECT seq, event_id, occurred_at, user_id, event_type, properties FROM events
-       WHERE day = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ${PAGE_ROWS}`,
-    )
-    .raw()
+  const nextPage = openPages(db, COLUMNS, day)
+  const append = await openCopy(connection, 'sealing', COLUMNS)
   const sealed = db.prepare('SELECT sealed_through FROM cold_days WHERE day = ?').pluck().get(day)
   const digest = new IdDigest()
-  const appender = await connection.createAppender('sealing')
-  for (let after = (sealed as number | undefined) ?? 0; after < through;) {
-    const rows = page.all(day, after, through) as [number, Buffer, number, string, string, string][]
-    for (const [seq, id, occurred_at, user_id, event_type, properties] of rows) {
-      digest.addBytes(id)
-      appender.appendVarchar(id.toString('hex'))
-      appender.appendBigInt(BigInt(occurred_at))
-      appender.appendVarchar(user_id)
-      appender.appendVarchar(event_type)
-      appender.appendVarchar(properties)
-      appender.endRow()
-      after = seq
+  let after = (sealed as number | undefined) ?? 0
+  let copied: Promise<void> = Promise.resolve()
+  try {
+    for (let page = nextPage({ after, through }); page !== null; page = nextPage({ after, through })) {
+      // One page is read while DuckDB takes the one before.
+      await copied
+      copied = append(page)
+      digest.addBytes(Buffer.from(page.texts.event_id.replaceAll('\0', ''), 'hex'))
+      after = page.last
     }
-    appender.flushSync()
-    if (rows.length < PAGE_ROWS) break
+  } finally {
+    await copied
   }
-  appender.closeSync()
   return digest
 }
 

@@ -41,7 +41,7 @@ export function fingerprint(w0: number, w1: number, w2: number, w3: number): { l
   return { low, high }
 }
 
-function mix(word: number): number {
+export function mix(word: number): number {
   let h = word
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
@@ -64,8 +64,15 @@ export class IdDigest {
     this.#high = (this.#high + high) >>> 0
   }
 
-  addBytes(id: Buffer): void {
-    this.add(id.readInt32BE(0), id.readInt32BE(4), id.readInt32BE(8), id.readInt32BE(12))
+  /** Adds ids that stand one after another, 16 bytes each. */
+  addBytes(ids: Buffer): void {
+    for (let at = 0; at < ids.length; at += ID_BYTES)
+      this.add(
+        ids.readInt32BE(at),
+        ids.readInt32BE(at + 4),
+        ids.readInt32BE(at + 8),
+        ids.readInt32BE(at + 12),
+      )
   }
 
   /** Adds the ids of a disjoint set whose digest is known. */

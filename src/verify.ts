@@ -4,6 +4,7 @@ import type { Catalog, ColdFile, IdSegmentRow } from './cold/catalog.ts'
 import type { ColdDisk } from './cold/files.ts'
 import { isComplete } from './cold/id-index.ts'
 import { ENTRY_BYTES } from './cold/id-segment.ts'
+import { newestSeq } from './hot/newest-seq.ts'
 import type { Layout } from './layout.ts'
 import { NewerStoreError, openStoreForReading } from './sqlite.ts'
 import type { Sqlite } from './sqlite.ts'
@@ -156,8 +157,7 @@ function readStore(db: Sqlite) {
     catalog: readCatalog(db),
     replaced: db.prepare('SELECT path FROM replaced_files').pluck().all() as string[],
     hot_events: db.prepare(`SELECT count(*) FROM ${HOT_ROWS} WHERE ${IS_VISIBLE}`).pluck().get() as number,
-    newest_seq: (db.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`).pluck().get() ??
-      0) as number,
+    newest_seq: newestSeq(db)(),
   }
 }
 

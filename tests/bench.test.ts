@@ -11,18 +11,25 @@ import { finish } from './store.ts'
 const ROOT = join(import.meta.dirname, '..')
 const RUN = 'bench/run.ts'
 const SIZES = ['--rounds', '1', '--events', '2000', '--hot-rows', '0,500', '--cold-ids', '4000']
+const JOB_SIZES = ['--compact-rows', '5000', '--import-rows', '4000,5000', '--minutes', '0.1']
 
 describe('npm run bench', { timeout: 600_000 }, () => {
   const out = mkdtempSync(join(tmpdir(), 'frostline-results-'))
   after(() => rmSync(out, { recursive: true }))
   const bench = (...args: string[]) =>
-    finish(spawn(process.execPath, ['--import', 'tsx', RUN, ...SIZES, ...args, '--out', out], { cwd: ROOT }))
+    finish(
+      spawn(process.execPath, ['--import', 'tsx', RUN, ...SIZES, ...JOB_SIZES, ...args, '--out', out], {
+        cwd: ROOT,
+      }),
+    )
 
   for (const [name, only] of [
     ['ingest', '1000 a request, 16'],
     ['requests', '16'],
     ['latency', '100 a request'],
     ['import', ''],
+    ['compact', ''],
+    ['soak', ''],
     ['cold-ids', ''],
   ] as const) {
     it(`measures ${name}, and writes down every figure of its table`, async () => {

@@ -90,24 +90,27 @@ function overwriteFailedCommit(db: Sqlite): void {
   db.exec('UPDATE catalog SET generation = generation + 1')
 }
 
-/** Rows a transaction; a writer waits for no more than one of these. */
-const COLLECT_ROWS = 2_000
+/** Rows a transaction: it lasts about 10 ms, and a writer waits for no more than one of these. */
+const COLLECT_ROWS = 5_000
 /** Between two transactions, so that a waiting writer gets its turn. */
 const COLLECT_PAUSE_MS = 2
 
 /** Deletes the hot rows of a day that are already in cold, in small transactions. Returns how many. */
 export async function collectSealedRows(db: Sqlite, day: Day): Promise<number> {
-  const collect = db.prepare(
-    `DELETE FROM events WHERE seq IN (
-       SELECT seq FROM events
-       WHERE day = @day AND seq <= (SELECT sealed_through FROM cold_days WHERE day = @day)
-       LIMIT ${COLLECT_ROWS})`,
-  )
+  const end = db
+    .prepare(
+      `SELECT max(seq) FROM (
+         SELECT seq FROM events
+         WHERE day = @day AND seq <= (SELECT sealed_through FROM cold_days WHERE day = @day)
+         ORDER BY seq LIMIT ${COLLECT_ROWS})`,
+    )
+    .pluck()
+  const collect = db.prepare('DELETE FROM events WHERE day = @day AND seq <= @last')
   for (let collected = 0; ;) {
-    const { changes } = collect.run({ day })
-    collected += changes
+    const last = end.get({ day }) as number | null
+    if (last === null) return collected
+    collected += collect.run({ day, last }).changes
     failpoint('compaction.collected')
-    if (changes < COLLECT_ROWS) return collected
     await new Promise((resolve) => {
       setTimeout(resolve, COLLECT_PAUSE_MS)
     })

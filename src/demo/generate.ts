@@ -1,7 +1,7 @@
 import { formatDay, MICROS_PER_DAY } from '../time.ts'
 import type { Day } from '../time.ts'
 import { pickWeighted, randomOf, uuidOf } from './random.ts'
-import type { Weighted } from './random.ts'
+import type { Random, Weighted } from './random.ts'
 import { walkSession } from './session.ts'
 import type { Visitor } from './session.ts'
 
@@ -97,11 +97,17 @@ function membersJoining(seed: string, joined: Day): Member[] {
       // Both heavy-tailed: most leave within days and come seldom, a few stay for months and come daily.
       lifetime_days: Math.min(LIFETIME_DAYS_MAX, Math.ceil(2.5 / (random() + 0.001))),
       activity: Math.min(0.95, 0.14 / Math.sqrt(random() + 0.001)),
-      country: pickWeighted(random, COUNTRIES),
-      platform: pickWeighted(random, PLATFORMS),
-      plan: pickWeighted(random, PLANS),
+      ...pickVisitor(random),
     }
   })
+}
+
+export function pickVisitor(random: Random): Visitor {
+  return {
+    country: pickWeighted(random, COUNTRIES),
+    platform: pickWeighted(random, PLATFORMS),
+    plan: pickWeighted(random, PLANS),
+  }
 }
 
 /** What a member does on a day; nothing, if they do not come. Everybody comes on the day they join. */

@@ -10,7 +10,9 @@ import type { Sqlite } from '../sqlite.ts'
 import type { Append, Appended } from './append.ts'
 import { TEXTS_PER_EVENT } from './batch.ts'
 import type { EventBatch } from './batch.ts'
-import { visitById } from './id-order.ts'
+import { openEventRows } from './event-rows.ts'
+import { openHotIds } from './ids.ts'
+import { newestSeq } from './newest-seq.ts'
 
 export interface WriterLimits {
   letters: ShelfLimits
@@ -28,71 +30,48 @@ export interface Writer {
 /** Positions in a batch whose ids are in cold. */
 type Found = ReadonlySet<number>
 
-const NO_EVENTS: EventBatch = { count: 0, ids: new Uint8Array(), times: new Float64Array(), texts: [] }
-
 export function openWriter(db: Sqlite, coldIds: ColdIds, limits: WriterLimits): Writer {
   const shelf = openShelf(db, limits.letters)
   const replies = openKeptReplies(db, limits.replies)
-  const insert = db.prepare(
-    `INSERT INTO events (event_id, occurred_at, user_id, event_type, properties) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (event_id) DO NOTHING`,
-  )
+  const rows = openEventRows(db)
+  const newest = newestSeq(db)
+  const ids = openHotIds(db)
+  ids.catchUp()
 
-  /** What becomes of the requests of a group, inside its transaction. */
-  function append(group: readonly Append[], inCold: readonly (Found | Error)[]): (Appended | Error)[] {
-    const answers = group.map((request, n) => {
-      const found = inCold[n]!
-      return found instanceof Error ? found : answerAtOnce(request)
-    })
-    const accepted = insertAll(
-      group.map(({ batch }, n) => ({
-        batch: answers[n] === null ? batch : NO_EVENTS,
-        inCold: inCold[n] as Found,
-      })),
-    )
-    return group.map((request, n) => answers[n] ?? storeRest(request, accepted[n]!))
-  }
-
-  /** Null where there is something to store. */
-  function answerAtOnce({ keyed, received_at, letter_id }: Append): Appended | null {
+  /** What becomes of one request, inside the group's transaction. */
+  function append(
+    { batch, judged, letters, source, received_at, keyed, letter_id }: Append,
+    inCold: Found,
+  ): Appended {
     const earlier = keyed === null ? null : replies.find(keyed, received_at)
     if (earlier === 'reused') return { outcome: 'key_reused' }
     if (earlier !== null) return { outcome: 'replayed', reply: earlier }
     if (letter_id !== null && !shelf.take(letter_id)) return { outcome: 'letter_gone' }
-    return null
-  }
-
-  function storeRest(
-    { batch, judged, letters, source, received_at, keyed }: Append,
-    accepted: number,
-  ): Appended {
     shelf.put(letters, source, received_at)
+    const accepted = addNew(batch, inCold)
     const reply = composeReply(judged, { accepted, duplicates: batch.count - accepted })
     if (keyed !== null) replies.keep(keyed, reply, received_at)
     return { outcome: 'stored', reply }
   }
 
-  /** How many of each batch were new. Of events with one id the first is stored: they are visited in the order in which they came. */
-  function insertAll(batches: readonly { batch: EventBatch; inCold: Found }[]): number[] {
-    const accepted = batches.map(() => 0)
-    const id = Buffer.alloc(ID_BYTES)
-    visitById(
-      batches.map(({ batch }) => batch),
-      (n, i) => {
-        const { batch, inCold } = batches[n]!
-        if (inCold.has(i)) return
-        id.set(batch.ids.subarray(i * ID_BYTES, (i + 1) * ID_BYTES))
-        const text = i * TEXTS_PER_EVENT
-        const { changes } = insert.run(
-          id,
-          batch.times[i],
-          batch.texts[text],
-          batch.texts[text + 1],
-          batch.texts[text + 2],
-        )
-        accepted[n]! += changes
-      },
-    )
+  /** How many were new. */
+  function addNew(batch: EventBatch, inCold: Found): number {
+    const { times, texts } = batch
+    const words = new DataView(batch.ids.buffer, batch.ids.byteOffset, batch.ids.byteLength)
+    let accepted = 0
+    for (let i = 0; i < batch.count; i += 1) {
+      const at = i * ID_BYTES
+      if (inCold.has(i) || !ids.take(words, at)) continue
+      const text = i * TEXTS_PER_EVENT
+      rows.add(
+        batch.ids.subarray(at, at + ID_BYTES),
+        times[i]!,
+        texts[text]!,
+        texts[text + 1]!,
+        texts[text + 2]!,
+      )
+      accepted += 1
+    }
     return accepted
   }
 
@@ -108,13 +87,24 @@ export function openWriter(db: Sqlite, coldIds: ColdIds, limits: WriterLimits): 
         db.exec('BEGIN IMMEDIATE')
         try {
           // Under the write lock nobody else can commit. If the catalog is still the one we checked against, no import or
-          // compaction has added an id to cold since, and hot rows are guarded by the unique index.
+          // compaction has added an id to cold since.
           if (readGeneration(db) === generation) {
-            const results = append(group, inCold)
+            ids.catchUp()
+            ids.begin(group.reduce((n, { batch }) => n + batch.count, 0))
+            const results = group.map((request, n) => {
+              const found = inCold[n]!
+              return found instanceof Error ? found : append(request, found)
+            })
+            rows.flush()
+            const through = newest()
             db.exec('COMMIT')
+            ids.keep(through)
             return results
           }
         } finally {
+          // Of what was not committed nothing may be left: a retry has to find its events new.
+          ids.forget()
+          rows.discard()
           if (db.inTransaction) db.exec('ROLLBACK')
         }
         await coldIds.catchUp()

@@ -142,7 +142,7 @@ async function importRows(deps: ImportDeps, file: File, strict: boolean): Promis
       const imported_at = deps.now_us()
       imported_files.put({ bytes, checksum, name, imported_at, rows, rejected, rejects_checksum })
     }
-    const files = blocked ? [] : await publishNewRows(deps, connection, remember)
+    const files = blocked ? [] : await publishNewRows(deps, duck, connection, remember)
     const imported = files.reduce((n, written) => n + written.file.rows, 0)
     connection.closeSync()
     return {

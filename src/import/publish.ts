@@ -4,7 +4,7 @@ import { groupByRows } from '../cold/groups.ts'
 import { joinSegments, placeSegment } from '../cold/id-index.ts'
 import { placeFiles, stageDay } from '../cold/parquet.ts'
 import type { StagedFile } from '../cold/parquet.ts'
-import type { DuckConnection } from '../duckdb.ts'
+import type { Duck, DuckConnection } from '../duckdb.ts'
 import { failpoint } from '../failpoint.ts'
 import { formatDay } from '../time.ts'
 import type { Day } from '../time.ts'
@@ -16,10 +16,12 @@ import type { ImportDeps } from './import.ts'
 
 /**
  * Takes out the copies, writes one file a day, publishes all of them at once.
+ * @param connection on which the staged rows are compared with those that are there
  * @param remember called in the transaction that publishes them, or when there is nothing to publish
  */
 export async function publishNewRows(
   deps: ImportDeps,
+  duck: Duck,
   connection: DuckConnection,
   remember: () => void,
 ): Promise<StagedFile[]> {
@@ -33,13 +35,18 @@ export async function publishNewRows(
   failpoint('import.compared')
   const written = new Map<Day, StagedFile>()
   const days = await countDays(connection)
-  for (const group of groupByRows(days, GROUP_ROWS)) {
-    const source = await cutOut(connection, group)
-    for (const { day, rows } of group) {
-      progress.step('writing', written.size, days.length, formatDay(day))
-      written.set(day, await writeDay(deps, connection, day, rows, source))
-    }
-  }
+  await eachInTurn(
+    groupByRows(days, GROUP_ROWS),
+    Math.min(deps.threads, WRITERS_MAX),
+    duck,
+    async (group, writer) => {
+      const source = await cutOut(writer, group)
+      for (const { day, rows } of group) {
+        progress.step('writing', written.size, days.length, formatDay(day))
+        written.set(day, await writeDay(deps, writer, day, rows, source))
+      }
+    },
+  )
   for (;;) {
     // Most of what was posted meanwhile is compared here, so that the write lock is held for the rest alone.
     await rewriteDays(await dropCopiesOfHot(connection, db, scan))
@@ -100,6 +107,37 @@ async function countDays(connection: DuckConnection): Promise<DayCount[]> {
     'SELECT day, count(*)::DOUBLE FROM fresh GROUP BY day ORDER BY day',
   )
   return (reader.getRows() as [number, number][]).map(([day, rows]) => ({ day, rows }))
+}
+
+/** Groups that are written at the same time: while DuckDB sorts one, the ids of another are read back. Each holds its days in memory. */
+const WRITERS_MAX = 4
+
+/** Acts on all items, on several of them at a time, each on a connection of its own. When one fails no other is begun. */
+async function eachInTurn<T>(
+  items: readonly T[],
+  at_a_time: number,
+  duck: Duck,
+  act: (item: T, connection: DuckConnection) => Promise<void>,
+): Promise<void> {
+  let next = 0
+  async function work(): Promise<void> {
+    const connection = await duck.connect()
+    try {
+      while (next < items.length) {
+        next += 1
+        await act(items[next - 1]!, connection)
+      }
+    } catch (error) {
+      next = items.length
+      throw error
+    } finally {
+      connection.closeSync()
+    }
+  }
+  // All of them have ended before the first error is told: nobody may close DuckDB under a statement.
+  const ended = await Promise.allSettled(Array.from({ length: Math.min(at_a_time, items.length) }, work))
+  const failed = ended.find((each) => each.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
 }
 
 /** Finding a small day in the staged file reads a whole row group of it, so small days are cut out together: about this many rows. */

@@ -28,9 +28,17 @@ export const NEEDS_CARE = Symbol('needs the careful reader')
 
 // One row may hold 32 KiB of properties with every character escaped, and not much more.
 const LINE_BYTES_MAX = 1 << 20
-const UUID_FORM = '[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}'
+// With 32 hexadecimal digits, which only the cast makes sure of.
+const UUID_FORM = '________-____-____-____-____________'
 const TIME_FORM =
   '\\d{4}-\\d{2}-\\d{2}[T ]([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,6})?(Z|[+-](0\\d|1[0-4]):[0-5]\\d)?'
+// Most properties are one object without another in it, and this one look at them answers all questions. Nothing that JSON.stringify would write otherwise:
+// no escapes, no blanks but those after a colon or comma, no number with more than 15 digits, an exponent or a zero at its end.
+const FLAT_STRING = '"[^"\\\\\\x00-\\x1f\\x{FFFD}]*"'
+const FLAT_NUMBER = '0|-?[1-9][0-9]{0,14}|-?(?:0|[1-9][0-9]{0,9})\\.[0-9]{0,4}[1-9]'
+const FLAT_MEMBER = `${FLAT_STRING}: ?(?:${FLAT_STRING}|${FLAT_NUMBER}|true|false|null)`
+const FLAT_OBJECT = `\\{(?:${FLAT_MEMBER}(?:, ?${FLAT_MEMBER})*)?\\}`
+
 // Where a JSON value can begin: a number with an exponent, which may lie beyond a double, or the NaN and Infinity that DuckDB lets through.
 const ODD_NUMBER = '[:,\\[]-?([0-9.]+[eE]|[iI]|[nN][aA])'
 
@@ -72,41 +80,47 @@ function stageSql(path: string, header: Header, now_us: Micros): string {
   // A null string that no text file holds: an empty field is an empty text, never null.
   const csv = `read_csv(${sqlText(path)}, header = true, delim = ',', quote = '"', escape = '"', auto_detect = false,
     strict_mode = true, null_padding = false, nullstr = '\\x00\\x01', max_line_size = ${LINE_BYTES_MAX}, columns = {${columns}})`
-  const newlines = CSV_COLUMNS.map(
-    (name) => `CASE WHEN contains(${name}, chr(10)) THEN ${count(name, 'chr(10)')} ELSE 0 END`,
-  )
-  // NUL, and the character that stands for what could not be decoded.
-  const clean = ['user_id', 'event_type', 'properties_json'].flatMap((name) => [
-    `NOT contains(${name}, chr(0))`,
-    `NOT contains(${name}, chr(65533))`,
-  ])
+  const newlines = (names: readonly string[]) =>
+    names
+      .map((name) => `CASE WHEN contains(${name}, chr(10)) THEN ${count(name, 'chr(10)')} ELSE 0 END`)
+      .join(' + ')
   // Brackets bound the depth from above. Most objects are flat, and CASE counts only in those that are not.
   const depth = `CASE WHEN contains(substr(json_text, 2), '{') OR contains(json_text, '[')
     THEN ${count('json_text', "'{'")} + ${count('json_text', "'['")} ELSE 1 END`
   return `
     SELECT CASE WHEN good THEN id END AS event_id, CASE WHEN good THEN at_time END AS occurred_at,
       CASE WHEN good THEN user_id END AS user_id, CASE WHEN good THEN event_type END AS event_type,
-      CASE WHEN good THEN json_text END AS properties, ${newlines.join(' + ')} AS newlines,
+      CASE WHEN good THEN json_text END AS properties,
+      CASE WHEN good AND flat THEN ${newlines(['user_id', 'event_type'])} ELSE ${newlines(CSV_COLUMNS)} END AS newlines,
       CASE WHEN good THEN NULL ELSE [${CSV_COLUMNS.join(', ')}] END AS raw
     FROM (
       SELECT *, coalesce(id IS NOT NULL
-        AND regexp_full_match(event_id, ${sqlText(UUID_FORM)})
+        AND event_id LIKE ${sqlText(UUID_FORM)}
         AND regexp_full_match(occurred_at, ${sqlText(TIME_FORM)})
         AND epoch_us(at_time) BETWEEN 0 AND ${now_us + AHEAD_OF_NOW_MAX_US}
-        AND length(user_id) BETWEEN 1 AND ${USER_ID_CHARS_MAX}
-        AND length(event_type) BETWEEN 1 AND ${EVENT_TYPE_CHARS_MAX}
-        AND ${clean.join(' AND ')}
-        AND json_text IS NOT NULL AND (properties_json = '' OR starts_with(ltrim(properties_json), '{'))
-        AND strlen(json_text) <= ${PROPERTIES_BYTES_MAX}
-        AND ${depth} <= ${PROPERTIES_DEPTH_MAX}
-        AND NOT regexp_matches(json_text, ${sqlText(ODD_NUMBER)})
-        AND NOT regexp_matches(properties_json, ${sqlText(TRAILING_COMMA)}), false) AS good
+        AND length(user_id) BETWEEN 1 AND ${USER_ID_CHARS_MAX} AND ${clean('user_id')}
+        AND length(event_type) BETWEEN 1 AND ${EVENT_TYPE_CHARS_MAX} AND ${clean('event_type')}
+        AND json_text IS NOT NULL AND strlen(json_text) <= ${PROPERTIES_BYTES_MAX}
+        AND CASE WHEN flat OR properties_json = '' THEN true
+          ELSE starts_with(json_text, '{') AND ${clean('properties_json')}
+            AND ${depth} <= ${PROPERTIES_DEPTH_MAX}
+            AND NOT regexp_matches(json_text, ${sqlText(ODD_NUMBER)})
+            AND NOT regexp_matches(properties_json, ${sqlText(TRAILING_COMMA)}) END, false) AS good
       FROM (
-        SELECT ${CSV_COLUMNS.join(', ')}, try_cast(event_id AS UUID) AS id, try_cast(occurred_at AS TIMESTAMPTZ) AS at_time,
-          CASE WHEN properties_json = '' THEN '{}' ELSE TRY(json(properties_json)) END AS json_text
-        FROM ${csv}
+        SELECT *, try_cast(event_id AS UUID) AS id, try_cast(occurred_at AS TIMESTAMPTZ) AS at_time,
+          CASE WHEN properties_json = '' THEN '{}' WHEN flat AND NOT contains(properties_json, ' ') THEN properties_json
+            ELSE TRY(json(properties_json)) END AS json_text
+        FROM (
+          SELECT ${CSV_COLUMNS.join(', ')}, regexp_full_match(properties_json, ${sqlText(FLAT_OBJECT)}) AS flat
+          FROM ${csv}
+        )
       )
     )`
+}
+
+/** Without NUL, and the character that stands for what could not be decoded. */
+function clean(field: string): string {
+  return `NOT contains(${field}, chr(0)) AND NOT contains(${field}, chr(65533))`
 }
 
 function count(field: string, character: string): string {

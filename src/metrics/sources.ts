@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { readLedger } from '../../compactor/ledger.ts'
 import { sumCold } from '../cold/catalog.ts'
 import { sizeOfShelf } from '../dead-letters/shelf.ts'
+import { newestSeq } from '../hot/newest-seq.ts'
 import type { HotTier } from '../hot/tier.ts'
 import type { Layout } from '../layout.ts'
 import type { QueryTier } from '../query/tier.ts'
@@ -34,7 +35,7 @@ export interface SourceDeps {
 
 export function createSources(deps: SourceDeps): Source[] {
   const { layout, db, hot, query, accepted } = deps
-  const newest = db.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`).pluck()
+  const newest = newestSeq(db)
 
   return [
     {
@@ -54,7 +55,7 @@ export function createSources(deps: SourceDeps): Source[] {
       read() {
         const { mirrored } = query
         if (mirrored === null) return []
-        const lag = Math.max(0, ((newest.get() as number | undefined) ?? 0) - mirrored.through)
+        const lag = Math.max(0, newest() - mirrored.through)
         return [
           sample('frostline_hot_events', mirrored.rows, {}),
           sample('frostline_mirror_lag_events', lag, {}),

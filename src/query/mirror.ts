@@ -1,13 +1,15 @@
-import { HOT_ROWS, IS_VISIBLE, readCatalog, readGeneration } from '../cold/catalog.ts'
+import { readCatalog, readGeneration } from '../cold/catalog.ts'
 import type { Catalog } from '../cold/catalog.ts'
-import type { DuckConnection, DuckStatement } from '../duckdb.ts'
+import type { DuckConnection } from '../duckdb.ts'
+import { newestSeq } from '../hot/newest-seq.ts'
+import { openCopy, openPages } from '../hot/pages.ts'
+import type { Column, Page } from '../hot/pages.ts'
 import type { Sqlite } from '../sqlite.ts'
 import type { Day } from '../time.ts'
 import { formatDay } from '../time.ts'
 
 /**
- * The visible hot rows as a DuckDB table, `hot(seq, day, user_id, event_type, properties, occurred_at_us, event_id)`, because DuckDB's SQLite
- * extension is a download that cannot be relied on. The table is always the state of one SQLite snapshot: the rows up to its newest seq, less those that its catalog
+ * The visible hot rows as a DuckDB table, `hot(seq, day, user_id, event_type, properties, occurred_at_us, event_id)`. The table is always the state of one SQLite snapshot: the rows up to its newest seq, less those that its catalog
  * has sealed. Not safe for concurrent calls: the engine makes them one after another.
  */
 export interface Mirror {
@@ -18,52 +20,15 @@ export interface Mirror {
   readonly rows: number
 }
 
-/** Rows a page. A snapshot held for long keeps SQLite's log from being reused, so a long tail is read in several. */
-const PAGE_ROWS = 20_000
-/** Rows a page where so many have more properties than {@link PAGE_BYTES}: they are one text then, and a text has its limits. */
-const WIDE_PAGE_ROWS = 1_000
-const PAGE_BYTES = 32 * 1024 * 1024
 /** With more dead rows than live ones, and at least this many, the table is written anew: DuckDB does not reuse their memory. */
 const DEAD_ROWS_MIN = 50_000
 
-/**
- * The columns of a page, each as one text with a NUL between two values, which no value holds. SQLite joins and DuckDB splits them in native code;
- * a call for every value of every row takes three times as long.
- */
-const COLUMNS = ['seq', 'day', 'user_id', 'event_type', 'properties', 'occurred_at', 'hex(event_id)'] as const
-
-/** How far the next rows go. */
-interface Extent {
-  /** Null where there are none. */
-  last: number | null
-  bytes: number
-}
-
-interface Page {
-  /** The seq of its last row, visible or not. */
-  last: number
-  /** Visible ones. */
-  rows: number
-  texts: string[]
-}
-
-const INSERT = `INSERT INTO hot
-  SELECT v1::BIGINT, DATE '1970-01-01' + v2::INTEGER, v3, v4, v5, v6::BIGINT, v7::UUID
-  FROM (SELECT ${COLUMNS.map((_, i) => `unnest(string_split($${i + 1}, chr(0))) AS v${i + 1}`).join(', ')})`
+const COLUMNS = ['seq', 'day', 'user_id', 'event_type', 'properties', 'occurred_at_us', 'event_id'] as const
 
 export async function openMirror(db: Sqlite, connection: DuckConnection): Promise<Mirror> {
-  const measure = db.prepare(
-    `SELECT max(seq) AS last, sum(octet_length(properties)) AS bytes
-     FROM (SELECT seq, properties FROM events WHERE seq > ? ORDER BY seq LIMIT ?)`,
-  )
-  const joinUp = db
-    .prepare(
-      `SELECT count(*), ${COLUMNS.map((column) => `group_concat(${column}, char(0))`).join(', ')}
-       FROM ${HOT_ROWS} WHERE e.seq > ? AND e.seq <= ? AND ${IS_VISIBLE}`,
-    )
-    .raw()
-  const newest = db.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`).pluck()
-  let insert: DuckStatement
+  const nextPage = openPages(db, COLUMNS)
+  const newest = newestSeq(db)
+  let append: (page: Page<Column>) => Promise<void>
   let catalog: Catalog
   let sealed: Map<Day, number>
   let through: number
@@ -73,11 +38,7 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
   let torn = false
 
   async function beginAnew(): Promise<void> {
-    await connection.run(
-      `CREATE OR REPLACE TABLE hot (seq BIGINT, day DATE, user_id VARCHAR, event_type VARCHAR, properties VARCHAR,
-         occurred_at_us BIGINT, event_id UUID)`,
-    )
-    insert = await connection.prepare(INSERT)
+    append = await openCopy(connection, 'hot', COLUMNS)
     catalog = { generation: -1, files: [], days: [], segments: [] }
     sealed = new Map()
     through = 0
@@ -85,18 +46,10 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
     dead_rows = 0
   }
 
-  function nextPage(): Page | null {
-    let { last, bytes } = measure.get(through, PAGE_ROWS) as Extent
-    if (bytes > PAGE_BYTES) ({ last } = measure.get(through, WIDE_PAGE_ROWS) as Extent)
-    if (last === null) return null
-    const [rows, ...texts] = joinUp.get(through, last) as [number, ...string[]]
-    return { last, rows, texts }
-  }
-
   /** Reads one page in a transaction of its own, with the catalog if that has changed. */
   const readPage = db.transaction(() => ({
     changed: readGeneration(db) === catalog.generation ? null : readCatalog(db),
-    page: nextPage(),
+    page: nextPage({ after: through }),
   }))
 
   async function takeCatalog(changed: Catalog): Promise<void> {
@@ -117,25 +70,17 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
     dead_rows = 0
   }
 
-  async function append({ rows, texts, last }: Page): Promise<void> {
-    if (rows > 0) {
-      for (const [i, text] of texts.entries()) insert.bindVarchar(i + 1, text)
-      const { rowsChanged } = await insert.run()
-      // A statement keeps what was bound to it.
-      insert.clearBindings()
-      if (rowsChanged !== rows) throw new Error(`${rows} hot rows were split into ${rowsChanged}`)
-      live_rows += rows
-    }
-    through = last
-  }
-
   async function advance(): Promise<Catalog> {
     // What is committed by now. Writers may be faster than a page, and nobody asked for what comes later.
-    const target = (newest.get() as number | undefined) ?? 0
+    const target = newest()
     for (;;) {
       const { page, changed } = readPage()
       if (changed !== null) await takeCatalog(changed)
-      if (page !== null) await append(page)
+      if (page !== null) {
+        await append(page)
+        live_rows += page.rows
+        through = page.last
+      }
       if (page === null || through >= target) {
         // The newest rows may have gone to cold already, and been collected.
         through = Math.max(through, target)
