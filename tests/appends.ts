@@ -1,12 +1,36 @@
 import assert from 'node:assert/strict'
+import { openColdIds } from '../src/cold/ids.ts'
 import { readConfig, writerLimits } from '../src/config.ts'
 import type { Append, Appended } from '../src/hot/append.ts'
 import type { EventBatch } from '../src/hot/batch.ts'
+import { openWriter } from '../src/hot/writer.ts'
+import type { Writer } from '../src/hot/writer.ts'
 import type { Stored } from '../src/ingest/reply.ts'
+import type { Layout } from '../src/layout.ts'
+import { openStore } from '../src/sqlite.ts'
+import type { Sqlite } from '../src/sqlite.ts'
 
 /** For tests that drive the writer itself. */
 
-export const LIMITS = writerLimits(readConfig({}))
+const LIMITS = writerLimits(readConfig({}))
+
+/** Gives a writer over this store, and its connection, for as long as `act` takes. */
+export async function withWriter(
+  layout: Layout,
+  act: (writer: Writer, db: Sqlite) => Promise<void>,
+): Promise<void> {
+  const db = openStore(layout.database)
+  try {
+    const coldIds = await openColdIds(db, layout, { memory_mb: 256, onRepair: assert.fail })
+    try {
+      await act(openWriter(db, coldIds, LIMITS), db)
+    } finally {
+      coldIds.close()
+    }
+  } finally {
+    db.close()
+  }
+}
 
 /** What a request with nothing but these valid events asks. */
 export function appendOf(batch: EventBatch): Append {

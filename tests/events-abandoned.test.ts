@@ -2,14 +2,13 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createTestStore, get, post } from './store.ts'
 import type { TestStore } from './store.ts'
-import { begin, eventOf, getReply, untilLogged } from './wire.ts'
+import { begin, getReply, slowEvents, slowSegments, untilLogged } from './wire.ts'
 import { DAY } from './reading-events.ts'
 import type { Page, Problem } from './reading-events.ts'
 
 describe('a client that leaves while events are looked for', () => {
-  const values = Array.from({ length: 98 }, (_, i) => i).join(',')
   /** Seconds of work: every event's properties are searched again and again. */
-  const SLOW = `/events?${DAY}${Array.from({ length: 16 }, (_, i) => `&segment=properties.k:v,${values},x${i}`).join('')}`
+  const SLOW = `/events?${DAY}${slowSegments(16)}`
   let store: TestStore
   before(() => {
     store = createTestStore()
@@ -22,11 +21,7 @@ describe('a client that leaves while events are looked for', () => {
       QUERY_THREADS: '1',
       QUERY_TIMEOUT_MS: '600000',
     })
-    const pad = Array.from({ length: 300 }, (_, i) => i)
-    const events = Array.from({ length: 20_000 }, (_, i) =>
-      eventOf({ user_id: i, properties: { pad, k: 'v' } }),
-    )
-    assert.equal((await post(`${service.url}/events`, events)).status, 200)
+    assert.equal((await post(`${service.url}/events`, slowEvents(20_000))).status, 200)
     const { request, reply } = begin(service.url + SLOW, 'GET')
     const gone = assert.rejects(reply)
     await new Promise<void>((resolve) => {

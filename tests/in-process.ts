@@ -65,6 +65,8 @@ export function createInProcessStore(): InProcessStore {
   let service: Service | null = null
 
   async function startUnready(env: Record<string, string> = {}, seams: Seams = {}): Promise<void> {
+    // A test that failed before its own stop must not keep the process alive for ever.
+    await stop()
     const config = readConfig({ DATA_DIR, PORT: '0', COMPACT_CRON: 'off', ...env })
     service = await serve(config, LOG, seams)
   }

@@ -7,7 +7,7 @@ import { createInProcessStore } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
 import { post } from './store.ts'
 import { eventOf } from './wire.ts'
-import { HANGS_AFTER_MS, bad } from './metrics-samples.ts'
+import { HANGS_AFTER_MS, bad } from './measuring.ts'
 
 describe('dead letters among the metrics', { timeout: HANGS_AFTER_MS }, () => {
   let home: InProcessStore

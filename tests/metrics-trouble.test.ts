@@ -8,8 +8,8 @@ import { createInProcessStore } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
 import { sampleEvents } from './sample.ts'
 import { get, post } from './store.ts'
-import { begin, eventOf, slowSegments } from './wire.ts'
-import { HANGS_AFTER_MS, DAY } from './metrics-samples.ts'
+import { begin, slowEvents, slowSegments } from './wire.ts'
+import { HANGS_AFTER_MS, DAY } from './measuring.ts'
 
 /** How many questions ended so. */
 function ended(scraped: Scrape, outcome: string): number {
@@ -94,11 +94,7 @@ describe('what goes wrong, among the metrics', { timeout: HANGS_AFTER_MS }, () =
 
   it('tells how many questions run and wait, and who left', async () => {
     await home.start({ QUERIES_RUNNING_MAX: '1', QUERY_THREADS: '1', QUERY_TIMEOUT_MS: '600000' })
-    const pad = Array.from({ length: 300 }, (_, i) => i)
-    const events = Array.from({ length: 5_000 }, (_, i) =>
-      eventOf({ user_id: i, properties: { pad, k: 'v' } }),
-    )
-    assert.equal((await post(`${home.url}/events`, events)).status, 200)
+    assert.equal((await post(`${home.url}/events`, slowEvents(5_000))).status, 200)
     const ask = () => {
       const begun = begin(`${home.url}/stats/dau?${DAY}${slowSegments(16)}`, 'GET')
       begun.reply.catch(() => {})

@@ -1,30 +1,15 @@
-import type { Scrape } from './exposition.ts'
 import assert from 'node:assert/strict'
-import { statSync } from 'node:fs'
-import { after, before, describe, it } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
+import { describe, it } from 'node:test'
 import { createKey } from '../src/auth/keys.ts'
 import type { Scope } from '../src/auth/scope.ts'
 import { METRICS } from '../src/metrics/catalog.ts'
-import { openStore } from '../src/sqlite.ts'
 import { nowMicros } from '../src/time.ts'
-import { scrape, untilScraped } from './exposition.ts'
+import { scrape } from './exposition.ts'
+import type { Scrape } from './exposition.ts'
 import { createInProcessStore } from './in-process.ts'
-import type { InProcessStore } from './in-process.ts'
-import { sampleEvents } from './sample.ts'
+import { DAY, HANGS_AFTER_MS, REQUESTS, bad, grown, serveMetrics } from './measuring.ts'
 import { get, post } from './store.ts'
-import { begin, eventOf, sendBytes } from './wire.ts'
-import { HANGS_AFTER_MS, DAY, bad } from './metrics-samples.ts'
-
-/** More requests at once than the default limit is for. */
-const UNLIMITED = { RATE_LIMIT_RPS: 'off' }
-
-const REQUESTS = 'frostline_http_requests_total'
-
-/** How much a series has grown between two looks. */
-function grown(from: Scrape, to: Scrape, name: string, labels: Record<string, string> = {}): number {
-  return (to.value(name, labels) ?? 0) - (from.value(name, labels) ?? 0)
-}
+import { begin, eventOf } from './wire.ts'
 
 /** How many requests were counted, whatever their labels. */
 function total(scraped: Scrape, name: string): number {
@@ -34,29 +19,7 @@ function total(scraped: Scrape, name: string): number {
 }
 
 describe('GET /metrics', { timeout: HANGS_AFTER_MS }, () => {
-  const clock = { ms: 1_000_000 }
-  const free_bytes = 123_456_789_012
-  let home: InProcessStore
-  before(async () => {
-    home = createInProcessStore()
-    await home.start(UNLIMITED, { now_ms: () => clock.ms, readFreeBytes: async () => free_bytes })
-  })
-  after(() => home.remove())
-
-  const look = () => scrape(home.url)
-  const send = (events: unknown, query = '', headers: Record<string, string> = {}) =>
-    sendBytes(
-      `${home.url}/events${query}`,
-      { 'content-type': 'application/json', ...headers },
-      JSON.stringify(events),
-    )
-  /** Status of a request of any method to any path. */
-  async function ask(method: string, path: string): Promise<number> {
-    const { request, reply } = begin(home.url, method)
-    request.path = path
-    request.end()
-    return (await reply).status
-  }
+  const { home, look, send, ask } = serveMetrics()
 
   it('has every metric that is declared, with its type and meaning, and no other', async () => {
     const { families } = await look()
@@ -144,121 +107,6 @@ describe('GET /metrics', { timeout: HANGS_AFTER_MS }, () => {
     assert.deepEqual((await look()).series(), series)
   })
 
-  it('counts events as the replies told them', async () => {
-    const stored = eventOf()
-    const from = await look()
-    const batch = [eventOf(), stored, stored, bad()]
-    assert.equal((await send(batch, '', { 'idempotency-key': 'counted-once' })).status, 200)
-    const replayed = await send(batch, '', { 'idempotency-key': 'counted-once' })
-    assert.equal(replayed.headers.get('idempotency-replayed'), 'true')
-    assert.equal((await send([bad(), bad()])).status, 422)
-    assert.equal((await send([eventOf(), bad()], '?strict=true')).status, 422)
-    assert.equal((await send([])).status, 200)
-    assert.equal((await send('no events')).status, 400)
-    const [letter] = (await get<{ data: { id: number }[] }>(`${home.url}/dead-letters?limit=1`)).json.data
-    assert.equal((await post(`${home.url}/dead-letters/${letter!.id}/replay`, eventOf())).status, 200)
-    const to = await look()
-    const outcomes = ['accepted', 'duplicate', 'rejected'].map((outcome) =>
-      grown(from, to, 'frostline_events_total', { outcome }),
-    )
-    assert.deepEqual(outcomes, [2 + 1, 1, 1 + 2 + 1])
-  })
-
-  it('tells events a second over the last ten seconds', async () => {
-    clock.ms += 60_000
-    assert.equal((await look()).value('frostline_events_per_second'), 0)
-    await send(Array.from({ length: 25 }, () => eventOf()))
-    assert.equal((await look()).value('frostline_events_per_second'), 2.5)
-    clock.ms += 9_000
-    await send([eventOf(), bad()])
-    assert.equal((await look()).value('frostline_events_per_second'), 2.6)
-    clock.ms += 1_000
-    assert.equal((await look()).value('frostline_events_per_second'), 0.1)
-    clock.ms += 9_000
-    assert.equal((await look()).value('frostline_events_per_second'), 0)
-  })
-
-  it('tells each commit with its size and its time', async () => {
-    const from = await look()
-    for (const count of [1, 10, 11, 2_500]) {
-      await send([...Array.from({ length: count }, () => eventOf()), bad()])
-    }
-    const to = await look()
-    assert.equal(grown(from, to, 'frostline_commit_events_count'), 4)
-    assert.equal(grown(from, to, 'frostline_commit_events_sum'), 1 + 10 + 11 + 2_500)
-    const within = ['1', '10', '100', '1000', '2500'].map((le) =>
-      grown(from, to, 'frostline_commit_events_bucket', { le }),
-    )
-    assert.deepEqual(within, [1, 2, 3, 3, 4])
-    assert.equal(grown(from, to, 'frostline_commit_duration_seconds_count'), 4)
-    assert.ok(grown(from, to, 'frostline_commit_duration_seconds_sum') > 0)
-  })
-
-  it('tells how many events wait for the writer', async () => {
-    const db = openStore(home.layout.database)
-    try {
-      // While somebody else writes, the writer waits.
-      db.exec('BEGIN IMMEDIATE')
-      const posted = send([...Array.from({ length: 7 }, () => eventOf()), bad()])
-      const { value } = await untilScraped(home.url, (s) => s.value('frostline_write_queue_events') !== 0)
-      assert.equal(value('frostline_write_queue_events'), 8)
-      db.exec('ROLLBACK')
-      assert.equal((await posted).status, 200)
-    } finally {
-      db.close()
-    }
-    assert.equal((await look()).value('frostline_write_queue_events'), 0)
-  })
-
-  it('says of both tiers what GET /tiers says, before and after a compaction', async () => {
-    for (const step of ['hot', 'cold', 'both']) {
-      if (step === 'cold') await home.compact()
-      else await post(`${home.url}/events`, sampleEvents(step.length, 60, '2025-08-03', 4))
-      // A question brings the mirror up to now.
-      await get(`${home.url}/stats/dau?${DAY}`)
-      const { json: tiers } = await get<{
-        hot: { events: number }
-        cold: { events: number; files: number; bytes: number }
-      }>(`${home.url}/tiers`)
-      const scraped = await look()
-      assert.equal(scraped.value('frostline_hot_events'), tiers.hot.events, step)
-      assert.equal(scraped.value('frostline_cold_events'), tiers.cold.events, step)
-      assert.equal(scraped.value('frostline_cold_files'), tiers.cold.files, step)
-      assert.equal(scraped.value('frostline_cold_bytes'), tiers.cold.bytes, step)
-      assert.equal(scraped.value('frostline_mirror_lag_events'), 0, step)
-      assert.equal(scraped.value('frostline_mirror_lag_seconds'), 0, step)
-      assert.equal(tiers.hot.events === 0, step === 'cold')
-    }
-  })
-
-  it('tells how far the mirror is behind, until it is not', async () => {
-    await get(`${home.url}/stats/dau?${DAY}`)
-    for (;;) {
-      await send([eventOf(), eventOf(), eventOf()])
-      const scraped = await look()
-      const lag = scraped.value('frostline_mirror_lag_events')
-      const seconds = scraped.value('frostline_mirror_lag_seconds')!
-      assert.equal(lag === 0, seconds === 0)
-      // The mirror looks by a clock of its own, and may have been faster than we.
-      if (lag === 0) continue
-      assert.equal(lag, 3)
-      assert.ok(seconds < 60, `${seconds}`)
-      break
-    }
-    const { value } = await untilScraped(home.url, (s) => s.value('frostline_mirror_lag_events') === 0)
-    assert.equal(value('frostline_mirror_lag_seconds'), 0)
-  })
-
-  it('says that the mirror lags behind nothing when its newest rows went to cold without it', async () => {
-    await send([eventOf()])
-    await home.stop()
-    await home.compact()
-    await home.start(UNLIMITED, { now_ms: () => clock.ms, readFreeBytes: async () => free_bytes })
-    const scraped = await look()
-    assert.equal(scraped.value('frostline_hot_events'), 0)
-    assert.equal(scraped.value('frostline_mirror_lag_events'), 0)
-  })
-
   it('times each question under its kind', async () => {
     const from = await look()
     const ranged = 'from=2025-08-01&to=2025-08-31'
@@ -285,40 +133,6 @@ describe('GET /metrics', { timeout: HANGS_AFTER_MS }, () => {
       assert.equal(grown(from, to, 'frostline_query_duration_seconds_count', labels), count, kind)
       assert.ok(grown(from, to, 'frostline_query_duration_seconds_sum', labels) > 0, kind)
     }
-  })
-
-  it('knows the size of the log, the free disk and the process', async () => {
-    await send(Array.from({ length: 100 }, () => eventOf()))
-    const scraped = await look()
-    assert.equal(scraped.value('frostline_wal_bytes'), statSync(`${home.layout.database}-wal`).size)
-    assert.ok(scraped.value('frostline_wal_bytes')! > 0)
-    assert.equal(scraped.value('frostline_disk_free_bytes'), free_bytes)
-    const { heapUsed } = process.memoryUsage()
-    assert.ok(scraped.value('process_resident_memory_bytes')! > heapUsed)
-    for (const name of [
-      'nodejs_heap_size_used_bytes',
-      'nodejs_external_memory_bytes',
-      'process_cpu_seconds_total',
-    ])
-      assert.ok(scraped.value(name)! > 0, name)
-    const age_s = Date.now() / 1_000 - scraped.value('process_start_time_seconds')!
-    assert.ok(Math.abs(age_s - process.uptime()) < 60, `${age_s}`)
-    assert.equal(scraped.value('frostline_ready'), 1)
-    assert.equal(scraped.value('frostline_damage_findings'), 0)
-  })
-
-  it('sees the event loop stand still, and forgets it after the next look', async () => {
-    await look()
-    // A look forgets when the watch last saw the loop; its timer comes before this one.
-    await setTimeout(50)
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)
-    const scraped = await look()
-    assert.ok(scraped.value('frostline_event_loop_lag_max_seconds')! >= 0.3)
-    assert.ok(
-      scraped.value('frostline_event_loop_lag_p99_seconds')! <=
-        scraped.value('frostline_event_loop_lag_max_seconds')!,
-    )
-    await untilScraped(home.url, (s) => s.value('frostline_event_loop_lag_max_seconds')! < 0.3)
   })
 
   it('answers HEAD like GET, without the text', async () => {

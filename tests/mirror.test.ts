@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { applyChange } from '../src/cold/catalog.ts'
-import type { ColdFile } from '../src/cold/catalog.ts'
 import { openDuck } from '../src/duckdb.ts'
 import type { Duck, DuckConnection } from '../src/duckdb.ts'
 import { openMirror } from '../src/query/mirror.ts'
 import type { Sqlite } from '../src/sqlite.ts'
 import { openStore } from '../src/sqlite.ts'
+import { coldFileOf } from './cold-file.ts'
 import { createInProcessStore } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
 import { idFor } from './sample.ts'
+import { VISIBLE_HOT } from './visible.ts'
 
 const US_PER_DAY = 86_400_000_000
 
@@ -48,17 +49,7 @@ describe('the mirror of the hot rows', () => {
 
   /** Makes the rows of a day up to a seq cold, as far as the catalog goes. */
   function seal(day: number, sealed_through: number): void {
-    const file: ColdFile = {
-      path: `day=x/${day}-${sealed_through}.parquet`,
-      day,
-      rows: 1,
-      bytes: 1,
-      min_ts: 0,
-      max_ts: 0,
-      checksum: '',
-      id_digest: '',
-      origin: 'compaction',
-    }
+    const file = coldFileOf({ path: `day=x/${day}-${sealed_through}.parquet`, day, rows: 1 })
     db.transaction(() =>
       applyChange(db, { add: [file], remove: [], seal: [{ day, sealed_through }], at_us: 0 }),
     )()
@@ -70,12 +61,7 @@ describe('the mirror of the hot rows', () => {
   }
 
   function visible(): unknown[] {
-    return db
-      .prepare(
-        `SELECT seq FROM events LEFT JOIN cold_days USING (day) WHERE seq > coalesce(sealed_through, 0) ORDER BY seq`,
-      )
-      .pluck()
-      .all()
+    return db.prepare(`SELECT seq FROM ${VISIBLE_HOT} ORDER BY seq`).pluck().all()
   }
 
   it('holds the visible rows, also when rows are sealed and collected before it saw them', async () => {

@@ -3,8 +3,6 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Validator } from '@seriousme/openapi-schema-validator'
-import { Ajv2020 } from 'ajv/dist/2020.js'
-import addFormats from 'ajv-formats'
 import { createKey } from '../src/auth/keys.ts'
 import { hashPassword } from '../src/auth/password.ts'
 import { SCOPES } from '../src/auth/scope.ts'
@@ -17,7 +15,7 @@ import { REGISTER, ROUTES } from '../src/routes.ts'
 import { nowMicros } from '../src/time.ts'
 import { createInProcessStore } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
-import { examplesOf, operationsOf, scopeOf } from './openapi.ts'
+import { createReader, examplesOf, fetchDocument, operationsOf, scopeOf } from './openapi.ts'
 import type { ApiDocument, ExampleRequest } from './openapi.ts'
 import { eventOf } from './wire.ts'
 
@@ -51,22 +49,7 @@ const TESTED_IN: Readonly<Record<string, string>> = {
 /** What no operation answers: one stands in the log alone, the other where there is no operation. */
 const OF_NO_OPERATION = ['client_left', 'method_not_allowed']
 
-const fetchDocument = async (url: string) =>
-  (await (await fetch(`${url}/openapi.json`)).json()) as ApiDocument
-
 const validate = (document: ApiDocument) => new Validator().validate({ ...structuredClone(document) })
-
-/** An independent reader of the schemas. */
-function createReader(document: ApiDocument) {
-  const ajv = new Ajv2020({ strict: false, allErrors: true })
-  addFormats.default(ajv)
-  ajv.addSchema({ $id: 'document', components: document.components })
-  return function faultsOf(schema: object, value: unknown): unknown {
-    const anchored = JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"document#/')) as object
-    const isValid = ajv.compile(anchored)
-    return isValid(value) ? [] : isValid.errors
-  }
-}
 
 const VOLATILE = ['took_ms', 'received_at', 'token']
 

@@ -1,3 +1,7 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import { get } from './store.ts'
+
 /** The document as tests walk it: every operation, and every example with the reply that it stands for. */
 
 interface Example {
@@ -84,4 +88,20 @@ export function examplesOf(document: ApiDocument) {
 
 function resolve(document: ApiDocument, example: Example | { $ref: string }): Example {
   return '$ref' in example ? document.components.examples[example.$ref.split('/').at(-1)!]! : example
+}
+
+export async function fetchDocument(url: string): Promise<ApiDocument> {
+  return (await get<ApiDocument>(`${url}/openapi.json`)).json
+}
+
+/** An independent reader of the schemas. */
+export function createReader(document: ApiDocument) {
+  const ajv = new Ajv2020({ strict: false, allErrors: true })
+  addFormats.default(ajv)
+  ajv.addSchema({ $id: 'document', components: document.components })
+  return function faultsOf(schema: object, value: unknown): unknown {
+    const anchored = JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"document#/')) as object
+    const isValid = ajv.compile(anchored)
+    return isValid(value) ? [] : isValid.errors
+  }
 }

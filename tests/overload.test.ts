@@ -4,7 +4,17 @@ import { after, before, describe, it } from 'node:test'
 import Database from 'better-sqlite3'
 import { createTestStore, get, post } from './store.ts'
 import type { ServiceProcess, TestStore } from './store.ts'
-import { arrive, arriveInPart, begin, eventOf, getReply, logOf, slowSegments, untilLogged } from './wire.ts'
+import {
+  arrive,
+  arriveInPart,
+  begin,
+  eventOf,
+  getReply,
+  logOf,
+  slowEvents,
+  slowSegments,
+  untilLogged,
+} from './wire.ts'
 import type { Reply } from './wire.ts'
 
 /** What never happens is waited for in vain; better to fail than to hang. */
@@ -126,11 +136,7 @@ describe('slow questions', { timeout: HANGS_AFTER_MS }, () => {
   before(async () => {
     store = createTestStore()
     const service = await store.serve()
-    const pad = Array.from({ length: 300 }, (_, i) => i)
-    const events = Array.from({ length: 20_000 }, (_, i) =>
-      eventOf({ user_id: i, properties: { pad, k: 'v' } }),
-    )
-    const { status } = await post(`${service.url}/events`, events)
+    const { status } = await post(`${service.url}/events`, slowEvents(20_000))
     assert.equal(status, 200)
     assert.equal(await service.stop(), 0)
   })

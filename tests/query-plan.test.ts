@@ -1,29 +1,16 @@
-import type { EventsQuestion } from '../src/query/question.ts'
-import type { ColdFile } from '../src/cold/catalog.ts'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { MICROS_PER_DAY } from '../src/time.ts'
-import type { Catalog } from '../src/cold/catalog.ts'
+import type { Catalog, ColdFile } from '../src/cold/catalog.ts'
 import { planDayGroups, planEvents, planPlaces, planQuery } from '../src/query/plan.ts'
 import { daysAskedFor } from '../src/query/question.ts'
-import type { Question } from '../src/query/question.ts'
+import type { EventsQuestion, Question } from '../src/query/question.ts'
+import { MICROS_PER_DAY } from '../src/time.ts'
+import { coldFileOf } from './cold-file.ts'
 
 const day = fc.integer({ min: 0, max: 40_000 })
 
-function fileOf(d: number, n: number): ColdFile {
-  return {
-    path: `day=${d}/${n}.parquet`,
-    day: d,
-    rows: n,
-    bytes: 1,
-    min_ts: 0,
-    max_ts: 0,
-    checksum: '',
-    id_digest: '',
-    origin: 'compaction',
-  }
-}
+const fileOf = (d: number, n: number) => coldFileOf({ path: `day=${d}/${n}.parquet`, day: d, rows: n })
 
 function retentionDays(window: 'day' | 'week') {
   return daysAskedFor({ kind: 'retention', start: 100, windows: 3, window, segments: [] })
@@ -68,8 +55,7 @@ describe('the query plan', () => {
       fc.property(question, around, (q, offsets) => {
         const { from, to } = daysAskedFor(q)
         const files = offsets.map((offset, n) => fileOf(Math.max(0, from + offset), n))
-        const catalog: Catalog = { generation: 1, files, days: [], segments: [] }
-        const plan = planQuery(q, catalog, '/cold')
+        const plan = planQuery(q, catalogOf(files), '/cold')
         const wanted = files.filter((file) => file.day >= from && file.day <= to)
         assert.deepEqual(plan.files, wanted)
         assert.equal(
@@ -100,11 +86,8 @@ describe('the query plan', () => {
             { field: 'user_id', values: [`user ${value}`] },
           ],
         }
-        const plan = planQuery(q, { generation: 1, files: [], days: [], segments: [] }, '/cold')
-        assert.equal(
-          plan.sql,
-          planQuery(OTHER_VALUES, { generation: 1, files: [], days: [], segments: [] }, '/cold').sql,
-        )
+        const plan = planQuery(q, catalogOf([]), '/cold')
+        assert.equal(plan.sql, planQuery(OTHER_VALUES, catalogOf([]), '/cold').sql)
         assert.ok(plan.params.includes(`text ${value}`) && plan.params.includes(`user ${value}`))
       }),
     )

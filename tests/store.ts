@@ -173,6 +173,16 @@ export async function post(
   }
 }
 
+/** fetch fails with a TypeError when the connection breaks, which is what a kill does to it. */
+export async function orNothing<T>(reply: Promise<T>): Promise<T | null> {
+  try {
+    return await reply
+  } catch (error) {
+    if (error instanceof TypeError) return null
+    throw error
+  }
+}
+
 export async function get<T = Record<string, unknown>>(url: string): Promise<{ status: number; json: T }> {
   const response = await fetch(url)
   return { status: response.status, json: (await response.json()) as T }

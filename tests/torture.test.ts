@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import type { SampleEvent } from './sample.ts'
 import { describeVerdict, runKillLoop } from './torture/kill-loop.ts'
 import { createOracle, outOfBounds } from './torture/oracle.ts'
-import type { StoredEvent } from './torture/oracle.ts'
+import type { StoredEvent } from './visible.ts'
 
 /** The short form of `npm run torture`. Other choices: FROSTLINE_SEED. */
 

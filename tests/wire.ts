@@ -26,6 +26,12 @@ export function slowSegments(count: number): string {
   }).join('')
 }
 
+/** Events for which such segments hold, with properties that take long to search. */
+export function slowEvents(count: number): Record<string, unknown>[] {
+  const pad = Array.from({ length: 300 }, (_, i) => i)
+  return Array.from({ length: count }, (_, i) => eventOf({ user_id: i, properties: { pad, k: 'v' } }))
+}
+
 export interface Reply {
   status: number
   headers: Record<string, string | string[] | undefined>

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
-import { openColdIds } from '../src/cold/ids.ts'
 import { packEvents } from '../src/hot/batch.ts'
-import { openWriter } from '../src/hot/writer.ts'
 import type { Append } from '../src/hot/append.ts'
 import type { Event } from '../src/event.ts'
-import { openStore } from '../src/sqlite.ts'
-import { appendOf, LIMITS, storedOf } from './appends.ts'
+import type { Stored } from '../src/ingest/reply.ts'
+import { appendOf, storedOf, withWriter } from './appends.ts'
 import { createInProcessStore } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
 import { sampleEvents } from './sample.ts'
@@ -40,10 +38,7 @@ describe('a writer that was idle while its files were merged and deleted', () =>
     }
     // Now both writers know four files, and the last events lie in hot.
     await post(`${home.url}/events`, last)
-    const store = openStore(home.layout.database)
-    try {
-      const coldIds = await openColdIds(store, home.layout, { memory_mb: 256, onRepair: assert.fail })
-      const writer = openWriter(store, coldIds, LIMITS)
+    await withWriter(home.layout, async (writer) => {
       const { merged_files, removed_files } = await home.compact()
       assert.deepEqual([merged_files, removed_files], [5, 5])
       const results = await writer.commit([
@@ -54,10 +49,7 @@ describe('a writer that was idle while its files were merged and deleted', () =>
         { accepted: 0, duplicates: 5 },
         { accepted: 0, duplicates: 15 },
       ])
-      coldIds.close()
-    } finally {
-      store.close()
-    }
+    })
     const { json } = await post(`${home.url}/events`, [...old, ...last])
     assert.deepEqual([json['accepted'], json['duplicates']], [0, 20])
   })
@@ -88,18 +80,15 @@ describe('a writer that dies right after a commit', () => {
   after(() => home.remove())
 
   it('has left events, dead letters and the reply to the key, or nothing of them', async () => {
-    const store = openStore(home.layout.database)
-    const coldIds = await openColdIds(store, home.layout, { memory_mb: 256, onRepair: assert.fail })
-    try {
-      const writer = openWriter(store, coldIds, LIMITS)
+    await withWriter(home.layout, async (writer, db) => {
       const request = requestOf(sampleEvents(1, 10).map(asEvent))
       const left: unknown[] = []
-      const exec = store.exec.bind(store)
-      store.exec = (sql) => {
+      const exec = db.exec.bind(db)
+      db.exec = (sql) => {
         if (sql === 'COMMIT') left.push(leftIn(home))
         exec(sql)
         if (sql === 'COMMIT') left.push(leftIn(home))
-        return store
+        return db
       }
       await writer.commit([request])
       assert.deepEqual(left, [
@@ -111,10 +100,7 @@ describe('a writer that dies right after a commit', () => {
       assert.equal(again.outcome, 'replayed')
       assert.equal(again.reply.accepted, 10)
       assert.deepEqual(leftIn(home), [10, 1, 1])
-    } finally {
-      coldIds.close()
-      store.close()
-    }
+    })
   })
 })
 
@@ -126,10 +112,7 @@ describe('a writer that fails within a group', () => {
   after(() => home.remove())
 
   it('stores none of its requests, holds no lock, and stores them when they are sent again', async () => {
-    const store = openStore(home.layout.database)
-    const coldIds = await openColdIds(store, home.layout, { memory_mb: 256, onRepair: assert.fail })
-    try {
-      const writer = openWriter(store, coldIds, LIMITS)
+    await withWriter(home.layout, async (writer) => {
       const [first, second] = [1, 2].map((seed) => sampleEvents(seed, 10).map(asEvent)) as [Event[], Event[]]
       const broken = packEvents(second)
       // SQLite ends the statement that violates a constraint, and leaves the transaction open.
@@ -141,12 +124,20 @@ describe('a writer that fails within a group', () => {
       const results = await writer.commit([appendOf(packEvents([...first, ...second]))])
       assert.deepEqual(results.map(storedOf), [{ accepted: 20, duplicates: 0 }])
       assert.deepEqual(leftIn(home), [20, 0, 0])
-    } finally {
-      coldIds.close()
-      store.close()
-    }
+    })
   })
 })
+
+/** Stores the user of each event whose id is new. Returns what the request is told. */
+function storeFirst(stored: Map<string, string>, batch: readonly Event[]): Stored {
+  const known = stored.size
+  for (const { event_id, user_id } of batch) {
+    const key = event_id.replaceAll('-', '')
+    if (!stored.has(key)) stored.set(key, user_id)
+  }
+  const accepted = stored.size - known
+  return { accepted, duplicates: batch.length - accepted }
+}
 
 describe('a group of requests', () => {
   let home: InProcessStore
@@ -156,62 +147,38 @@ describe('a group of requests', () => {
   afterEach(() => home.remove())
 
   it('is stored as if one came after the other: of events with one id the first, told to each request', async () => {
-    const store = openStore(home.layout.database)
-    const coldIds = await openColdIds(store, home.layout, { memory_mb: 256, onRepair: assert.fail })
-    const read = store.prepare('SELECT lower(hex(event_id)), user_id FROM events ORDER BY 1').raw()
-    const stored = new Map<string, string>()
-    let events = 0
     // Few ids, so that there are many duplicates.
     const id = fc
       .tuple(fc.constantFrom('00000000', '00000001', '7fffffff', 'ffffffff'), fc.integer({ min: 0, max: 9 }))
       .map(([first, last]) => `${first}-0000-4000-8000-00000000000${last}`)
     const groups = fc.array(fc.array(fc.array(id, { maxLength: 6 }), { maxLength: 5 }), { maxLength: 4 })
-    try {
-      await fc.assert(
-        fc.asyncProperty(groups, async (given) => {
-          store.exec('DELETE FROM events')
-          stored.clear()
-          const writer = openWriter(store, coldIds, LIMITS)
+    const stored = new Map<string, string>()
+    let events = 0
+    const eventWith = (event_id: string): Event => {
+      events += 1
+      return { event_id, occurred_at_us: 0, user_id: `user ${events}`, event_type: 't', properties: '{}' }
+    }
+    await fc.assert(
+      fc.asyncProperty(groups, async (given) => {
+        home.inSqlite((db) => db.exec('DELETE FROM events'))
+        stored.clear()
+        await withWriter(home.layout, async (writer, db) => {
+          const read = db.prepare('SELECT lower(hex(event_id)), user_id FROM events ORDER BY 1').raw()
           for (const group of given) {
-            const batches = group.map((ids) =>
-              ids.map((event_id): Event => {
-                events += 1
-                return {
-                  event_id,
-                  occurred_at_us: 0,
-                  user_id: `user ${events}`,
-                  event_type: 't',
-                  properties: '{}',
-                }
-              }),
-            )
-            const expected = batches.map((batch) => {
-              const known = stored.size
-              for (const { event_id, user_id } of batch) {
-                const key = event_id.replaceAll('-', '')
-                if (!stored.has(key)) stored.set(key, user_id)
-              }
-              const accepted = stored.size - known
-              return { accepted, duplicates: batch.length - accepted }
-            })
+            const batches = group.map((ids) => ids.map(eventWith))
+            const expected = batches.map((batch) => storeFirst(stored, batch))
             const results = await writer.commit(batches.map((batch) => appendOf(packEvents(batch))))
             assert.deepEqual(results.map(storedOf), expected)
             assert.deepEqual(read.all(), [...stored].toSorted())
           }
-        }),
-        { numRuns: 200 },
-      )
-    } finally {
-      coldIds.close()
-      store.close()
-    }
+        })
+      }),
+      { numRuns: 200 },
+    )
   })
 
   it('takes of two that replay one dead letter the first', async () => {
-    const store = openStore(home.layout.database)
-    const coldIds = await openColdIds(store, home.layout, { memory_mb: 256, onRepair: assert.fail })
-    try {
-      const writer = openWriter(store, coldIds, LIMITS)
+    await withWriter(home.layout, async (writer) => {
       const [first, second] = [1, 2].map((seed) => sampleEvents(seed, 10).map(asEvent)) as [Event[], Event[]]
       await writer.commit([{ ...appendOf(packEvents([])), letters: [letter] }])
       const letter_id = home.inSqlite((db) =>
@@ -225,9 +192,6 @@ describe('a group of requests', () => {
         ['stored', 'letter_gone'],
       )
       assert.deepEqual(leftIn(home), [10, 0, 0])
-    } finally {
-      coldIds.close()
-      store.close()
-    }
+    })
   })
 })

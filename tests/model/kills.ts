@@ -3,8 +3,8 @@ import { FAILPOINTS } from '../../src/failpoint.ts'
 import type { Failpoint } from '../../src/failpoint.ts'
 import { pick, toCsv } from '../sample.ts'
 import type { SampleEvent } from '../sample.ts'
-import { post } from '../store.ts'
-import { readStored } from '../torture/stored.ts'
+import { orNothing, post } from '../store.ts'
+import { readStored } from '../visible.ts'
 import { copyOf, someOf, times } from './command.ts'
 import type { CommandKind, Step } from './command.ts'
 import { compareRows } from './compare.ts'
@@ -126,16 +126,6 @@ async function look({ model, subject }: Step, killed_at: Failpoint | null): Prom
     subject.tally.add(`killed at ${killed_at}`)
   }
   await compareRows(model, subject)
-}
-
-/** fetch fails with a TypeError when the connection breaks. */
-async function orNothing<T>(reply: Promise<T>): Promise<T | null> {
-  try {
-    return await reply
-  } catch (error) {
-    if (error instanceof TypeError) return null
-    throw error
-  }
 }
 
 export const KILLS: readonly CommandKind[] = [

@@ -7,9 +7,11 @@ import { formatEventId } from '../../src/event-id.ts'
 import { formatDay } from '../../src/time.ts'
 import { createInProcessStore } from '../in-process.ts'
 import type { InProcessStore } from '../in-process.ts'
+import { finish } from '../store.ts'
 import type { Run } from '../store.ts'
 import { createFleet } from '../torture/fleet.ts'
 import type { Fleet } from '../torture/fleet.ts'
+import { VISIBLE_HOT } from '../visible.ts'
 import type { Tiers } from './model.ts'
 
 /** The store under test: the service as a process of its own, jobs in this process, and as processes where they are to be killed. */
@@ -56,19 +58,8 @@ export function createSubject(program: string, tally: Tally): Subject {
     home,
     service: createService(fleet),
     tally,
-    async run(args, failpoint = '') {
-      const child = fleet.launch(args, { FROSTLINE_FAILPOINT: failpoint, REPLACED_FILE_GRACE_S: '0' })
-      let stdout = ''
-      let stderr = ''
-      child.stdout!.on('data', (data: Buffer) => {
-        stdout += data.toString()
-      })
-      child.stderr!.on('data', (data: Buffer) => {
-        stderr += data.toString()
-      })
-      const [code] = (await once(child, 'close')) as [number | null]
-      return { code, stdout, stderr }
-    },
+    run: (args, failpoint = '') =>
+      finish(fleet.launch(args, { FROSTLINE_FAILPOINT: failpoint, REPLACED_FILE_GRACE_S: '0' })),
     writeCsv(csv) {
       const path = join(dirname(data_dir), 'model.csv')
       writeFileSync(path, csv)
@@ -76,13 +67,7 @@ export function createSubject(program: string, tally: Tally): Subject {
     },
     readTiers: () =>
       home.inSqlite((db) => {
-        const hot = db
-          .prepare(
-            `SELECT event_id FROM events AS e LEFT JOIN cold_days AS c USING (day)
-             WHERE e.seq > coalesce(c.sealed_through, 0)`,
-          )
-          .pluck()
-          .all() as Buffer[]
+        const hot = db.prepare(`SELECT event_id FROM ${VISIBLE_HOT}`).pluck().all() as Buffer[]
         const files = new Map<string, number>()
         for (const { day } of readCatalog(db).files) {
           files.set(formatDay(day), (files.get(formatDay(day)) ?? 0) + 1)

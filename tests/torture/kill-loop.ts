@@ -7,12 +7,13 @@ import { openLayout } from '../../src/layout.ts'
 import { pick, seeded, toCsv } from '../sample.ts'
 import type { SampleEvent } from '../sample.ts'
 import { compiledCli } from '../build.ts'
-import { get, post } from '../store.ts'
+import { get, orNothing, post } from '../store.ts'
 import { createFleet } from './fleet.ts'
 import { watchMoments } from './moments.ts'
 import type { Moment } from './moments.ts'
 import { createOracle, outOfBounds } from './oracle.ts'
-import { findStrays, readStored } from './stored.ts'
+import { readStored } from '../visible.ts'
+import { findStrays } from './strays.ts'
 import { createTraffic } from './traffic.ts'
 
 /**
@@ -303,16 +304,6 @@ export async function runKillLoop({ kills, minutes, seed, onProgress }: KillLoop
     writeFileSync(join(folder, 'log.txt'), `${fleet.log.join('\n')}\n`)
   } else rmSync(folder, { recursive: true, force: true })
   return { ...verdict, sent: oracle.sent, acknowledged: oracle.acknowledged }
-}
-
-/** fetch fails with a TypeError when the connection breaks, which is what a kill does to it. */
-async function orNothing<T>(reply: Promise<T>): Promise<T | null> {
-  try {
-    return await reply
-  } catch (error) {
-    if (error instanceof TypeError) return null
-    throw error
-  }
 }
 
 /** The verdict in one line. */

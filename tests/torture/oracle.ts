@@ -1,4 +1,5 @@
 import type { SampleEvent } from '../sample.ts'
+import type { StoredEvent } from '../visible.ts'
 
 /**
  * What must be stored, may be stored and must not be, from what was sent and what was acknowledged, and from nothing else. It shares
@@ -24,15 +25,6 @@ export interface Tally {
   types: ReadonlyMap<string, number>
   /** By date. */
   users: ReadonlyMap<string, ReadonlySet<string>>
-}
-
-/** An event as it lies in the store. */
-export interface StoredEvent {
-  event_id: string
-  occurred_at_us: number
-  user_id: string
-  event_type: string
-  properties: string
 }
 
 export interface Judgement {
