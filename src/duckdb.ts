@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { DuckDBInstance } from '@duckdb/node-api'
 import type {
   DuckDBAppender,
   DuckDBConnection,
@@ -35,6 +34,8 @@ export async function openDuck(options: DuckOptions): Promise<Duck> {
   // A folder for this instance alone: all instances give their spill files the same names. The process id tells whose it was.
   const spill = join(options.spill, `${process.pid}-${randomUUID()}`)
   mkdirSync(spill, { recursive: true })
+  // Loaded only where it is used. The thread that stores events seldom does, and a service listens 0.3 s earlier for it.
+  const { DuckDBInstance } = await import('@duckdb/node-api')
   const instance = await DuckDBInstance.create(options.path ?? ':memory:', {
     threads: String(options.threads),
     memory_limit: `${options.memory_mb}MB`,
