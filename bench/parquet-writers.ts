@@ -64,7 +64,7 @@ export const parquetWriters: Benchmark = {
 
 function makeRows(folder: string, path: string, count: number): Promise<string> {
   return withDuck(folder, async (connection) => {
-    await writeRows(connection, path, { count, id_version: 4, order: 'user_id, occurred_at' })
+    await writeRows(connection, path, { count, order: 'user_id, occurred_at' })
     return digest(connection, path)
   })
 }

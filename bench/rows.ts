@@ -3,7 +3,6 @@ import { sqlText } from '../src/duckdb.ts'
 import type { DuckConnection } from '../src/duckdb.ts'
 import { MICROS_PER_DAY } from '../src/time.ts'
 import { toCsv } from '../tests/sample.ts'
-import type { IdVersion } from './benchmark.ts'
 import { makeEvents } from './events.ts'
 
 /** Events by the million for 30 days, made by DuckDB: the demo's generator makes 40,000 a second, and takes 3,000 for a day. */
@@ -27,7 +26,7 @@ const EVENTS_MADE = 100_000
 export async function writeRows(
   connection: DuckConnection,
   path: string,
-  { count, id_version, order }: { count: number; id_version: IdVersion; order: string },
+  { count, order }: { count: number; order: string },
 ): Promise<Rows> {
   const { events, from, to } = makeEvents(Math.min(count, EVENTS_MADE))
   const csv = `${path}.csv`
@@ -41,7 +40,7 @@ export async function writeRows(
   rmSync(csv)
   await connection.run(
     `COPY (
-       SELECT ${id_version === 4 ? 'uuid()' : 'uuidv7()'} AS event_id, * FROM (
+       SELECT uuid() AS event_id, * FROM (
          SELECT make_timestamptz(epoch_us(day) + (time_us + hash(user_id, copy) % ${MICROS_PER_DAY}::UBIGINT)::BIGINT % ${MICROS_PER_DAY}) AS occurred_at,
            'u' || ${hex('hash(user_id, copy)')} AS user_id, event_type,
            replace(properties, session_id, ${hex('hash(session_id, copy)')}) AS properties

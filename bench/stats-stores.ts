@@ -41,11 +41,8 @@ export function createStores(count: number): Stores {
     return made.get(name) as Promise<T>
   }
   const rows = () =>
-    // Time-ordered ids, because no question looks at them and SQLite takes them ten times as fast.
     once('rows.parquet', (path) =>
-      withDuck(folder, (connection) =>
-        writeRows(connection, path, { count, id_version: 7, order: 'occurred_at' }),
-      ),
+      withDuck(folder, (connection) => writeRows(connection, path, { count, order: 'occurred_at' })),
     )
   const store = (tier: Tier) =>
     once(tier.replaceAll(' ', '-'), async (data_dir) => {
