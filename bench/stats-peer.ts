@@ -6,7 +6,8 @@ import { statementFor } from '../src/query/sql.ts'
 import { openClickHouse } from './clickhouse.ts'
 import { MEMORY_MB, THREADS } from './duck.ts'
 import { residentMib, serveApart } from './process.ts'
-import { median } from './statistics.ts'
+import { askInTurn } from './stats-questions.ts'
+import type { Asked, Kind } from './stats-questions.ts'
 
 /** An engine alone in a process: no service, no HTTP, no second tier. */
 
@@ -16,18 +17,13 @@ export type PeerOrder =
       engine: keyof typeof ENGINES
       /** Of the cold files, or what ClickHouse has made of them. */
       folder: string
-      question: Question
-      /** How often it is asked again. */
-      runs: number
+      questions: Record<Kind, Question>
     }
   | { act: 'fill'; folder: string; source: string }
 
-export interface PeerReport {
+export interface PeerReport extends Asked<Row[]> {
   start_ms: number
-  first_ms: number
-  warm_ms: number
   peak_mib: number
-  rows: Row[]
 }
 
 interface Engine {
@@ -59,17 +55,9 @@ serveApart<PeerOrder, PeerReport | null>(async (order) => {
     clickhouse.close()
     return null
   }
-  const { question } = order
   const started = performance.now()
   const engine = await ENGINES[order.engine](order.folder)
   const start_ms = performance.now() - started
-  const took_ms: number[] = []
-  let rows: Row[] = []
-  for (let run = 0; run <= order.runs; run += 1) {
-    const asked = performance.now()
-    rows = await engine.ask(question)
-    took_ms.push(performance.now() - asked)
-  }
-  const [first_ms, ...again_ms] = took_ms
-  return { start_ms, first_ms: first_ms!, warm_ms: median(again_ms), peak_mib: residentMib(process.pid, "VmHWM"), rows }
+  const asked = await askInTurn((kind) => engine.ask(order.questions[kind]))
+  return { ...asked, start_ms, peak_mib: residentMib(process.pid, 'VmHWM') }
 })
