@@ -33,11 +33,11 @@ const ROW_GROUP_ROWS = 122_880
 
 async function time(write: () => Promise<unknown>): Promise<Timed> {
   forgetPeak()
-  const before_mib = residentMib(process.pid, "VmHWM")
+  const before_mib = residentMib(process.pid, 'VmHWM')
   const started = performance.now()
   await write()
   const took_s = (performance.now() - started) / 1_000
-  return { took_s, before_mib, peak_mib: residentMib(process.pid, "VmHWM") }
+  return { took_s, before_mib, peak_mib: residentMib(process.pid, 'VmHWM') }
 }
 
 const WRITERS = {

@@ -21,7 +21,18 @@ import type { Measured } from './table.ts'
 
 /** `npm run bench`: asks the questions of this folder, prints a table each, writes JSON to bench/results/. */
 
-const BENCHMARKS: readonly Benchmark[] = [ingest, requests, latency, importing, compact, coldIds, livez, stats, parquetWriters, soak]
+const BENCHMARKS: readonly Benchmark[] = [
+  ingest,
+  requests,
+  latency,
+  importing,
+  compact,
+  coldIds,
+  livez,
+  stats,
+  parquetWriters,
+  soak,
+]
 
 const FULL: Size = {
   events: 100_000,

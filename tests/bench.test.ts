@@ -11,7 +11,16 @@ import { finish } from './store.ts'
 const ROOT = join(import.meta.dirname, '..')
 const RUN = 'bench/run.ts'
 const SIZES = ['--rounds', '1', '--events', '2000', '--hot-rows', '0,500', '--cold-ids', '4000']
-const JOB_SIZES = ['--compact-rows', '5000', '--import-rows', '4000,5000', '--minutes', '0.1', '--stats-events', '10000']
+const JOB_SIZES = [
+  '--compact-rows',
+  '5000',
+  '--import-rows',
+  '4000,5000',
+  '--minutes',
+  '0.1',
+  '--stats-events',
+  '10000',
+]
 
 describe('npm run bench', { timeout: 900_000 }, () => {
   const out = mkdtempSync(join(tmpdir(), 'frostline-results-'))
