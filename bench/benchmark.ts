@@ -41,6 +41,8 @@ export interface Size {
   id_version: IdVersion
   /** How many of the largest bodies are posted. */
   bodies: number
+  /** In the stores that the three questions are asked of, one after another. */
+  stats_events: readonly number[]
 }
 
 /** Of a UUID: random ids are version 4, time-ordered ones version 7. */

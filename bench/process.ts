@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 
@@ -91,4 +91,9 @@ export function residentMib(pid: number, which: 'VmRSS' | 'VmHWM'): number {
 export function openFiles(pid: number): number {
   const path = `/proc/${pid}/fd`
   return existsSync(path) ? readdirSync(path).length : 0
+}
+
+/** The peak of this process begins anew at what it holds now. */
+export function forgetPeak(): void {
+  writeFileSync('/proc/self/clear_refs', '5')
 }

@@ -10,15 +10,29 @@ import { importing } from './import.ts'
 import { ingest } from './ingest.ts'
 import { latency } from './latency.ts'
 import { livez } from './livez.ts'
+import { parquetWriters } from './parquet-writers.ts'
+import { peerVersions } from './peers.ts'
 import { requests } from './requests.ts'
 import { fillReadme, RESULTS } from './readme.ts'
 import { soak } from './soak.ts'
+import { stats } from './stats.ts'
 import { makeTable } from './table.ts'
 import type { Measured } from './table.ts'
 
 /** `npm run bench`: asks the questions of this folder, prints a table each, writes JSON to bench/results/. */
 
-const BENCHMARKS: readonly Benchmark[] = [ingest, requests, latency, importing, compact, coldIds, livez, soak]
+const BENCHMARKS: readonly Benchmark[] = [
+  ingest,
+  requests,
+  latency,
+  importing,
+  compact,
+  coldIds,
+  livez,
+  stats,
+  parquetWriters,
+  soak,
+]
 
 const FULL: Size = {
   events: 100_000,
@@ -31,6 +45,7 @@ const FULL: Size = {
   soak_minutes: 30,
   id_version: 4,
   bodies: 8,
+  stats_events: [1_000_000, 10_000_000],
 }
 /** To see that it works; its figures say little. */
 const QUICK: Size = {
@@ -44,11 +59,12 @@ const QUICK: Size = {
   soak_minutes: 3,
   id_version: 4,
   bodies: 3,
+  stats_events: [100_000],
 }
 
 const ROOT = join(import.meta.dirname, '..')
 
-const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}]… [--quick] [--only TEXT] [--rounds N] [--events N] [--hot-rows N,…] [--cold-ids N] [--compact-rows N,…] [--import-rows N,…] [--minutes N] [--id-version 4|7] [--out DIR] [--readme]`
+const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}]… [--quick] [--only TEXT] [--rounds N] [--events N] [--hot-rows N,…] [--cold-ids N] [--compact-rows N,…] [--import-rows N,…] [--stats-events N,…] [--minutes N] [--id-version 4|7] [--out DIR] [--readme]`
 
 interface Order {
   size: Size
@@ -76,6 +92,7 @@ function readOrder(): Order {
       'compact-rows': text,
       'import-rows': text,
       minutes: text,
+      'stats-events': text,
       'id-version': text,
       readme: { type: 'boolean' },
       out: text,
@@ -100,6 +117,7 @@ function readOrder(): Order {
       import_rows: counts(values['import-rows']) ?? usual.import_rows,
       soak_minutes: minutes(values.minutes) ?? usual.soak_minutes,
       id_version: id_version === '4' ? 4 : 7,
+      stats_events: counts(values['stats-events']) ?? usual.stats_events,
     },
     chosen: chosen.length === 0 ? usualOnes : (chosen as Benchmark[]),
     only: values.only ?? '',
@@ -136,7 +154,7 @@ function describeMachine() {
     cores: cpus().length,
     memory_gib: Math.round(totalmem() / 1024 ** 3),
     node: process.version,
-    packages: Object.fromEntries(names.map((name) => [name, versionOf(name)])),
+    packages: { ...Object.fromEntries(names.map((name) => [name, versionOf(name)])), ...peerVersions() },
   }
 }
 

@@ -11,9 +11,18 @@ import { finish } from './store.ts'
 const ROOT = join(import.meta.dirname, '..')
 const RUN = 'bench/run.ts'
 const SIZES = ['--rounds', '1', '--events', '2000', '--hot-rows', '0,500', '--cold-ids', '4000']
-const JOB_SIZES = ['--compact-rows', '5000', '--import-rows', '4000,5000', '--minutes', '0.1']
+const JOB_SIZES = [
+  '--compact-rows',
+  '5000',
+  '--import-rows',
+  '4000,5000',
+  '--minutes',
+  '0.1',
+  '--stats-events',
+  '10000',
+]
 
-describe('npm run bench', { timeout: 600_000 }, () => {
+describe('npm run bench', { timeout: 900_000 }, () => {
   const out = mkdtempSync(join(tmpdir(), 'frostline-results-'))
   after(() => rmSync(out, { recursive: true }))
   const bench = (...args: string[]) =>
@@ -31,6 +40,8 @@ describe('npm run bench', { timeout: 600_000 }, () => {
     ['compact', ''],
     ['soak', ''],
     ['cold-ids', ''],
+    ['stats', 'half and half'],
+    ['parquet-writers', ''],
   ] as const) {
     it(`measures ${name}, and writes down every figure of its table`, async () => {
       const { code, stdout, stderr } = await bench(name, '--only', only)

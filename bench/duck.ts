@@ -1,0 +1,31 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openDuck } from '../src/duckdb.ts'
+import type { DuckConnection } from '../src/duckdb.ts'
+
+/** What every DuckDB in these benchmarks has, and what `QUERY_THREADS` and `QUERY_MEMORY_MB` are if nothing else is said. */
+export const THREADS = 2
+export const MEMORY_MB = 1_024
+
+/** A folder that is deleted when the process ends. */
+export function makeFolder(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), `frostline-${name}-`))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** @param folder for what does not fit into memory */
+export async function withDuck<T>(
+  folder: string,
+  act: (connection: DuckConnection) => Promise<T>,
+): Promise<T> {
+  const duck = await openDuck({ threads: THREADS, memory_mb: MEMORY_MB, spill: join(folder, 'spill') })
+  const connection = await duck.connect()
+  try {
+    return await act(connection)
+  } finally {
+    connection.closeSync()
+    duck.close()
+  }
+}
