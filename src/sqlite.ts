@@ -81,6 +81,34 @@ export function openStoreForNotes(path: string): Sqlite {
   }
 }
 
+/** How often {@link beginWriting} looks whether it is its turn. */
+const POLL_MS = 1
+
+/**
+ * Begins a transaction that holds the write lock. SQLite waits by itself, but for longer each time, up to 100 ms; a job that commits again and
+ * again with short pauses between would shut a writer out for half a second.
+ * @throws SQLITE_BUSY if another process holds the lock for {@link BUSY_TIMEOUT_MS}
+ */
+export function beginWriting(db: Sqlite): void {
+  const until = performance.now() + BUSY_TIMEOUT_MS
+  db.pragma(`busy_timeout = ${POLL_MS}`)
+  try {
+    while (!tryBegin(db, performance.now() >= until));
+  } finally {
+    db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`)
+  }
+}
+
+function tryBegin(db: Sqlite, is_last: boolean): boolean {
+  try {
+    db.exec('BEGIN IMMEDIATE')
+    return true
+  } catch (error) {
+    if (is_last || (error as { code?: string }).code !== 'SQLITE_BUSY') throw error
+    return false
+  }
+}
+
 function userVersion(db: Sqlite): number {
   return db.pragma('user_version', { simple: true }) as number
 }

@@ -6,6 +6,7 @@ import { ID_BYTES } from '../event-id.ts'
 import { openKeptReplies } from '../ingest/idempotency.ts'
 import type { KeptRepliesLimits } from '../ingest/idempotency.ts'
 import { composeReply } from '../ingest/reply.ts'
+import { beginWriting } from '../sqlite.ts'
 import type { Sqlite } from '../sqlite.ts'
 import type { Append, Appended } from './append.ts'
 import { TEXTS_PER_EVENT } from './batch.ts'
@@ -84,7 +85,7 @@ export function openWriter(db: Sqlite, coldIds: ColdIds, limits: WriterLimits): 
         const { generation } = coldIds
         for (const { batch } of group)
           inCold.push(await coldIds.find(batch).catch((error: unknown) => asError(error)))
-        db.exec('BEGIN IMMEDIATE')
+        beginWriting(db)
         try {
           // Under the write lock nobody else can commit. If the catalog is still the one we checked against, no import or
           // compaction has added an id to cold since.
