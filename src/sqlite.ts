@@ -9,8 +9,8 @@ export type Sqlite = Database.Database
 /** Another process commits in milliseconds; whoever waits longer than this is told so. */
 const BUSY_TIMEOUT_MS = 15_000
 const PAGE_BYTES = 16_384
-/** 16,000 pages of 16 KiB: fewer checkpoints than SQLite's default, and a log of at most about 250 MiB. */
-const CHECKPOINT_PAGES = 16_000
+/** 4 MiB. Whoever commits then waits until the log is moved into the database, and a longer log takes longer than anybody should wait. */
+const CHECKPOINT_PAGES = 256
 const WAL_BYTES_KEPT = 64 * 1024 * 1024
 
 /** The data was written by a newer program. */
