@@ -16,6 +16,9 @@ import type { Judgement } from './judge.ts'
  */
 export const JUDGED_AT_ONCE_BYTES_MAX = 512 * 1024
 
+/** A body of this size takes about a millisecond. Of those that are larger each gets a turn of the event loop, however many have arrived in one. */
+const OWN_TURN_BYTES_MIN = 32 * 1024
+
 /** Judges what was sent, each body where it keeps nobody waiting. */
 export interface Judging {
   /** @throws {Problem} as {@link judgeBody} does */
@@ -37,6 +40,17 @@ export function createJudging({ events_max }: JudgeSetup): Judging {
   const line: Waiting[] = []
   let thread: Worker | null = null
   let current: Waiting | null = null
+  let last_turn: Promise<void> = Promise.resolve()
+
+  function ownTurn(): Promise<void> {
+    last_turn = last_turn.then(
+      () =>
+        new Promise((resolve) => {
+          setImmediate(resolve)
+        }),
+    )
+    return last_turn
+  }
 
   function start(): Worker {
     const worker = startThread(import.meta.url, './judge-thread', { events_max } satisfies JudgeSetup)
@@ -75,7 +89,11 @@ export function createJudging({ events_max }: JudgeSetup): Judging {
 
   return {
     async body(body) {
-      if (sizeOf(body) <= JUDGED_AT_ONCE_BYTES_MAX) return judgeBody(schema, body, events_max)
+      const bytes = sizeOf(body)
+      if (bytes <= JUDGED_AT_ONCE_BYTES_MAX) {
+        if (bytes >= OWN_TURN_BYTES_MIN) await ownTurn()
+        return judgeBody(schema, body, events_max)
+      }
       return new Promise((resolve, reject) => {
         line.push({ body, resolve, reject })
         next()
