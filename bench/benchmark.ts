@@ -1,8 +1,10 @@
 /** What a file of bench/ offers to run.ts: one question, asked of one or several cases. */
 export interface Benchmark {
   name: string
-  /** Takes so long that it is left out unless it is named, and measured once. */
+  /** Takes so long that it is left out unless it is named. */
   is_long?: true
+  /** Where a round takes minutes: how many there are if nobody asks for more. */
+  rounds_max?: number
   /** What the figures answer, in one sentence. */
   question: string
   /** How they are measured, for whoever reads the table. */

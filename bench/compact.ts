@@ -20,6 +20,7 @@ const SHARE = 0.5
 
 export const compact: Benchmark = {
   name: 'compact',
+  rounds_max: 1,
   question: 'How fast does a closed day go to cold, and what does ingest feel of it?',
   method: ({ events, rounds }) =>
     `Median of ${rounds} rounds. A store with one closed day of hot rows is compacted by \`frostline compact\`, timed by its own report: until the rows are copied, ` +

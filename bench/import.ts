@@ -12,6 +12,7 @@ const DAYS = 30
 
 export const importing: Benchmark = {
   name: 'import',
+  rounds_max: 1,
   question: 'How close does an import come to DuckDB alone, and what do the other ways of reading CSV cost?',
   method: ({ rounds }) =>
     `Median of ${rounds} rounds over one CSV file a case, each way in a process of its own, in turn. A small day has about 3,300 events. ` +

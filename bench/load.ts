@@ -11,6 +11,8 @@ import { quantile } from './statistics.ts'
 export interface LoadOrder {
   url: string
   events: number
+  /** Of these events the first so many are posted and answered before the clock starts: a service that has just started is not compiled yet. */
+  warm_up?: number
   batch: number
   connections: number
   id_version: IdVersion
@@ -42,22 +44,32 @@ serveApart<LoadOrder, LoadReport>(async (order, note) => {
     requests.push(postRequest(`${url}/events`, body))
   }
   const connections = await Promise.all(Array.from({ length: order.connections }, () => openConnection(url)))
-  const latencies: number[] = []
   let accepted = 0
+  async function postAll(from: number, to: number, interval_ms: number | null) {
+    const latencies: number[] = []
+    await postArrivals({
+      connections,
+      started: performance.now(),
+      interval_ms,
+      requestAt: (n) => (from + n < to ? requests[from + n]! : null),
+      onReply({ took_ms, body }) {
+        latencies.push(took_ms)
+        if (is_counted) accepted += (JSON.parse(body) as { accepted: number }).accepted
+      },
+    })
+    return latencies
+  }
+  const first = Math.floor((order.warm_up ?? 0) / batch)
+  await postAll(0, first, null)
 
   note('started')
   const started = performance.now()
   const started_cpu = process.cpuUsage()
-  await postArrivals({
-    connections,
-    started,
-    interval_ms: order.events_per_s === null ? null : (batch / order.events_per_s) * 1_000,
-    requestAt: (n) => requests[n] ?? null,
-    onReply({ took_ms, body }) {
-      latencies.push(took_ms)
-      if (is_counted) accepted += (JSON.parse(body) as { accepted: number }).accepted
-    },
-  })
+  const latencies = await postAll(
+    first,
+    requests.length,
+    order.events_per_s === null ? null : (batch / order.events_per_s) * 1_000,
+  )
   const last_reply_s = (performance.now() - started) / 1_000
   const { user, system } = process.cpuUsage(started_cpu)
   note('replied')

@@ -4,17 +4,21 @@ import { join } from 'node:path'
 import type { Benchmark, Case } from './benchmark.ts'
 import { measureLoad, serve, withStore } from './service.ts'
 
-const CONNECTIONS = [1, 16]
-/** Of the events of a round: each is a request here. */
-const SHARE = 0.3
+/** Each with its share of the events of a round: they are a request each here, and one connection takes five times as long. */
+const CONNECTIONS = [
+  [1, 0.05],
+  [16, 0.3],
+] as const
+/** Of as many as are timed: a server that has just started is not compiled yet. */
+const WARM_UP_SHARE = 0.2
 
 export const requests: Benchmark = {
   name: 'requests',
   question:
     'What does a request with a single event cost, against the same server without a service behind it?',
   method: ({ events, rounds }) =>
-    `Median of ${rounds} rounds, each case with a fresh store and fresh processes. A process of its own posts ${events * SHARE} requests of one event over ` +
-    'kept-alive connections as fast as they are answered. The limit is the same HTTP server with a handler that reads the body and answers an ' +
+    `Median of ${rounds} rounds, each case with a fresh store and fresh processes. A process of its own posts requests of one event, ${CONNECTIONS.map(([n, share]) => `${events * share} over ${n}`).join(' and ')} ` +
+    'kept-alive connections as fast as they are answered, after a fifth as many that are not timed. The limit is the same HTTP server with a handler that reads the body and answers an ' +
     'empty 200, under the same load in the same round.',
   metrics: {
     requests_per_s: { label: 'requests/s', digits: 0 },
@@ -28,14 +32,22 @@ export const requests: Benchmark = {
     client_busy: { label: 'client', digits: 2 },
   },
   cases: ({ events }) =>
-    CONNECTIONS.map((connections): Case => ({
+    CONNECTIONS.map(([connections, share]): Case => ({
       label: `${connections} connection${connections === 1 ? '' : 's'}`,
-      round: (round) => measure(Math.round(events * SHARE), connections, round),
+      round: (round) => measure(Math.round(events * share), connections, round),
     })),
 }
 
 async function measure(events: number, connections: number, round: number) {
-  const load = { events, connections, batch: 1, id_version: 4, events_per_s: null } as const
+  const warm_up = Math.round(events * WARM_UP_SHARE)
+  const load = {
+    events: events + warm_up,
+    warm_up,
+    connections,
+    batch: 1,
+    id_version: 4,
+    events_per_s: null,
+  } as const
   const early = round % 2 === 0 ? await measureEmpty(load) : null
   const seen = await withStore(async (store) => {
     const service = await serve(store)

@@ -68,6 +68,8 @@ const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).joi
 
 interface Order {
   size: Size
+  /** Null: each benchmark decides. */
+  rounds: number | null
   chosen: readonly Benchmark[]
   /** Cases whose label holds this. */
   only: string
@@ -110,7 +112,6 @@ function readOrder(): Order {
     size: {
       ...usual,
       events: count(values.events) ?? usual.events,
-      rounds: count(values.rounds) ?? usual.rounds,
       hot_rows: counts(values['hot-rows']) ?? usual.hot_rows,
       cold_ids: count(values['cold-ids']) ?? usual.cold_ids,
       compact_rows: counts(values['compact-rows']) ?? usual.compact_rows,
@@ -119,6 +120,7 @@ function readOrder(): Order {
       id_version: id_version === '4' ? 4 : 7,
       stats_events: counts(values['stats-events']) ?? usual.stats_events,
     },
+    rounds: count(values.rounds) ?? null,
     chosen: chosen.length === 0 ? usualOnes : (chosen as Benchmark[]),
     only: values.only ?? '',
     readme: values.readme ?? false,
@@ -162,7 +164,7 @@ async function runBenchmark(benchmark: Benchmark, size: Size, only: string, fold
   const machine = describeMachine()
   const cases = benchmark.cases(size).filter(({ label }) => label.includes(only))
   const measured = cases.map(({ label }): Measured => ({ label, rounds: [] }))
-  const rounds = benchmark.is_long === true ? 1 : size.rounds
+  const { rounds } = size
   for (let round = 0; round < rounds; round += 1) {
     for (const [i, { label, round: measure }] of cases.entries()) {
       console.error(`${benchmark.name}, round ${round + 1} of ${rounds}: ${label}`)
@@ -198,11 +200,14 @@ function compile(): void {
 }
 
 try {
-  const { size, chosen, only, readme, out } = readOrder()
+  const { size, rounds, chosen, only, readme, out } = readOrder()
   if (readme) fillReadme(chosen)
   else {
     compile()
-    for (const benchmark of chosen) await runBenchmark(benchmark, size, only, out)
+    for (const benchmark of chosen) {
+      const times = rounds ?? Math.min(benchmark.rounds_max ?? Infinity, size.rounds)
+      await runBenchmark(benchmark, { ...size, rounds: times }, only, out)
+    }
   }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error, `\n${USAGE}`)

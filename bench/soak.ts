@@ -33,6 +33,7 @@ const KEYS = Object.keys(WATCHED) as (keyof Part)[]
 
 export const soak: Benchmark = {
   name: 'soak',
+  rounds_max: 1,
   is_long: true,
   question: 'What grows while events come in and days go to cold without end?',
   method: ({ soak_minutes }) =>

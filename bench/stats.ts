@@ -22,6 +22,7 @@ const HOT_SHARE = { 'all hot': 1, 'half and half': 0.5, 'all cold': 0 } as const
 
 export const stats: Benchmark = {
   name: 'stats',
+  rounds_max: 1,
   question: 'How long do the three questions take, against DuckDB alone and ClickHouse over the same events?',
   method: ({ rounds }) =>
     `Median of ${rounds} rounds. Of each process that has just started DAU is asked first, which is its cold start; then DAU and top events of all days and retention of ${WINDOWS} days, ` +
