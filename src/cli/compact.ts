@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os'
 import { noteRun } from '../../compactor/ledger.ts'
 import { runCompaction } from '../../compactor/run.ts'
 import { realDisk } from '../cold/files.ts'
@@ -25,6 +26,8 @@ export async function compactCommand(
     else console.log('Another compaction or import is at work; nothing was done.')
     return EXIT.done
   }
+  // Whoever waits for a reply comes first. Threads that are started later, as DuckDB's are, inherit it.
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
   const db = openStore(layout.database)
