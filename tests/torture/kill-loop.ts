@@ -290,10 +290,13 @@ export async function runKillLoop({ kills, minutes, seed, onProgress }: KillLoop
     const random = (lane: number) => seeded(seed * 1_000 + lane)
     const clients = Array.from({ length: CLIENTS }, (_, lane) => runClient(random(100 + lane)))
     const jobs = Array.from({ length: JOB_LANES }, (_, lane) => runJobs(random(200 + lane)))
-    await Promise.all([runService(random(300)), runQuestions(), ...jobs])
+    const questions = runQuestions()
+    await Promise.all([runService(random(300)), ...jobs])
     stop.abort()
+    // Clients and questions may be waiting for a service, and the questions for a kill; neither would come any more.
     fleet.serve()
-    await Promise.all(clients)
+    turns.emit('kill')
+    await Promise.all([questions, ...clients])
     await finish()
   } finally {
     moments.close()
