@@ -3,7 +3,7 @@ import { mix } from '../event-id.ts'
 
 const WORDS = 4
 const FIRST_SLOTS = 1_024
-/** Of its slots a table fills two thirds: 24 bytes an id, and about three slots are looked at for one that is not there. */
+/** Of its slots a table fills at most two thirds: 24 bytes an id when it is full, 48 when it has just been doubled. */
 const FILLED_MAX = 2 / 3
 
 /**
