@@ -6,8 +6,9 @@ export const FILES_PER_DAY_MAX = 4
 
 export interface DayState {
   day: Day
-  /** Visible hot rows. */
-  hot_rows: number
+  /** Of its hot rows; 0 where there are none. */
+  newest_seq: number
+  sealed_through: number
   cold_files: number
 }
 
@@ -31,8 +32,8 @@ export function isClosed(day: Day, now_us: Micros, hot_days: number): boolean {
 export function planCompaction(days: readonly DayState[], now_us: Micros, hot_days: number): Step[] {
   return days
     .filter(({ day }) => isClosed(day, now_us, hot_days))
-    .map(({ day, hot_rows, cold_files }) => {
-      const seal = hot_rows > 0
+    .map(({ day, newest_seq, sealed_through, cold_files }) => {
+      const seal = newest_seq > sealed_through
       return { day, seal, merge: cold_files + (seal ? 1 : 0) > FILES_PER_DAY_MAX }
     })
     .filter(({ seal, merge }) => seal || merge)

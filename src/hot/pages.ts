@@ -10,7 +10,7 @@ import type { Day } from '../time.ts'
 export interface Page<Name extends string> {
   /** The seq of its last row, visible or not. */
   last: number
-  /** Visible ones. */
+  /** Those in it. */
   rows: number
   texts: Readonly<Record<Name, string>>
 }
@@ -50,8 +50,8 @@ export interface Range {
 }
 
 /**
- * Prepares reading the visible rows, in the order of their seqs.
- * @param day only rows of this day; of all days if not given
+ * Prepares reading rows in the order of their seqs.
+ * @param day all rows of this day, so the caller begins behind what is sealed; if not given, the visible rows of all days
  * @returns reads the next page, or null where there are no rows
  */
 export function openPages<C extends Column>(
@@ -67,7 +67,8 @@ export function openPages<C extends Column>(
   // With one upper bound: of two SQLite takes one for the search, and may read on to the other.
   const joinUp = db.prepare(
     `SELECT count(*) AS rows, ${columns.map((name) => `group_concat(${COLUMNS[name].write}, char(0)) AS ${name}`).join(', ')}
-     FROM ${HOT_ROWS} WHERE ${of_day} AND e.seq > @after AND e.seq <= @last AND ${IS_VISIBLE}`,
+     FROM ${day === undefined ? HOT_ROWS : 'events AS e'}
+     WHERE e.seq > @after AND e.seq <= @last AND ${day === undefined ? IS_VISIBLE : of_day}`,
   )
   return ({ after, through = Number.MAX_SAFE_INTEGER }) => {
     let { last, bytes } = measure.get({ after, through, limit: PAGE_ROWS }) as Extent
