@@ -20,14 +20,12 @@ export const TEXTS_PER_EVENT = 3
 export function packEvents(events: readonly Event[]): EventBatch {
   const ids = Buffer.from(new ArrayBuffer(events.length * ID_BYTES))
   const times = new Float64Array(events.length)
-  const texts: string[] = Array.from({ length: events.length * TEXTS_PER_EVENT })
+  const texts: string[] = []
   for (let i = 0; i < events.length; i += 1) {
     const event = events[i]!
     writeEventId(event.event_id, ids, i * ID_BYTES)
     times[i] = event.occurred_at_us
-    texts[i * TEXTS_PER_EVENT] = event.user_id
-    texts[i * TEXTS_PER_EVENT + 1] = event.event_type
-    texts[i * TEXTS_PER_EVENT + 2] = event.properties
+    texts.push(event.user_id, event.event_type, event.properties)
   }
   return { count: events.length, ids, times, texts }
 }
