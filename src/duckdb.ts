@@ -58,6 +58,36 @@ export async function openDuck(options: DuckOptions): Promise<Duck> {
   }
 }
 
+/**
+ * Acts on all items, on several of them at a time, each on a connection of its own. When one fails no other is begun.
+ * @throws the first error, once all that were begun have ended: nobody may close DuckDB under a statement
+ */
+export async function inParallel<T>(
+  duck: Pick<Duck, 'connect'>,
+  items: readonly T[],
+  at_a_time: number,
+  act: (item: T, connection: DuckConnection) => Promise<void>,
+): Promise<void> {
+  let next = 0
+  async function work(): Promise<void> {
+    const connection = await duck.connect()
+    try {
+      while (next < items.length) {
+        next += 1
+        await act(items[next - 1]!, connection)
+      }
+    } catch (error) {
+      next = items.length
+      throw error
+    } finally {
+      connection.closeSync()
+    }
+  }
+  const ended = await Promise.allSettled(Array.from({ length: Math.min(at_a_time, items.length) }, work))
+  const failed = ended.find((each) => each.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+}
+
 /** Deletes what killed processes have spilled. */
 export function sweepSpill(folder: string): void {
   for (const name of readdirSync(folder)) {

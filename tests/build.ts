@@ -14,7 +14,9 @@ export const BUILD_VARIABLE = 'FROSTLINE_TEST_BUILD'
 export function buildInto(folder: string): void {
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
   const out = join(folder, 'dist')
-  execFileSync(process.execPath, [tsc, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', out])
+  execFileSync(process.execPath, [tsc, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', out], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
   const page = 'src/openapi/page'
   cpSync(join(ROOT, page), join(out, page), { recursive: true })
   // What the package has beside it when it is installed.

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { constants, getPriority } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { realDisk } from '../src/cold/files.ts'
@@ -9,6 +10,7 @@ import type { ColdDisk } from '../src/cold/files.ts'
 import { BUSY, tryColdLock } from '../src/cold/lock.ts'
 import { VerifyError } from '../src/cold/parquet.ts'
 import { openLayout } from '../src/layout.ts'
+import { openStore } from '../src/sqlite.ts'
 import type { Tiers } from '../src/tiers.ts'
 import { failingDisk } from './failing-disk.ts'
 import { createInProcessStore, filesBelow } from './in-process.ts'
@@ -310,6 +312,30 @@ describe('compaction in processes of its own', () => {
   it('is a mistake of usage when the process beside the service has no schedule', async () => {
     assert.deepEqual(await once(startCompactor({ COMPACT_CRON: 'off' }), 'exit'), [2, null])
   })
+
+  it(
+    'leaves the processor to others, in all of its threads',
+    { skip: process.platform !== 'linux' },
+    async () => {
+      const service = await home.serve()
+      await postAll(service.url, sampleEvents(600, 200, '2025-08-01', 2))
+      assert.equal(await service.stop(), 0)
+      const layout = openLayout(home.data_dir)
+      const files = filesBelow(layout.cold).length
+      const db = openStore(layout.database)
+      // It cannot publish now, so it waits with its first file in place.
+      db.exec('BEGIN IMMEDIATE')
+      const compactor = home.start(['compact', '--json'])
+      await until(async () => filesBelow(layout.cold).length > files)
+      const threads = readdirSync(`/proc/${compactor.pid}/task`)
+      const priorities = threads.map((thread) => getPriority(Number(thread)))
+      db.exec('COMMIT')
+      db.close()
+      assert.ok(threads.length > 5, String(threads))
+      assert.deepEqual(new Set(priorities), new Set([constants.priority.PRIORITY_BELOW_NORMAL]))
+      assert.deepEqual(await once(compactor, 'exit'), [0, null])
+    },
+  )
 
   function startCompactor(env: Record<string, string>) {
     return spawn(process.execPath, ['--import', 'tsx', join(ROOT, 'compactor/main.ts')], {

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { openDuck, sqlText, sqlTextList, sweepSpill } from '../src/duckdb.ts'
+import { inParallel, openDuck, sqlText, sqlTextList, sweepSpill } from '../src/duckdb.ts'
 
 describe('DuckDB', () => {
   let spill: string
@@ -60,6 +60,43 @@ describe('DuckDB', () => {
     assert.deepEqual(reader.getRowsJson()[0], [texts, "a'b"])
     assert.throws(() => sqlText('\0'))
     connection.closeSync()
+    duck.close()
+  })
+
+  it('works on several items at a time, and on each once', async () => {
+    const duck = await openDuck({ threads: 1, memory_mb: 64, spill })
+    const items = Array.from({ length: 10 }, (_, n) => n)
+    const done: number[] = []
+    let running = 0
+    let running_max = 0
+    await inParallel(duck, items, 3, async (item, connection) => {
+      running += 1
+      running_max = Math.max(running_max, running)
+      const reader = await connection.runAndReadAll(`SELECT ${item}`)
+      done.push(reader.getRows()[0]![0] as number)
+      running -= 1
+    })
+    assert.deepEqual(
+      done.toSorted((a, b) => a - b),
+      items,
+    )
+    assert.equal(running_max, 3)
+    duck.close()
+  })
+
+  it('begins no other item when one has failed, and tells it when those that were begun have ended', async () => {
+    const duck = await openDuck({ threads: 1, memory_mb: 64, spill })
+    const begun: number[] = []
+    const ended: number[] = []
+    const work = inParallel(duck, [0, 1, 2, 3, 4], 2, async (item, connection) => {
+      begun.push(item)
+      if (item === 1) throw new Error('the disk is full')
+      await connection.run('SELECT count(*) FROM range(3000000) AS a (i) WHERE md5(i::VARCHAR) = 0::VARCHAR')
+      ended.push(item)
+    })
+    await assert.rejects(work, { message: 'the disk is full' })
+    assert.deepEqual([begun, ended], [[0, 1], [0]])
+    // Nothing runs any more: this would end the process otherwise.
     duck.close()
   })
 })

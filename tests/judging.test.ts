@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { encode } from '@msgpack/msgpack'
 import type { Content } from '../src/hot/append.ts'
-import { createJudging, JUDGED_AT_ONCE_BYTES_MAX } from '../src/ingest/judging.ts'
+import { createJudging, JUDGED_AT_ONCE_BYTES_MAX, OWN_TURN_BYTES_MIN } from '../src/ingest/judging.ts'
 import type { Judging } from '../src/ingest/judging.ts'
 import { createInProcessStore } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
@@ -195,5 +195,40 @@ describe('judging', { timeout: 600_000 }, () => {
     assert.equal(first.status, 'rejected')
     assert.ok(second.status === 'fulfilled' && second.value.judged.received === 2)
     assert.ok(third.status === 'fulfilled' && third.value.judged.received === 3)
+  })
+})
+
+/** In which later turn each of several bodies of this size is judged; 0 is the turn in which they came. */
+async function turnsOf(bytes: number): Promise<number[]> {
+  const judging = createJudging({ events_max: EVENTS_MAX })
+  let turn = 0
+  let over = false
+  function count(): void {
+    turn += 1
+    if (!over) setImmediate(count)
+  }
+  const turns = Array.from({ length: 3 }, async () => {
+    await judging.body(bodyOf(sampleEvents(1, 10), bytes))
+    return turn
+  })
+  setImmediate(count)
+  const seen = await Promise.all(turns)
+  over = true
+  await judging.close()
+  return seen
+}
+
+describe('bodies that arrive in one turn of the event loop', () => {
+  it('are judged at once below the size that takes long', async () => {
+    assert.deepEqual(await turnsOf(OWN_TURN_BYTES_MIN - 1), [0, 0, 0])
+  })
+
+  it('get a turn each from that size on, so that others are answered between them', async () => {
+    const turns = await turnsOf(OWN_TURN_BYTES_MIN)
+    assert.equal(new Set(turns).size, 3, String(turns))
+    assert.deepEqual(
+      turns.toSorted((a, b) => a - b),
+      turns,
+    )
   })
 })

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import { noteRun } from '../../compactor/ledger.ts'
 import { runCompaction } from '../../compactor/run.ts'
@@ -26,8 +27,7 @@ export async function compactCommand(
     else console.log('Another compaction or import is at work; nothing was done.')
     return EXIT.done
   }
-  // Whoever waits for a reply comes first. Threads that are started later, as DuckDB's are, inherit it.
-  setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+  giveWay()
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
   const db = openStore(layout.database)
@@ -55,4 +55,10 @@ export async function compactCommand(
     db.close()
     lock.release()
   }
+}
+
+/** Whoever waits for a reply comes first. Linux has a priority for each thread, and Node's pool, in which DuckDB works, has started by now. */
+function giveWay(): void {
+  const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : [process.pid]
+  for (const thread of threads) setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL)
 }

@@ -91,7 +91,7 @@ function overwriteFailedCommit(db: Sqlite): void {
 }
 
 /** Rows a transaction, about 6 ms of the processor; a writer waits for no more than one of these. */
-const COLLECT_ROWS = 5_000
+export const COLLECT_ROWS = 5_000
 /** Between two transactions, so that a waiting writer gets its turn. */
 const COLLECT_PAUSE_MS = 2
 

@@ -4,6 +4,7 @@ import { groupByRows } from '../cold/groups.ts'
 import { joinSegments, placeSegment } from '../cold/id-index.ts'
 import { placeFiles, stageDay } from '../cold/parquet.ts'
 import type { StagedFile } from '../cold/parquet.ts'
+import { inParallel } from '../duckdb.ts'
 import type { Duck, DuckConnection } from '../duckdb.ts'
 import { failpoint } from '../failpoint.ts'
 import { formatDay } from '../time.ts'
@@ -35,10 +36,10 @@ export async function publishNewRows(
   failpoint('import.compared')
   const written = new Map<Day, StagedFile>()
   const days = await countDays(connection)
-  await eachInTurn(
+  await inParallel(
+    duck,
     groupByRows(days, GROUP_ROWS),
     Math.min(deps.threads, WRITERS_MAX),
-    duck,
     async (group, writer) => {
       const source = await cutOut(writer, group)
       for (const { day, rows } of group) {
@@ -111,34 +112,6 @@ async function countDays(connection: DuckConnection): Promise<DayCount[]> {
 
 /** Groups that are written at the same time: while DuckDB sorts one, the ids of another are read back. Each holds its days in memory. */
 const WRITERS_MAX = 4
-
-/** Acts on all items, on several of them at a time, each on a connection of its own. When one fails no other is begun. */
-async function eachInTurn<T>(
-  items: readonly T[],
-  at_a_time: number,
-  duck: Duck,
-  act: (item: T, connection: DuckConnection) => Promise<void>,
-): Promise<void> {
-  let next = 0
-  async function work(): Promise<void> {
-    const connection = await duck.connect()
-    try {
-      while (next < items.length) {
-        next += 1
-        await act(items[next - 1]!, connection)
-      }
-    } catch (error) {
-      next = items.length
-      throw error
-    } finally {
-      connection.closeSync()
-    }
-  }
-  // All of them have ended before the first error is told: nobody may close DuckDB under a statement.
-  const ended = await Promise.allSettled(Array.from({ length: Math.min(at_a_time, items.length) }, work))
-  const failed = ended.find((each) => each.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
-}
 
 /** Finding a small day in the staged file reads a whole row group of it, so small days are cut out together: about this many rows. */
 const GROUP_ROWS = 250_000

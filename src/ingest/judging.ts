@@ -17,7 +17,7 @@ import type { Judgement } from './judge.ts'
 export const JUDGED_AT_ONCE_BYTES_MAX = 512 * 1024
 
 /** A body of this size takes about a millisecond. Of those that are larger each gets a turn of the event loop, however many have arrived in one. */
-const OWN_TURN_BYTES_MIN = 32 * 1024
+export const OWN_TURN_BYTES_MIN = 32 * 1024
 
 /** Judges what was sent, each body where it keeps nobody waiting. */
 export interface Judging {

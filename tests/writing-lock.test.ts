@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { beginWriting, openStore } from '../src/sqlite.ts'
+import type { Sqlite } from '../src/sqlite.ts'
+
+/** Holds the write lock, says so, and lets go of it by itself: who waits for it blocks its thread. */
+const HOLDER = `
+  const db = require('better-sqlite3')(process.argv[1])
+  db.exec('BEGIN IMMEDIATE')
+  db.exec('UPDATE catalog SET generation = generation + 1')
+  process.stdout.write('held')
+  setTimeout(() => { db.exec('COMMIT'); db.close() }, 300)
+`
+
+describe('the write lock', () => {
+  let dir: string
+  let db: Sqlite
+  before(() => {
+    dir = mkdtempSync(join(tmpdir(), 'frostline-'))
+    db = openStore(join(dir, 'frostline.db'))
+  })
+  after(() => {
+    db.close()
+    rmSync(dir, { recursive: true })
+  })
+
+  async function held(): Promise<ChildProcess> {
+    const holder = spawn(process.execPath, ['-e', HOLDER, join(dir, 'frostline.db')], {
+      cwd: join(import.meta.dirname, '..'),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await once(holder.stdout!, 'data')
+    return holder
+  }
+
+  it('is waited for as long as another process holds it, and what that has committed is seen', async () => {
+    const holder = await held()
+    beginWriting(db)
+    assert.equal(db.inTransaction, true)
+    assert.equal(db.prepare('SELECT generation FROM catalog').pluck().get(), 1)
+    db.exec('COMMIT')
+    if (holder.exitCode === null) await once(holder, 'exit')
+    assert.equal(holder.exitCode, 0)
+  })
+
+  it('leaves the time that other statements wait as it was', () => {
+    const before_ms = db.pragma('busy_timeout', { simple: true })
+    assert.ok((before_ms as number) > 1_000)
+    beginWriting(db)
+    assert.equal(db.pragma('busy_timeout', { simple: true }), before_ms)
+    db.exec('ROLLBACK')
+  })
+
+  it('is not asked for twice: any other error is told at once', () => {
+    db.exec('BEGIN')
+    assert.throws(() => beginWriting(db), { code: 'SQLITE_ERROR' })
+    db.exec('ROLLBACK')
+  })
+})
