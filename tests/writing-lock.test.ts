@@ -57,9 +57,12 @@ describe('the write lock', () => {
     db.exec('ROLLBACK')
   })
 
-  it('is not asked for twice: any other error is told at once', () => {
+  it('is asked for once where it is not another who keeps it: any other error is told at once', (t) => {
     db.exec('BEGIN')
+    const exec = t.mock.method(db, 'exec')
     assert.throws(() => beginWriting(db), { code: 'SQLITE_ERROR' })
+    assert.equal(exec.mock.callCount(), 1)
+    exec.mock.restore()
     db.exec('ROLLBACK')
   })
 })
