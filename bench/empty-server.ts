@@ -1,13 +1,51 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import { createEdge } from '../src/edge.ts'
 
-/** The service's HTTP server with nothing behind it: reads each body and answers an empty 200. Runs until the other side disconnects. */
+/**
+ * The service's HTTP server with nothing behind it: reads each body and answers an empty 200. With `sync` it writes the bodies to a file first,
+ * over those before, and all that wait share an fdatasync: no durable store answers sooner. Runs until the other side disconnects.
+ */
+
+const folder = mkdtempSync(join(tmpdir(), 'frostline-empty-'))
+const keep = process.argv[2] === 'sync' ? await createKeeper(join(folder, 'bodies')) : null
+
+async function createKeeper(path: string): Promise<(body: Uint8Array) => Promise<void>> {
+  const file = await open(path, 'w')
+  let waiting: { body: Uint8Array; resolve: () => void; reject: (error: unknown) => void }[] = []
+  let is_at_work = false
+  async function work(): Promise<void> {
+    while (waiting.length > 0) {
+      const group = waiting
+      waiting = []
+      try {
+        await file.write(Buffer.concat(group.map(({ body }) => body)), 0, null, 0)
+        await file.datasync()
+        for (const { resolve } of group) resolve()
+      } catch (error) {
+        for (const { reject } of group) reject(error)
+      }
+    }
+    is_at_work = false
+  }
+  return (body) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ body, resolve, reject })
+      if (is_at_work) return
+      is_at_work = true
+      setImmediate(() => void work())
+    })
+}
 
 const app = new Hono()
 app.post('/events', async (c) => {
-  await c.req.arrayBuffer()
+  const body = await c.req.arrayBuffer()
+  await keep?.(new Uint8Array(body))
   return c.body(null, 200, { 'content-length': '0' })
 })
 const limits = { headers_timeout_ms: 10_000, request_timeout_ms: 60_000, headers_bytes_max: 16_384 }
@@ -15,4 +53,7 @@ const server = createEdge(limits, getRequestListener(app.fetch))
 server.listen(0, '127.0.0.1', () => {
   process.send!(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
 })
-process.once('disconnect', () => process.exit())
+process.once('disconnect', () => {
+  rmSync(folder, { recursive: true })
+  process.exit()
+})

@@ -49,13 +49,13 @@ const FULL: Size = {
 }
 /** To see that it works; its figures say little. */
 const QUICK: Size = {
-  events: 20_000,
+  events: 10_000,
   rounds: 1,
   runs: 5,
   hot_rows: [0, 100_000],
-  cold_ids: 1_000_000,
-  compact_rows: [100_000],
-  import_rows: [100_000, 300_000],
+  cold_ids: 200_000,
+  compact_rows: [50_000],
+  import_rows: [100_000],
   soak_minutes: 3,
   id_version: 4,
   bodies: 3,
