@@ -51,14 +51,14 @@ const FULL: Size = {
 const QUICK: Size = {
   events: 10_000,
   rounds: 1,
-  runs: 5,
-  hot_rows: [0, 100_000],
+  runs: 3,
+  hot_rows: [0, 50_000],
   cold_ids: 200_000,
   compact_rows: [50_000],
   import_rows: [100_000],
   soak_minutes: 3,
   id_version: 4,
-  bodies: 3,
+  bodies: 2,
   stats_events: [100_000],
 }
 
