@@ -11,6 +11,7 @@ const ASK_EVERY_MS = 10
 
 export const livez: Benchmark = {
   name: 'livez',
+  rounds_max: 1,
   question: 'How long does a small request wait while others send the largest bodies?',
   method: ({ bodies, rounds }) =>
     `Median of ${rounds} rounds, each with a fresh store. A process of its own posts ${bodies} bodies of 32 MiB, made beforehand, one after ` +

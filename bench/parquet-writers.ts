@@ -22,6 +22,7 @@ const EVENTS_FACTOR = 2
 
 export const parquetWriters: Benchmark = {
   name: 'parquet-writers',
+  rounds_max: 1,
   question: 'What does each writer of Parquet make of the same rows?',
   method: ({ events, rounds }) =>
     `Median of ${rounds} rounds, each writer in a process of its own. ${events * EVENTS_FACTOR} events, sorted by user and time, lie in memory before the clock starts: for DuckDB (2 threads) ` +

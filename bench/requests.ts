@@ -6,8 +6,8 @@ import { measureLoad, serve, withStore } from './service.ts'
 
 /** Each with its share of the events of a round: they are a request each here, and one connection takes five times as long. */
 const CONNECTIONS = [
-  [1, 0.05],
-  [16, 0.3],
+  [1, 0.03],
+  [16, 0.2],
 ] as const
 /** Of as many as are timed: a server that has just started is not compiled yet. */
 const WARM_UP_SHARE = 0.2
