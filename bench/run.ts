@@ -37,7 +37,7 @@ const BENCHMARKS: readonly Benchmark[] = [
 const FULL: Size = {
   events: 100_000,
   rounds: 3,
-  runs: 9,
+  runs: 15,
   hot_rows: [0, 1_000_000, 5_000_000],
   cold_ids: 10_000_000,
   compact_rows: [100_000, 1_000_000, 5_000_000],
