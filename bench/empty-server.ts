@@ -9,7 +9,7 @@ import { createEdge } from '../src/edge.ts'
 
 /**
  * The service's HTTP server with nothing behind it: reads each body and answers an empty 200. With `sync` it writes the bodies to a file first,
- * over those before, and all that wait share an fdatasync: no durable store answers sooner. Runs until the other side disconnects.
+ * over those before, and all that wait share an fdatasync. Runs until the other side disconnects.
  */
 
 const folder = mkdtempSync(join(tmpdir(), 'frostline-empty-'))
