@@ -18,7 +18,7 @@ export interface RowCheck {
    * Opens a segment of the index, for the files that are checked from now on.
    * @throws {IdSegmentError}
    */
-  takeSegment(segment: IdSegmentRow): void
+  takeSegment(segment: IdSegmentRow): Promise<void>
   /**
    * What is wrong with the rows of a file.
    * @param index_is_whole whether each of its ids must stand in one of the segments taken
@@ -65,8 +65,8 @@ export async function openRowCheck({
       }
     },
 
-    takeSegment({ path, ids, checksum }) {
-      if (!segments.has(path)) segments.set(path, new IdSegment(join(layout.ids, path), ids, checksum))
+    async takeSegment({ path, ids, checksum }) {
+      if (!segments.has(path)) segments.set(path, await IdSegment.open(join(layout.ids, path), ids, checksum))
     },
 
     async checkFile(file, index_is_whole) {

@@ -217,7 +217,7 @@ async function checkSegment(
     if (bytes !== bytes_expected) return [`has ${bytes} bytes, and the catalog says ${bytes_expected}`]
     if (rows === undefined) return []
     if ((await disk.checksum(path)) !== segment.checksum) return ['is not what was written there']
-    rows.takeSegment(segment)
+    await rows.takeSegment(segment)
     return []
   } catch (error) {
     return [unreadable(error)]

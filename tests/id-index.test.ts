@@ -59,7 +59,7 @@ const segmentOf = (...numbers: number[]) => {
 }
 
 async function open(path: string, count: number): Promise<IdSegment> {
-  return new IdSegment(path, count, await realDisk.checksum(path))
+  return IdSegment.open(path, count, await realDisk.checksum(path))
 }
 
 describe('an id segment', () => {
@@ -142,23 +142,23 @@ describe('an id segment', () => {
     const path = write(randomIds(3, 500))
     const checksum = await realDisk.checksum(path)
     const original = readFileSync(path)
-    const refused = () => assert.throws(() => new IdSegment(path, 500, checksum), IdSegmentError)
+    const refused = () => assert.rejects(IdSegment.open(path, 500, checksum), IdSegmentError)
     truncateSync(path, original.length - 1)
-    refused()
+    await refused()
     truncateSync(path, 0)
-    refused()
+    await refused()
     writeFileSync(path, original)
     appendFileSync(path, Buffer.alloc(ENTRY_BYTES))
-    refused()
+    await refused()
     const random = seeded(4)
     for (let n = 0; n < 50; n += 1) {
       const altered = Buffer.from(original)
       altered[Math.floor(random() * altered.length)]! ^= 1 << Math.floor(random() * 8)
       writeFileSync(path, altered)
-      refused()
+      await refused()
     }
     rmSync(path)
-    refused()
+    await refused()
   })
 
   it('notices that its file was written to while it is open, and does not mind that it was deleted', async () => {

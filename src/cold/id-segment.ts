@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fingerprint } from '../event-id.ts'
 import type { Day } from '../time.ts'
 
@@ -15,8 +16,8 @@ export const ENTRY_BYTES = 8
 /** A bucket holds 16 to 32 entries: few to search, and 4 bytes of index among many. */
 const BUCKET_ENTRIES_MIN = 16
 const DAYS_MAX = 2 ** 16
-/** Bytes a read while a segment is opened. */
-const READ_BYTES = 4 * 1024 * 1024
+/** Bytes a read while a segment is opened: some 2 ms of work. */
+const READ_BYTES = 1024 * 1024
 
 /** Entries in the making. Holds 8 bytes an id. */
 export class IdEntries {
@@ -81,32 +82,39 @@ export class IdSegment {
   #version: string
 
   /**
-   * Opens a segment and reads all of it once.
+   * Opens a segment and reads all of it once, a piece of {@link READ_BYTES} a turn of the event loop.
    * @param checksum SHA-256, hex
-   * @throws {IdSegmentError} if the file is missing or has other bytes
+   * @throws {IdSegmentError} if the file is missing or has other bytes, or the signal came first
    */
-  constructor(path: string, count: number, checksum: string) {
-    this.count = count
+  static async open(path: string, count: number, checksum: string, signal?: AbortSignal): Promise<IdSegment> {
+    let fd: number
     try {
-      this.#fd = openSync(path, 'r')
+      fd = openSync(path, 'r')
     } catch (error) {
       throw new IdSegmentError(`id segment ${path} cannot be opened`, { cause: error })
     }
     try {
       // Before anything is made in the size that a damaged catalog may ask for.
-      const { size } = fstatSync(this.#fd)
+      const { size } = fstatSync(fd)
       if (size !== count * ENTRY_BYTES) throw new IdSegmentError(`id segment ${path} has ${size} bytes`)
-      this.#version = this.#readVersion()
-      this.#shift = bucketBits(count)
-      this.#begins = new Uint32Array(2 ** this.#shift + 1)
-      this.#bits = new Uint16Array(count)
-      if (this.#load() !== checksum)
+      const segment = new IdSegment(fd, count)
+      if ((await segment.#load(signal)) !== checksum)
         throw new IdSegmentError(`id segment ${path} is not what was written there`)
+      return segment
     } catch (error) {
-      closeSync(this.#fd)
+      closeSync(fd)
       if (error instanceof IdSegmentError) throw error
       throw new IdSegmentError(`id segment ${path} cannot be read`, { cause: error })
     }
+  }
+
+  private constructor(fd: number, count: number) {
+    this.count = count
+    this.#fd = fd
+    this.#version = this.#readVersion()
+    this.#shift = bucketBits(count)
+    this.#begins = new Uint32Array(2 ** this.#shift + 1)
+    this.#bits = new Uint16Array(count)
   }
 
   /** Whether nobody has written to the file since it was opened. */
@@ -160,23 +168,38 @@ export class IdSegment {
   }
 
   /** Fills the arrays. Returns the file's checksum. */
-  #load(): string {
+  async #load(signal?: AbortSignal): Promise<string> {
     const hash = createHash('sha256')
     const words = new Int32Array(READ_BYTES / 4)
     const chunk = new Uint8Array(words.buffer)
-    let bucket = -1
-    for (let entry = 0; entry < this.count;) {
-      const bytes = readWhole(this.#fd, chunk, entry * ENTRY_BYTES)
+    let entries = 0
+    let buckets = 0
+    while (entries < this.count) {
+      const bytes = readWhole(this.#fd, chunk, entries * ENTRY_BYTES)
       if (bytes === 0) break
       hash.update(chunk.subarray(0, bytes))
-      for (let at = 0; at < bytes / 4; at += 2, entry += 1) {
-        const high = words[at + 1]!
-        this.#bits[entry] = this.#bitsOf(words[at]!, high)
-        for (const here = this.#bucketOf(high); bucket < here;) this.#begins[++bucket] = entry
-      }
+      const count = Math.floor(bytes / ENTRY_BYTES)
+      buckets = this.#take(words, count, entries, buckets)
+      entries += count
+      await nextTurn()
+      signal?.throwIfAborted()
     }
-    this.#begins.fill(this.count, bucket + 1)
+    this.#begins.fill(this.count, buckets)
     return hash.digest('hex')
+  }
+
+  /** Takes in entries from a position on, with so many buckets begun before. Returns how many are begun after. */
+  #take(words: Int32Array, count: number, from: number, buckets: number): number {
+    // In locals: from the fields this takes twice as long, and with many ids it is what everybody waits for.
+    const begins = this.#begins
+    const bits = this.#bits
+    for (let n = 0; n < count; n += 1) {
+      const low = words[2 * n]!
+      const high = words[2 * n + 1]!
+      bits[from + n] = this.#bitsOf(low, high)
+      for (const bucket = this.#bucketOf(high); buckets <= bucket; buckets += 1) begins[buckets] = from + n
+    }
+    return buckets
   }
 }
 

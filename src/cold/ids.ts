@@ -7,12 +7,13 @@ import type { Layout } from '../layout.ts'
 import type { Sqlite } from '../sqlite.ts'
 import type { Day } from '../time.ts'
 import { readCatalog, readGeneration } from './catalog.ts'
-import type { Catalog, ColdFile } from './catalog.ts'
+import type { ColdFile } from './catalog.ts'
 import { createFileCheck } from './file-check.ts'
 import { realDisk } from './files.ts'
-import { isComplete, rebuildIndex } from './id-index.ts'
-import { IdSegment, IdSegmentError } from './id-segment.ts'
+import { rebuildIndex } from './id-index.ts'
+import { IdSegmentError } from './id-segment.ts'
 import { BUSY, waitForColdLock } from './lock.ts'
+import { openSegments } from './segments.ts'
 
 /** Which ids are already in cold. The index says "certainly new" or names the days to look at; those are then read. */
 export interface ColdIds {
@@ -43,7 +44,7 @@ export async function openColdIds(
   let duck: Duck | null = null
   let connection: DuckConnection | null = null
   let generation = -1
-  let segments = new Map<string, IdSegment>()
+  const segments = openSegments(layout)
   const filesOfDay = new Map<Day, ColdFile[]>()
   const checkFile = createFileCheck(layout)
 
@@ -53,26 +54,11 @@ export async function openColdIds(
     return (connection ??= await duck.connect())
   }
 
-  function openSegments(catalog: Catalog): void {
-    if (!isComplete(catalog.files, catalog.segments))
-      throw new IdSegmentError('it does not hold the ids of all cold files')
-    const opened = new Map<string, IdSegment>()
-    try {
-      for (const { path, ids, checksum } of catalog.segments)
-        opened.set(path, segments.get(path) ?? new IdSegment(join(layout.ids, path), ids, checksum))
-    } catch (error) {
-      for (const [path, segment] of opened) if (!segments.has(path)) segment.close()
-      throw error
-    }
-    for (const [path, segment] of segments) if (!opened.has(path)) segment.close()
-    segments = opened
-  }
-
   async function catchUp(): Promise<void> {
     while (generation !== readGeneration(db)) {
       const catalog = db.transaction(() => readCatalog(db))()
       try {
-        openSegments(catalog)
+        await segments.follow(catalog)
       } catch (error) {
         // A compaction may have put segments together and deleted them while we read.
         if (readGeneration(db) !== catalog.generation) continue
@@ -105,22 +91,18 @@ export async function openColdIds(
 
   /** A segment that somebody has written to is read again, and found damaged. */
   async function dropAltered(): Promise<void> {
-    if ([...segments.values()].every((segment) => segment.is_unchanged)) return
-    closeSegments()
+    if (segments.are_sound) return
+    segments.close()
     generation = -1
     await catchUp()
-  }
-
-  function closeSegments(): void {
-    for (const segment of segments.values()) segment.close()
-    segments = new Map()
   }
 
   /** The days under which each id may stand in cold, by position; nothing for those that are certainly new. */
   function suspects(batch: EventBatch): Map<number, Day[]> {
     const found = new Map<number, Day[]>()
+    const opened = [...segments.answering()]
+    if (opened.length === 0) return found
     const ids = Buffer.from(batch.ids.buffer, batch.ids.byteOffset, batch.ids.byteLength)
-    const opened = [...segments.values()]
     let days: Day[] = []
     for (let i = 0, at = 0; i < batch.count; i += 1, at += ID_BYTES) {
       const { low, high } = fingerprint(
@@ -169,7 +151,7 @@ export async function openColdIds(
   }
 
   function close(): void {
-    closeSegments()
+    segments.close()
     connection?.closeSync()
     duck?.close()
   }
@@ -189,7 +171,7 @@ export async function openColdIds(
         await dropAltered()
         const asked = generation
         // Anew after each catch-up: it may have brought in ids of this batch that were certainly new before.
-        const suspected = segments.size === 0 ? new Map<number, Day[]>() : suspects(batch)
+        const suspected = suspects(batch)
         if (suspected.size === 0) return NONE
         try {
           return await confirm(batch, suspected)

@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import fc from 'fast-check'
+import type { Catalog, ColdFile, IdSegmentRow } from '../src/cold/catalog.ts'
+import { realDisk } from '../src/cold/files.ts'
+import { IdEntries, IdSegmentError, mergeSegments, writeSegment } from '../src/cold/id-segment.ts'
+import { openSegments } from '../src/cold/segments.ts'
+import type { Segments } from '../src/cold/segments.ts'
+import { fingerprint, IdDigest } from '../src/event-id.ts'
+import { openLayout } from '../src/layout.ts'
+import type { Layout } from '../src/layout.ts'
+import { seeded } from './sample.ts'
+
+type Id = readonly [number, number, number, number]
+const DAY = 20_000
+const random = seeded(1)
+const newIds = (count: number): Id[] =>
+  Array.from({ length: count }, () => {
+    const next = () => Math.floor(random() * 2 ** 32)
+    return [next(), next(), next(), next()]
+  })
+
+function digestOf(ids: readonly Id[]): string {
+  const digest = new IdDigest()
+  for (const id of ids) digest.add(...id)
+  return digest.toString()
+}
+
+describe('the open segments of the index of ids', () => {
+  let dir: string
+  let layout: Layout
+  let segments: Segments
+  let names = 0
+  before(() => {
+    dir = mkdtempSync(join(tmpdir(), 'frostline-'))
+    layout = openLayout(dir)
+  })
+  after(() => rmSync(dir, { recursive: true }))
+  beforeEach(() => {
+    segments = openSegments(layout)
+  })
+  afterEach(async () => {
+    segments.close()
+    await segments.settle()
+  })
+
+  const pathOf = ({ path }: IdSegmentRow) => join(layout.ids, path)
+
+  async function rowOf(path: string, ids: readonly Id[]): Promise<IdSegmentRow> {
+    const checksum = await realDisk.checksum(join(layout.ids, path))
+    return { path, ids: ids.length, checksum, id_digest: digestOf(ids) }
+  }
+
+  async function write(ids: readonly Id[]): Promise<IdSegmentRow> {
+    const entries = new IdEntries(ids.length)
+    for (const id of ids) entries.add(...id, DAY)
+    const path = `${(names += 1)}.ids`
+    writeSegment(join(layout.ids, path), entries)
+    return rowOf(path, ids)
+  }
+
+  async function fold(parts: readonly IdSegmentRow[], ids: readonly Id[]): Promise<IdSegmentRow> {
+    const path = `${(names += 1)}.ids`
+    mergeSegments(parts.map(pathOf), join(layout.ids, path))
+    return rowOf(path, ids)
+  }
+
+  /** A catalog whose cold files hold these ids. */
+  function catalogOf(ids: readonly Id[], ...rows: IdSegmentRow[]): Pick<Catalog, 'files' | 'segments'> {
+    const file = { rows: ids.length, id_digest: digestOf(ids) } as ColdFile
+    return { files: [file], segments: rows }
+  }
+
+  function known(ids: readonly Id[]): number {
+    const answering = [...segments.answering()]
+    return ids.filter((id) => {
+      const { low, high } = fingerprint(...id)
+      const days: number[] = []
+      for (const segment of answering) segment.find(low, high, days)
+      return days.length > 0
+    }).length
+  }
+
+  const sizes = () => [...segments.answering()].map(({ count }) => count)
+
+  function damage(row: IdSegmentRow): void {
+    const bytes = readFileSync(pathOf(row))
+    bytes[bytes.length >> 1]! ^= 1
+    writeFileSync(pathOf(row), bytes)
+  }
+
+  /** Files of ids that this process has open. */
+  const openFiles = () =>
+    readdirSync('/proc/self/fd').filter((fd) => {
+      try {
+        return readlinkSync(join('/proc/self/fd', fd)).startsWith(layout.ids)
+      } catch {
+        return false
+      }
+    }).length
+
+  const A = newIds(300)
+  const B = newIds(200)
+  const C = newIds(100)
+
+  it('answer while a segment is read that was put together of them, and then give way to it', async () => {
+    const a = await write(A)
+    const b = await write(B)
+    await segments.follow(catalogOf([...A, ...B], a, b))
+    const folded = await fold([a, b], [...A, ...B])
+    rmSync(pathOf(a))
+    rmSync(pathOf(b))
+    await segments.follow(catalogOf([...A, ...B], folded))
+    assert.deepEqual(sizes().toSorted(), [200, 300])
+    assert.equal(known([...A, ...B]), 500)
+    await segments.settle()
+    assert.deepEqual(sizes(), [500])
+    assert.equal(known([...A, ...B]), 500)
+    assert.equal(known(newIds(1_000)), 0)
+    assert.equal(openFiles(), 1)
+  })
+
+  it('are joined at once by one that brings new ids, whatever else is to be read', async () => {
+    const a = await write(A)
+    const b = await write(B)
+    await segments.follow(catalogOf([...A, ...B], a, b))
+    const folded = await fold([a, b], [...A, ...B])
+    const c = await write(C)
+    await segments.follow(catalogOf([...A, ...B, ...C], folded, c))
+    assert.deepEqual(sizes().toSorted(), [100, 200, 300])
+    assert.equal(known([...A, ...B, ...C]), 600)
+    await segments.settle()
+    assert.deepEqual(sizes().toSorted(), [100, 500])
+  })
+
+  it('wait for one that was put together of new ids too', async () => {
+    const a = await write(A)
+    await segments.follow(catalogOf(A, a))
+    const folded = await fold([a, await write(B)], [...A, ...B])
+    await segments.follow(catalogOf([...A, ...B], folded))
+    assert.deepEqual(sizes(), [500])
+    assert.equal(known([...A, ...B]), 500)
+  })
+
+  it('are sound until one is written to, or one that is read beside them turns out to be damaged', async () => {
+    const a = await write(A)
+    const b = await write(B)
+    const both = catalogOf([...A, ...B], a, b)
+    await segments.follow(both)
+    const folded = await fold([a, b], [...A, ...B])
+    damage(folded)
+    await segments.follow(catalogOf([...A, ...B], folded))
+    assert.equal(segments.are_sound, true)
+    await segments.settle()
+    assert.equal(segments.are_sound, false)
+    assert.equal(known([...A, ...B]), 500)
+    assert.equal(openFiles(), 2)
+    await segments.follow(both)
+    assert.equal(segments.are_sound, true)
+    damage(b)
+    assert.equal(segments.are_sound, false)
+    segments.close()
+    await assert.rejects(segments.follow(both), IdSegmentError)
+  })
+
+  it('are refused when they do not hold the ids of all files, also when those that answer do', async () => {
+    const a = await write(A)
+    const b = await write(B)
+    await segments.follow(catalogOf([...A, ...B], a, b))
+    await assert.rejects(segments.follow(catalogOf([...A, ...B], a)), IdSegmentError)
+    await assert.rejects(segments.follow(catalogOf([...A, ...B], a, a)), IdSegmentError)
+    assert.equal(known([...A, ...B]), 500)
+  })
+
+  it('leave no file open when they are closed while one is read', async () => {
+    const a = await write(A)
+    const b = await write(B)
+    await segments.follow(catalogOf([...A, ...B], a, b))
+    await segments.follow(catalogOf([...A, ...B], await fold([a, b], [...A, ...B])))
+    segments.close()
+    await segments.settle()
+    assert.deepEqual(sizes(), [])
+    assert.equal(openFiles(), 0)
+  })
+
+  it('know every id in cold after each step, in whatever order jobs come and however many steps are missed', async () => {
+    const step = fc.record({
+      what: fc.constantFrom('add', 'fold', 'fold all'),
+      then: fc.constantFrom('nothing', 'follow', 'follow and settle', 'follow and wait a turn'),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
+        segments.close()
+        await segments.settle()
+        let parts: { row: IdSegmentRow; ids: Id[] }[] = []
+        for (const { what, then } of steps) {
+          if (what === 'add' || parts.length < 2) {
+            const ids = newIds(20)
+            parts.push({ row: await write(ids), ids })
+          } else {
+            const chosen = what === 'fold' ? parts.slice(-2) : parts
+            const ids = chosen.flatMap((part) => part.ids)
+            const row = await fold(
+              chosen.map((part) => part.row),
+              ids,
+            )
+            parts = [...parts.filter((part) => !chosen.includes(part)), { row, ids }]
+            for (const part of chosen) rmSync(pathOf(part.row))
+          }
+          if (then === 'nothing') continue
+          const all = parts.flatMap((part) => part.ids)
+          await segments.follow(catalogOf(all, ...parts.map((part) => part.row)))
+          assert.equal(known(all), all.length)
+          if (then === 'follow and settle') await segments.settle()
+          if (then === 'follow and wait a turn') await new Promise((resolve) => setImmediate(resolve))
+          assert.equal(known(all), all.length)
+          assert.equal(segments.are_sound, true)
+        }
+        await segments.settle()
+        assert.equal(openFiles(), [...segments.answering()].length)
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
