@@ -12,8 +12,8 @@ import { createEdge } from '../src/edge.ts'
  * over those before, and all that wait share an fdatasync. Runs until the other side disconnects.
  */
 
-const folder = mkdtempSync(join(tmpdir(), 'frostline-empty-'))
-const keep = process.argv[2] === 'sync' ? await createKeeper(join(folder, 'bodies')) : null
+const folder = process.argv[2] === 'sync' ? mkdtempSync(join(tmpdir(), 'frostline-empty-')) : null
+const keep = folder === null ? null : await createKeeper(join(folder, 'bodies'))
 
 async function createKeeper(path: string): Promise<(body: Uint8Array) => Promise<void>> {
   const file = await open(path, 'w')
@@ -54,6 +54,6 @@ server.listen(0, '127.0.0.1', () => {
   process.send!(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
 })
 process.once('disconnect', () => {
-  rmSync(folder, { recursive: true })
+  if (folder !== null) rmSync(folder, { recursive: true })
   process.exit()
 })

@@ -20,7 +20,7 @@ const viewOf = (id: Buffer) => new DataView(id.buffer, id.byteOffset, ID_BYTES)
 
 describe('a table of ids', () => {
   it('says of each id whether it was there, in whichever of its words it differs', () => {
-    const table = new IdTable()
+    const table = new IdTable(64)
     const words = [0, 1, -1, 2 ** 31 - 1]
     const ids = words.flatMap((a) => words.flatMap((b) => words.map((c) => [a, b, c, a ^ b] as const)))
     table.reserve(ids.length)
@@ -31,22 +31,25 @@ describe('a table of ids', () => {
     assert.equal(table.count, ids.length)
   })
 
-  it('keeps every id while it grows, and gives back those that were not kept', () => {
-    const table = new IdTable()
-    const takeAll = (from: number, to: number) => {
-      table.reserve(to - from)
-      for (let n = from; n < to; n += 1) assert.equal(table.take(0, 0, 0, n), true)
-    }
-    for (let n = 0; n < 20_000; n += 1_000) {
-      takeAll(n, n + 1_000)
-      table.keep()
-      takeAll(1_000_000, 1_000_000 + 700)
-      table.forget()
-    }
-    assert.equal(table.count, 20_000)
-    for (let n = 0; n < 20_000; n += 1) assert.equal(table.has(0, 0, 0, n), true)
-    for (let n = 0; n < 700; n += 1) assert.equal(table.has(0, 0, 0, 1_000_000 + n), false)
-  })
+  // Fewer than come, so that it grows beyond them; and more, so that it takes all of its room early or never.
+  for (const capacity of [1, 10_000, 25_000, 500_000]) {
+    it(`keeps every id while it grows, and gives back those that were not kept: 20,000 where ${capacity} are expected`, () => {
+      const table = new IdTable(capacity)
+      const takeAll = (from: number, to: number) => {
+        table.reserve(to - from)
+        for (let n = from; n < to; n += 1) assert.equal(table.take(0, 0, 0, n), true)
+      }
+      for (let n = 0; n < 20_000; n += 1_000) {
+        takeAll(n, n + 1_000)
+        table.keep()
+        takeAll(1_000_000, 1_000_000 + 700)
+        table.forget()
+      }
+      assert.equal(table.count, 20_000)
+      for (let n = 0; n < 20_000; n += 1) assert.equal(table.has(0, 0, 0, n), true)
+      for (let n = 0; n < 700; n += 1) assert.equal(table.has(0, 0, 0, 1_000_000 + n), false)
+    })
+  }
 })
 
 describe('the ids of the hot tier', () => {

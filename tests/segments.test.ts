@@ -17,16 +17,19 @@ import { seeded } from './sample.ts'
 type Id = readonly [number, number, number, number]
 const DAY = 20_000
 const random = seeded(1)
-const newIds = (count: number): Id[] =>
-  Array.from({ length: count }, () => {
-    const next = () => Math.floor(random() * 2 ** 32)
-    return [next(), next(), next(), next()]
-  })
+const word = () => Math.floor(random() * 2 ** 32)
+const newIds = (count: number) => Array.from({ length: count }, (): Id => [word(), word(), word(), word()])
 
 function digestOf(ids: readonly Id[]): string {
   const digest = new IdDigest()
   for (const id of ids) digest.add(...id)
   return digest.toString()
+}
+
+/** A catalog whose cold files hold these ids. */
+function catalogOf(ids: readonly Id[], ...rows: IdSegmentRow[]): Pick<Catalog, 'files' | 'segments'> {
+  const file = { rows: ids.length, id_digest: digestOf(ids) } as ColdFile
+  return { files: [file], segments: rows }
 }
 
 describe('the open segments of the index of ids', () => {
@@ -68,12 +71,6 @@ describe('the open segments of the index of ids', () => {
     return rowOf(path, ids)
   }
 
-  /** A catalog whose cold files hold these ids. */
-  function catalogOf(ids: readonly Id[], ...rows: IdSegmentRow[]): Pick<Catalog, 'files' | 'segments'> {
-    const file = { rows: ids.length, id_digest: digestOf(ids) } as ColdFile
-    return { files: [file], segments: rows }
-  }
-
   function known(ids: readonly Id[]): number {
     const answering = [...segments.answering()]
     return ids.filter((id) => {
@@ -105,6 +102,7 @@ describe('the open segments of the index of ids', () => {
   const A = newIds(300)
   const B = newIds(200)
   const C = newIds(100)
+  const D = newIds(50)
 
   it('answer while a segment is read that was put together of them, and then give way to it', async () => {
     const a = await write(A)
@@ -146,24 +144,24 @@ describe('the open segments of the index of ids', () => {
   })
 
   it('are sound until one is written to, or one that is read beside them turns out to be damaged', async () => {
-    const a = await write(A)
-    const b = await write(B)
-    const both = catalogOf([...A, ...B], a, b)
-    await segments.follow(both)
+    const [a, b, c, d] = [await write(A), await write(B), await write(C), await write(D)]
+    const all = [...A, ...B, ...C, ...D]
+    const apart = catalogOf(all, a, b, c, d)
+    await segments.follow(apart)
     const folded = await fold([a, b], [...A, ...B])
     damage(folded)
-    await segments.follow(catalogOf([...A, ...B], folded))
+    await segments.follow(catalogOf(all, folded, await fold([c, d], [...C, ...D])))
     assert.equal(segments.are_sound, true)
     await segments.settle()
     assert.equal(segments.are_sound, false)
-    assert.equal(known([...A, ...B]), 500)
-    assert.equal(openFiles(), 2)
-    await segments.follow(both)
+    assert.equal(known(all), all.length)
+    assert.equal(openFiles(), 4)
+    await segments.follow(apart)
     assert.equal(segments.are_sound, true)
     damage(b)
     assert.equal(segments.are_sound, false)
     segments.close()
-    await assert.rejects(segments.follow(both), IdSegmentError)
+    await assert.rejects(segments.follow(apart), IdSegmentError)
   })
 
   it('are refused when they do not hold the ids of all files, also when those that answer do', async () => {
@@ -188,20 +186,20 @@ describe('the open segments of the index of ids', () => {
 
   it('know every id in cold after each step, in whatever order jobs come and however many steps are missed', async () => {
     const step = fc.record({
-      what: fc.constantFrom('add', 'fold', 'fold all'),
-      then: fc.constantFrom('nothing', 'follow', 'follow and settle', 'follow and wait a turn'),
+      job: fc.constantFrom('add', 'fold', 'fold all'),
+      reader: fc.constantFrom('nothing', 'follow', 'follow and settle', 'follow and wait a turn'),
     })
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
         segments.close()
         await segments.settle()
         let parts: { row: IdSegmentRow; ids: Id[] }[] = []
-        for (const { what, then } of steps) {
-          if (what === 'add' || parts.length < 2) {
+        for (const { job, reader } of steps) {
+          if (job === 'add' || parts.length < 2) {
             const ids = newIds(20)
             parts.push({ row: await write(ids), ids })
           } else {
-            const chosen = what === 'fold' ? parts.slice(-2) : parts
+            const chosen = job === 'fold' ? parts.slice(-2) : parts
             const ids = chosen.flatMap((part) => part.ids)
             const row = await fold(
               chosen.map((part) => part.row),
@@ -210,12 +208,12 @@ describe('the open segments of the index of ids', () => {
             parts = [...parts.filter((part) => !chosen.includes(part)), { row, ids }]
             for (const part of chosen) rmSync(pathOf(part.row))
           }
-          if (then === 'nothing') continue
+          if (reader === 'nothing') continue
           const all = parts.flatMap((part) => part.ids)
           await segments.follow(catalogOf(all, ...parts.map((part) => part.row)))
           assert.equal(known(all), all.length)
-          if (then === 'follow and settle') await segments.settle()
-          if (then === 'follow and wait a turn') await new Promise((resolve) => setImmediate(resolve))
+          if (reader === 'follow and settle') await segments.settle()
+          if (reader === 'follow and wait a turn') await new Promise((resolve) => setImmediate(resolve))
           assert.equal(known(all), all.length)
           assert.equal(segments.are_sound, true)
         }

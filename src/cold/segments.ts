@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Layout } from '../layout.ts'
-import type { Catalog, IdSegmentRow } from './catalog.ts'
+import type { Catalog, ColdFile, IdSegmentRow } from './catalog.ts'
 import { isComplete } from './id-index.ts'
 import { IdSegment, IdSegmentError } from './id-segment.ts'
 
@@ -34,7 +34,7 @@ export function openSegments(layout: Layout): Segments {
   let opened = new Map<string, Opened>()
   let reading = new AbortController()
   let settled = Promise.resolve()
-  let are_read = true
+  let beside_failed = false
 
   async function open(row: IdSegmentRow, signal?: AbortSignal): Promise<Opened> {
     const { path, ids, checksum } = row
@@ -51,6 +51,11 @@ export function openSegments(layout: Layout): Segments {
     opened = kept
   }
 
+  function answerFor(files: readonly ColdFile[]): boolean {
+    const rows = [...opened.values()].map(({ row }) => row)
+    return isComplete(files, rows)
+  }
+
   async function readBeside(rows: readonly IdSegmentRow[], signal: AbortSignal): Promise<void> {
     const read: Opened[] = []
     try {
@@ -58,7 +63,7 @@ export function openSegments(layout: Layout): Segments {
       signal.throwIfAborted()
     } catch {
       for (const { segment } of read) segment.close()
-      are_read = signal.aborted
+      beside_failed = !signal.aborted
       return
     }
     for (const one of read) opened.set(one.row.path, one)
@@ -69,7 +74,7 @@ export function openSegments(layout: Layout): Segments {
   async function stopReading(): Promise<void> {
     reading.abort()
     await settled
-    are_read = true
+    beside_failed = false
   }
 
   return {
@@ -80,10 +85,9 @@ export function openSegments(layout: Layout): Segments {
     async follow({ files, segments }) {
       await stopReading()
       if (!isComplete(files, segments)) throw new IdSegmentError('it does not hold the ids of all cold files')
-      const rowsOfOpened = () => [...opened.values()].map(({ row }) => row)
       // The smallest first: a job adds one, and then puts others together.
       for (const row of missingOf(segments)) {
-        if (isComplete(files, rowsOfOpened())) {
+        if (answerFor(files)) {
           reading = new AbortController()
           settled = readBeside(segments, reading.signal)
           return
@@ -96,7 +100,7 @@ export function openSegments(layout: Layout): Segments {
     settle: () => settled,
 
     get are_sound() {
-      return are_read && [...opened.values()].every(({ segment }) => segment.is_unchanged)
+      return !beside_failed && [...opened.values()].every(({ segment }) => segment.is_unchanged)
     },
 
     close() {

@@ -3,8 +3,13 @@ import { mix } from '../event-id.ts'
 
 const WORDS = 4
 const FIRST_SLOTS = 1_024
-/** Of its slots a table fills at most two thirds: 24 bytes an id when it is full, 48 when it has just been doubled. */
+/** Of its slots a table fills at most two thirds: 24 bytes an id when it is full. */
 const FILLED_MAX = 2 / 3
+/**
+ * A table with more than this share of all the slots it may need gets the others too. To move its ids once more keeps everybody waiting, 100 ms for
+ * some 350,000 of them beside other work.
+ */
+const SMALL = 1 / 16
 
 /**
  * A set of event ids, as four 32-bit words each, in one array with open addressing and linear probing (Knuth 6.4, algorithm L). What was taken last can be
@@ -21,12 +26,18 @@ export class IdTable {
    * becomes four zeros is one in 2^128.
    */
   readonly #key = randomFillSync(new Int32Array(WORDS))
+  readonly #all_slots: number
+
+  /** @param capacity how many ids are expected at the most; more are taken too */
+  constructor(capacity: number) {
+    this.#all_slots = slotsFor(capacity)
+  }
 
   /** Makes room for so many more, so that none of them moves the others. */
   reserve(count: number): void {
-    let slots = this.#slots
-    while (this.count + count > slots * FILLED_MAX) slots *= 2
+    let slots = Math.max(this.#slots, slotsFor(this.count + count))
     if (slots === this.#slots) return
+    if (slots > this.#all_slots * SMALL) slots = Math.max(slots, this.#all_slots)
     const old = this.#words
     this.#slots = slots
     this.#words = new Int32Array(slots * WORDS)
@@ -83,4 +94,10 @@ export class IdTable {
       at = (at + WORDS) & last
     }
   }
+}
+
+function slotsFor(ids: number): number {
+  let slots = FIRST_SLOTS
+  while (ids > slots * FILLED_MAX) slots *= 2
+  return slots
 }

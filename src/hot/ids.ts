@@ -49,7 +49,7 @@ export function openHotIds(db: Sqlite, table_ids = TABLE_IDS): HotIds {
     if (tables.length === 0 || (current().count > 0 && current().count + count > table_ids)) {
       const first = (oldest.get() as number | null) ?? Infinity
       tables = tables.filter((table) => table.through >= first)
-      tables.push({ ids: new IdTable(), through })
+      tables.push({ ids: new IdTable(table_ids), through })
     }
     current().reserve(count)
   }

@@ -59,16 +59,18 @@ export function openPages<C extends Column>(
   columns: readonly C[],
   day?: Day,
 ): (range: Range) => Page<C> | null {
-  const of_day = day === undefined ? 'true' : `e.day = ${day}`
+  const wanted =
+    day === undefined
+      ? { from: HOT_ROWS, is_near: 'true', is_one: IS_VISIBLE }
+      : { from: 'events AS e', is_near: `e.day = ${day}`, is_one: `e.day = ${day}` }
   const measure = db.prepare(
     `SELECT max(seq) AS last, sum(octet_length(properties)) AS bytes
-     FROM (SELECT seq, properties FROM events AS e WHERE ${of_day} AND seq > @after AND seq <= @through ORDER BY seq LIMIT @limit)`,
+     FROM (SELECT seq, properties FROM events AS e WHERE ${wanted.is_near} AND seq > @after AND seq <= @through ORDER BY seq LIMIT @limit)`,
   )
   // With one upper bound: of two SQLite takes one for the search, and may read on to the other.
   const joinUp = db.prepare(
     `SELECT count(*) AS rows, ${columns.map((name) => `group_concat(${COLUMNS[name].write}, char(0)) AS ${name}`).join(', ')}
-     FROM ${day === undefined ? HOT_ROWS : 'events AS e'}
-     WHERE e.seq > @after AND e.seq <= @last AND ${day === undefined ? IS_VISIBLE : of_day}`,
+     FROM ${wanted.from} WHERE e.seq > @after AND e.seq <= @last AND ${wanted.is_one}`,
   )
   return ({ after, through = Number.MAX_SAFE_INTEGER }) => {
     let { last, bytes } = measure.get({ after, through, limit: PAGE_ROWS }) as Extent
