@@ -1,26 +1,22 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { COLLECT_ROWS, collectSealedRows, daysToCollect } from '../src/cold/sweep.ts'
 import { openStore } from '../src/sqlite.ts'
 import type { Sqlite } from '../src/sqlite.ts'
 import { MICROS_PER_DAY } from '../src/time.ts'
+import { createStoreFile } from './store-file.ts'
+import type { StoreFile } from './store-file.ts'
 
 const DAY = 20_000
 
 describe('hot rows that are in cold already', () => {
-  let dir: string
+  let store: StoreFile
   let db: Sqlite
   beforeEach(() => {
-    dir = mkdtempSync(join(tmpdir(), 'frostline-'))
-    db = openStore(join(dir, 'frostline.db'))
+    store = createStoreFile()
+    db = store.db
   })
-  afterEach(() => {
-    db.close()
-    rmSync(dir, { recursive: true })
-  })
+  afterEach(() => store.remove())
 
   function insert(day: number, rows: number): void {
     db.prepare(
@@ -42,11 +38,14 @@ describe('hot rows that are in cold already', () => {
     it(`are deleted ${COLLECT_ROWS} a transaction, with time for others in between: ${rows} rows`, async () => {
       insert(DAY, rows)
       seal()
-      const others = openStore(join(dir, 'frostline.db'))
+      const others = openStore(store.path)
       const count = others.prepare('SELECT count(*) FROM events').pluck()
       const seen: unknown[] = []
-      const collecting = collectSealedRows(db, DAY)
-      while (seen.at(-1) !== 0) {
+      let is_at_work = true
+      const collecting = collectSealedRows(db, DAY).finally(() => {
+        is_at_work = false
+      })
+      while (is_at_work) {
         if (count.get() !== seen.at(-1)) seen.push(count.get())
         // Another connection can write between two of its transactions.
         others.exec('UPDATE catalog SET generation = generation + 1')

@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { ID_BYTES } from '../src/event-id.ts'
 import { IdTable } from '../src/hot/id-table.ts'
 import { openHotIds } from '../src/hot/ids.ts'
-import { openStore } from '../src/sqlite.ts'
-import type { Sqlite } from '../src/sqlite.ts'
+import { createStoreFile } from './store-file.ts'
 
 /** The id with this number: the first is the nil UUID. */
 function idOf(n: number): Buffer {
@@ -53,21 +49,17 @@ describe('a table of ids', () => {
 })
 
 describe('the ids of the hot tier', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'frostline-ids-'))
-  let db: Sqlite
+  const store = createStoreFile()
+  const { db } = store
   let insert: (id: Buffer) => void
   before(() => {
-    db = openStore(join(dir, 'ids.db'))
     const row = db.prepare(
       `INSERT INTO events (event_id, occurred_at, user_id, event_type, properties) VALUES (?, 0, 'u', 't', '{}')`,
     )
     insert = (id) => void row.run(id)
   })
   beforeEach(() => db.exec('DELETE FROM events'))
-  after(() => {
-    db.close()
-    rmSync(dir, { recursive: true })
-  })
+  after(() => store.remove())
 
   const FEW = 16
   const someIds = fc.array(fc.nat(60), { maxLength: 10 })

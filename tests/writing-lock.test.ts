@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { beginWriting, openStore } from '../src/sqlite.ts'
+import { beginWriting } from '../src/sqlite.ts'
 import type { Sqlite } from '../src/sqlite.ts'
+import { createStoreFile } from './store-file.ts'
+import type { StoreFile } from './store-file.ts'
 
 /** Holds the write lock, says so, and lets go of it by itself: who waits for it blocks its thread. */
 const HOLDER = `
@@ -19,19 +19,16 @@ const HOLDER = `
 `
 
 describe('the write lock', () => {
-  let dir: string
+  let store: StoreFile
   let db: Sqlite
   before(() => {
-    dir = mkdtempSync(join(tmpdir(), 'frostline-'))
-    db = openStore(join(dir, 'frostline.db'))
+    store = createStoreFile()
+    db = store.db
   })
-  after(() => {
-    db.close()
-    rmSync(dir, { recursive: true })
-  })
+  after(() => store.remove())
 
   async function held(): Promise<ChildProcess> {
-    const holder = spawn(process.execPath, ['-e', HOLDER, join(dir, 'frostline.db')], {
+    const holder = spawn(process.execPath, ['-e', HOLDER, store.path], {
       cwd: join(import.meta.dirname, '..'),
       stdio: ['ignore', 'pipe', 'inherit'],
     })
