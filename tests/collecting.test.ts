@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { COLLECT_ROWS, collectSealedRows, daysToCollect } from '../src/cold/sweep.ts'
 import { openStore } from '../src/sqlite.ts'
 import type { Sqlite } from '../src/sqlite.ts'
@@ -41,18 +42,13 @@ describe('hot rows that are in cold already', () => {
       const others = openStore(store.path)
       const count = others.prepare('SELECT count(*) FROM events').pluck()
       const seen: unknown[] = []
-      let is_at_work = true
-      const collecting = collectSealedRows(db, DAY).finally(() => {
-        is_at_work = false
-      })
-      while (is_at_work) {
+      const collecting = collectSealedRows(db, DAY)
+      const ended = collecting.then(() => true)
+      do {
         if (count.get() !== seen.at(-1)) seen.push(count.get())
         // Another connection can write between two of its transactions.
         others.exec('UPDATE catalog SET generation = generation + 1')
-        await new Promise((resolve) => {
-          setImmediate(resolve)
-        })
-      }
+      } while (!(await Promise.race([ended, setImmediate(false)])))
       others.close()
       assert.equal(await collecting, rows)
       assert.deepEqual(seen, left)
