@@ -22,6 +22,8 @@ export interface Metric {
 
 export interface Case {
   label: string
+  /** Takes so long that it is left out unless `--only` names it. */
+  is_long?: boolean
   /** Measures once, in fresh processes on a fresh store. Returns a number for each metric that the case has. */
   round(round: number): Promise<Record<string, number>>
 }

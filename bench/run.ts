@@ -15,6 +15,7 @@ import { peerVersions } from './peers.ts'
 import { requests } from './requests.ts'
 import { fillReadme, RESULTS } from './readme.ts'
 import { soak } from './soak.ts'
+import { start } from './start.ts'
 import { stats } from './stats.ts'
 import { makeTable } from './table.ts'
 import type { Measured } from './table.ts'
@@ -22,6 +23,7 @@ import type { Measured } from './table.ts'
 /** `npm run bench`: asks the questions of this folder, prints a table each, writes JSON to bench/results/. */
 
 const BENCHMARKS: readonly Benchmark[] = [
+  start,
   ingest,
   requests,
   latency,
@@ -162,7 +164,9 @@ function describeMachine() {
 
 async function runBenchmark(benchmark: Benchmark, size: Size, only: string, folder: string): Promise<void> {
   const machine = describeMachine()
-  const cases = benchmark.cases(size).filter(({ label }) => label.includes(only))
+  const cases = benchmark
+    .cases(size)
+    .filter(({ label, is_long }) => label.includes(only) && (is_long !== true || only !== ''))
   const measured = cases.map(({ label }): Measured => ({ label, rounds: [] }))
   const { rounds } = size
   for (let round = 0; round < rounds; round += 1) {

@@ -33,6 +33,7 @@ describe('npm run bench', { timeout: 900_000 }, () => {
     )
 
   for (const [name, only] of [
+    ['start', ''],
     ['ingest', '1000 a request, 16'],
     ['requests', '16'],
     ['latency', '100 a request'],
