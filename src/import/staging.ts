@@ -1,6 +1,5 @@
 import { join } from 'node:path'
-import { DuckDBTimestampTZValue } from '@duckdb/node-api'
-import { sqlText } from '../duckdb.ts'
+import { loadDuckDb, sqlText } from '../duckdb.ts'
 import type { DuckConnection } from '../duckdb.ts'
 import type { Event } from '../event.ts'
 import { MICROS_PER_DAY } from '../time.ts'
@@ -52,6 +51,7 @@ const FLUSH_ROWS = 20_000
 
 /** Adds events that the schema has accepted. */
 export async function appendJudged(connection: DuckConnection): Promise<JudgedAppender> {
+  const { DuckDBTimestampTZValue } = loadDuckDb()
   const appender = await connection.createAppender('judged')
   let rows = 0
   return {
