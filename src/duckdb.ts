@@ -34,7 +34,7 @@ export interface Duck {
 
 /**
  * Loads the package where it is used: the thread that stores events seldom does. By `require`, because `import` first looks through all of
- * its files for the names that they export, which takes twice as long as the rest.
+ * its files for the names that they export, which takes as long as the rest.
  */
 export function loadDuckDb(): typeof DuckDb {
   return createRequire(import.meta.url)('@duckdb/node-api') as typeof DuckDb
