@@ -18,10 +18,11 @@ const LIMITS = writerLimits(readConfig({}))
 export async function withWriter(
   layout: Layout,
   act: (writer: Writer, db: Sqlite) => Promise<void>,
+  onRepair: (reason: string) => void = assert.fail,
 ): Promise<void> {
   const db = openStore(layout.database)
   try {
-    const coldIds = await openColdIds(db, layout, { memory_mb: 256, onRepair: assert.fail })
+    const coldIds = await openColdIds(db, layout, { memory_mb: 256, onRepair })
     try {
       await act(openWriter(db, coldIds, LIMITS), db)
     } finally {

@@ -161,6 +161,15 @@ describe('an id segment', () => {
     await refused()
   })
 
+  for (const left of [0, 3, ENTRY_BYTES, 2 ** 20, 2 ** 20 + 3, 2 ** 20 + ENTRY_BYTES]) {
+    it(`is refused when its file is cut to ${left} bytes while it is read`, async () => {
+      const path = write(randomIds(6, 200_000))
+      const opening = IdSegment.open(path, 200_000, await realDisk.checksum(path))
+      truncateSync(path, left)
+      await assert.rejects(opening, IdSegmentError)
+    })
+  }
+
   it('notices that its file was written to while it is open, and does not mind that it was deleted', async () => {
     const ids = randomIds(5, 100)
     const path = write(ids)

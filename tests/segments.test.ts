@@ -7,11 +7,13 @@ import fc from 'fast-check'
 import type { Catalog, ColdFile, IdSegmentRow } from '../src/cold/catalog.ts'
 import { realDisk } from '../src/cold/files.ts'
 import { IdEntries, IdSegmentError, mergeSegments, writeSegment } from '../src/cold/id-segment.ts'
+import { openColdIds } from '../src/cold/ids.ts'
 import { openSegments } from '../src/cold/segments.ts'
 import type { Segments } from '../src/cold/segments.ts'
 import { fingerprint, IdDigest } from '../src/event-id.ts'
 import { openLayout } from '../src/layout.ts'
 import type { Layout } from '../src/layout.ts'
+import { openStore } from '../src/sqlite.ts'
 import { seeded } from './sample.ts'
 
 type Id = readonly [number, number, number, number]
@@ -162,6 +164,40 @@ describe('the open segments of the index of ids', () => {
     assert.equal(segments.are_sound, false)
     segments.close()
     await assert.rejects(segments.follow(apart), IdSegmentError)
+  })
+
+  it('go on answering when one that was to be read beside them is gone, because a later one holds its ids', async () => {
+    const db = openStore(layout.database)
+    const all = [...A, ...B, ...C, ...D]
+    const publish = (...rows: IdSegmentRow[]) =>
+      db.transaction(() => {
+        db.exec('DELETE FROM id_segments; UPDATE catalog SET generation = generation + 1')
+        const add = db.prepare('INSERT INTO id_segments VALUES (@path, @ids, @checksum, @id_digest)')
+        for (const row of rows) add.run(row)
+      })()
+    db.prepare(
+      `INSERT INTO cold_files (path, day, rows, bytes, min_ts, max_ts, checksum, id_digest, origin)
+       VALUES ('a', ${DAY}, ?, 1, 0, 0, '', ?, 'import')`,
+    ).run(all.length, digestOf(all))
+    const parts = [await write(A), await write(B), await write(C), await write(D)] as const
+    publish(...parts)
+    const cold = await openColdIds(db, layout, { memory_mb: 64, onRepair: assert.fail })
+    const [a, b, c, d] = parts
+    const first = await fold([c, d], [...C, ...D])
+    const second = await fold([a, b], [...A, ...B])
+    publish(first, second)
+    await cold.catchUp()
+    rmSync(pathOf(second))
+    const untilOpen = async (count: number) => {
+      while (openFiles() !== count) await new Promise((resolve) => setImmediate(resolve))
+    }
+    await untilOpen(parts.length)
+    publish(await fold(parts, all))
+    await cold.catchUp()
+    assert.equal(openFiles(), parts.length + 1)
+    await untilOpen(1)
+    cold.close()
+    db.close()
   })
 
   it('are refused when they do not hold the ids of all files, also when those that answer do', async () => {

@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict'
+import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
+import { readCatalog } from '../src/cold/catalog.ts'
+import { ENTRY_BYTES } from '../src/cold/id-segment.ts'
+import { openColdIds } from '../src/cold/ids.ts'
 import { packEvents } from '../src/hot/batch.ts'
 import type { Append } from '../src/hot/append.ts'
 import type { Event } from '../src/event.ts'
 import type { Stored } from '../src/ingest/reply.ts'
+import { openStore } from '../src/sqlite.ts'
 import { appendOf, storedOf, withWriter } from './appends.ts'
 import { createInProcessStore } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
-import { sampleEvents } from './sample.ts'
+import { sampleEvents, toCsv } from './sample.ts'
 import type { SampleEvent } from './sample.ts'
 import { post } from './store.ts'
 
@@ -101,6 +107,88 @@ describe('a writer that dies right after a commit', () => {
       assert.equal(again.reply.accepted, 10)
       assert.deepEqual(leftIn(home), [10, 1, 1])
     })
+  })
+})
+
+describe('a writer that cannot know the ids in cold any more', () => {
+  const [a, b] = [sampleEvents(1, 20, '2025-08-01', 1), sampleEvents(2, 20, '2025-08-02', 1)]
+  const replays = b.slice(0, 2).map((event) => appendOf(packEvents([asEvent(event)])))
+  let home: InProcessStore
+  beforeEach(async () => {
+    home = createInProcessStore()
+    await home.importCsv(toCsv(a))
+    await home.importCsv(toCsv(b))
+  })
+  afterEach(() => home.remove())
+
+  /** Damages a segment and takes a cold file away, without which it cannot be made anew. Returns how to bring that back. */
+  function damage(): () => void {
+    const { segments, files } = home.inSqlite(readCatalog)
+    const segment = join(home.layout.ids, segments[0]!.path)
+    const bytes = readFileSync(segment)
+    for (let at = 2; at < bytes.length; at += ENTRY_BYTES) bytes[at]! ^= 255
+    writeFileSync(segment, bytes)
+    const file = join(home.layout.cold, files[0]!.path)
+    renameSync(file, `${file}.away`)
+    return () => renameSync(`${file}.away`, file)
+  }
+
+  const DAMAGED: Record<string, () => Promise<void>> = {
+    'that it reads': async () => {},
+    'that was put together of those': async () => {
+      await home.compact()
+    },
+  }
+  for (const [which, prepare] of Object.entries(DAMAGED)) {
+    it(`because of a segment ${which} stores nothing, and knows them again when all files can be read`, async () => {
+      let repairs = 0
+      await withWriter(
+        home.layout,
+        async (writer, db) => {
+          await prepare()
+          const bringBack = damage()
+          const ids = () => db.prepare('SELECT count(*) FROM events').pluck().get()
+          for (let refused = 0; refused < 2;) {
+            // Until it has found the damage it knows all of them.
+            const results = await writer.commit(replays).catch(() => null)
+            if (results === null) refused += 1
+            else for (const result of results) assert.equal(storedOf(result).duplicates, 1)
+            assert.equal(ids(), 0)
+          }
+          assert.equal(repairs, 2)
+          bringBack()
+          const results = await writer.commit(replays)
+          assert.deepEqual(results.map(storedOf), [
+            { accepted: 0, duplicates: 1 },
+            { accepted: 0, duplicates: 1 },
+          ])
+          assert.equal(ids(), 0)
+        },
+        () => {
+          repairs += 1
+        },
+      )
+    })
+  }
+})
+
+describe('the ids in cold, once they are not known any more', () => {
+  let home: InProcessStore
+  before(async () => {
+    home = createInProcessStore()
+    await home.importCsv(toCsv(sampleEvents(1, 20)))
+  })
+  after(() => home.remove())
+
+  it('are found new by nobody', async () => {
+    const db = openStore(home.layout.database)
+    const cold = await openColdIds(db, home.layout, { memory_mb: 256, onRepair() {} })
+    rmSync(home.layout.cold, { recursive: true })
+    truncateSync(join(home.layout.ids, readCatalog(db).segments[0]!.path), 0)
+    await assert.rejects(cold.catchUp())
+    await assert.rejects(cold.find(packEvents(sampleEvents(2, 1).map(asEvent))), /not known/)
+    cold.close()
+    db.close()
   })
 })
 

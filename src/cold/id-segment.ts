@@ -64,7 +64,7 @@ export function writeSegment(path: string, entries: IdEntries): void {
   writeFileSync(path, entries.toBytes())
 }
 
-/** The file is missing, or not what was written there. */
+/** The file is missing, cannot be read, is not what was written there, or was not read to its end. */
 export class IdSegmentError extends Error {
   override name = 'IdSegmentError'
 }
@@ -176,7 +176,7 @@ export class IdSegment {
     let buckets = 0
     while (entries < this.count) {
       const bytes = readWhole(this.#fd, chunk, entries * ENTRY_BYTES)
-      if (bytes === 0) break
+      if (bytes < ENTRY_BYTES) break
       hash.update(chunk.subarray(0, bytes))
       const count = Math.floor(bytes / ENTRY_BYTES)
       buckets = this.#take(words, count, entries, buckets)

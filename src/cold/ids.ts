@@ -19,9 +19,15 @@ import { openSegments } from './segments.ts'
 export interface ColdIds {
   /** The catalog's generation that the answers hold for. */
   readonly generation: number
-  /** Positions in the batch whose ids are in cold. Exact for the generation after the call, which may be a later one than before. */
+  /**
+   * Positions in the batch whose ids are in cold. Exact for the generation after the call, which may be a later one than before.
+   * @throws if a file cannot be read in which one of them may stand, or after a `catchUp` that failed
+   */
   find(batch: EventBatch): Promise<ReadonlySet<number>>
-  /** Takes in what the catalog has gained since. */
+  /**
+   * Takes in what the catalog has gained since, and reads again what somebody has written to.
+   * @throws {ColdFileError} if the index has to be made anew and a cold file is damaged too: until a later call succeeds nobody knows the ids
+   */
   catchUp(): Promise<void>
   close(): void
 }
@@ -34,6 +40,8 @@ export interface ColdIdsOptions {
 }
 
 const NONE: ReadonlySet<number> = new Set()
+/** No generation of a catalog: nothing can be answered. */
+const UNKNOWN = -1
 
 /** @throws {ColdFileError} if the index has to be made anew and a cold file is damaged too: then nobody knows the ids */
 export async function openColdIds(
@@ -43,7 +51,7 @@ export async function openColdIds(
 ): Promise<ColdIds> {
   let duck: Duck | null = null
   let connection: DuckConnection | null = null
-  let generation = -1
+  let generation = UNKNOWN
   const segments = openSegments(layout)
   const filesOfDay = new Map<Day, ColdFile[]>()
   const checkFile = createFileCheck(layout)
@@ -55,7 +63,13 @@ export async function openColdIds(
   }
 
   async function catchUp(): Promise<void> {
-    while (generation !== readGeneration(db)) {
+    for (;;) {
+      if (generation === readGeneration(db)) {
+        // Asked only now: what could not be read beside may be gone because a later catalog has no need of it.
+        if (segments.are_sound) return
+        segments.close()
+        generation = UNKNOWN
+      }
       const catalog = db.transaction(() => readCatalog(db))()
       try {
         await segments.follow(catalog)
@@ -87,14 +101,6 @@ export async function openColdIds(
     } finally {
       lock.release()
     }
-  }
-
-  /** A segment that somebody has written to is read again, and found damaged. */
-  async function dropAltered(): Promise<void> {
-    if (segments.are_sound) return
-    segments.close()
-    generation = -1
-    await catchUp()
   }
 
   /** The days under which each id may stand in cold, by position; nothing for those that are certainly new. */
@@ -168,7 +174,7 @@ export async function openColdIds(
     },
     async find(batch) {
       for (;;) {
-        await dropAltered()
+        if (generation === UNKNOWN) throw new Error('the ids in cold are not known')
         const asked = generation
         // Anew after each catch-up: it may have brought in ids of this batch that were certainly new before.
         const suspected = suspects(batch)

@@ -5,7 +5,7 @@ import { isComplete } from './id-index.ts'
 import { IdSegment, IdSegmentError } from './id-segment.ts'
 
 /**
- * The open segments that answer: together they hold the id of every cold row once.
+ * The open segments that answer: together they hold the id of every cold row.
  *
  * To read a segment takes a second with many ids, and nobody may store an event before its ids can be compared. So where the catalog names a segment that
  * was put together of those that answer, they go on answering, and it is read beside other work, a piece at a time.
@@ -14,7 +14,7 @@ export interface Segments {
   answering(): Iterable<IdSegment>
   /**
    * Answers for this catalog when it returns. Not while another call has not returned.
-   * @throws {IdSegmentError} if a segment is damaged, or they do not hold the ids of all cold files
+   * @throws {IdSegmentError} if a segment that it waited for is damaged, or they do not hold the ids of all cold files
    */
   follow(catalog: Pick<Catalog, 'files' | 'segments'>): Promise<void>
   /** Returns when nothing is read beside other work any more. */

@@ -79,6 +79,7 @@ export function openWriter(db: Sqlite, coldIds: ColdIds, limits: WriterLimits): 
   return {
     async commit(group) {
       for (;;) {
+        await coldIds.catchUp()
         const inCold: (Found | Error)[] = []
         // Noted before the first batch is checked: a check may catch up by itself, and then the batches before it were checked
         // against a catalog that is no longer the newest.
@@ -108,7 +109,6 @@ export function openWriter(db: Sqlite, coldIds: ColdIds, limits: WriterLimits): 
           rows.discard()
           if (db.inTransaction) db.exec('ROLLBACK')
         }
-        await coldIds.catchUp()
       }
     },
   }
