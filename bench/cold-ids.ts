@@ -24,7 +24,7 @@ const LAST_DAY = parseDay('2025-12-31')!
 
 export const coldIds: Benchmark = {
   name: 'cold-ids',
-  rounds_max: 2,
+  rounds_max: 1,
   question: 'What do many ids in cold cost: at the start, in memory, and for every event that comes in?',
   method: ({ events, cold_ids, id_version }) =>
     `A store with ${cold_ids} cold events, ids of version ${id_version}, ${ROWS_PER_DAY} a day, written as a compaction writes them; and an empty store. ` +
