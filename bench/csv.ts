@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs'
-import { formatDay, formatInstant } from '../src/time.ts'
-import { toCsv } from '../tests/sample.ts'
+import { formatDay, formatInstant } from '../src/event/time.ts'
+import { toCsv } from '../tests/support/sample.ts'
 import { FIRST_DAY, largeDay, makeEvents, renewEvents } from './events.ts'
 
 /** Files for the import. */

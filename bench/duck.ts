@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openDuck } from '../src/duckdb.ts'
-import type { DuckConnection } from '../src/duckdb.ts'
+import { openDuck } from '../src/store/duckdb.ts'
+import type { DuckConnection } from '../src/store/duckdb.ts'
 
 /** What every DuckDB in these benchmarks has, and what `QUERY_THREADS` and `QUERY_MEMORY_MB` are if nothing else is said. */
 export const THREADS = 2

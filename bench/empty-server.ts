@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
-import { createEdge } from '../src/edge.ts'
+import { createEdge } from '../src/http/edge.ts'
 
 /**
  * The service's HTTP server with nothing behind it: reads each body and answers an empty 200. With `sync` it writes the bodies to a file first,

@@ -3,7 +3,7 @@ import { generateDay, pickVisitor } from '../src/demo/generate.ts'
 import type { DemoEvent } from '../src/demo/generate.ts'
 import { integerBelow, randomOf } from '../src/demo/random.ts'
 import { walkSession } from '../src/demo/session.ts'
-import { formatDay, MICROS_PER_DAY, parseDay } from '../src/time.ts'
+import { formatDay, MICROS_PER_DAY, parseDay } from '../src/event/time.ts'
 import type { IdVersion } from './benchmark.ts'
 
 /** The events of the demo, for days that never change. Their own ids are as good as random, which is the hard case for a unique index. */

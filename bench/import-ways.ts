@@ -1,8 +1,8 @@
 import { createReadStream, statSync } from 'node:fs'
 import { join } from 'node:path'
 import papaparse from 'papaparse'
-import { openDuck, sqlText } from '../src/duckdb.ts'
-import type { DuckConnection } from '../src/duckdb.ts'
+import { openDuck, sqlText } from '../src/store/duckdb.ts'
+import type { DuckConnection } from '../src/store/duckdb.ts'
 import { serveApart } from './process.ts'
 
 /** Ways to read a CSV file, each alone in a process. None of them checks a row, finds a duplicate or syncs a file. */

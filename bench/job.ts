@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { finish } from '../tests/store.ts'
+import { finish } from '../tests/support/store.ts'
 import { residentMib } from './process.ts'
 
 /** A job of the command line that was started with `--json`, watched from outside until it has ended. */

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { createTestStore } from '../tests/store.ts'
+import { createTestStore } from '../tests/support/store.ts'
 import type { Benchmark, Size } from './benchmark.ts'
 import type { LargeBodiesOrder, LargeBodiesReport } from './large-bodies.ts'
 import { runApart } from './process.ts'

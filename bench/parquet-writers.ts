@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { sqlText } from '../src/duckdb.ts'
-import type { DuckConnection } from '../src/duckdb.ts'
+import { sqlText } from '../src/store/duckdb.ts'
+import type { DuckConnection } from '../src/store/duckdb.ts'
 import type { Benchmark, Case } from './benchmark.ts'
 import { makeFolder, withDuck } from './duck.ts'
 import { installedOf } from './peers.ts'

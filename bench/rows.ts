@@ -1,8 +1,8 @@
 import { rmSync, writeFileSync } from 'node:fs'
-import { sqlText } from '../src/duckdb.ts'
-import type { DuckConnection } from '../src/duckdb.ts'
-import { MICROS_PER_DAY } from '../src/time.ts'
-import { toCsv } from '../tests/sample.ts'
+import { sqlText } from '../src/store/duckdb.ts'
+import type { DuckConnection } from '../src/store/duckdb.ts'
+import { MICROS_PER_DAY } from '../src/event/time.ts'
+import { toCsv } from '../tests/support/sample.ts'
 import { makeEvents } from './events.ts'
 
 /** Events by the million for 30 days, made by DuckDB: the demo's generator makes 40,000 a second, and takes 3,000 for a day. */

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { arch, cpus, platform, release, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { BUILD_VARIABLE, buildInto } from '../tests/build.ts'
+import { BUILD_VARIABLE, buildInto } from '../tests/support/build.ts'
 import type { Benchmark, Size } from './benchmark.ts'
 import { coldIds } from './cold-ids.ts'
 import { compact } from './compact.ts'

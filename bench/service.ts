@@ -1,5 +1,5 @@
-import { createTestStore } from '../tests/store.ts'
-import type { ServiceProcess, TestStore } from '../tests/store.ts'
+import { createTestStore } from '../tests/support/store.ts'
+import type { ServiceProcess, TestStore } from '../tests/support/store.ts'
 import type { LoadOrder, LoadReport } from './load.ts'
 import { machineSeconds, runApart, startApart, threadSeconds } from './process.ts'
 import type { Apart } from './process.ts'

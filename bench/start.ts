@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline'
-import { untilReady } from '../tests/store.ts'
+import { untilReady } from '../tests/support/store.ts'
 import type { Benchmark } from './benchmark.ts'
 import { residentMib } from './process.ts'
 import { withStore } from './service.ts'

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { openDuck, sqlText } from '../src/duckdb.ts'
+import { openDuck, sqlText } from '../src/store/duckdb.ts'
 import type { Row } from '../src/query/answer.ts'
 import type { Question } from '../src/query/question.ts'
 import { statementFor } from '../src/query/sql.ts'

@@ -1,4 +1,4 @@
-import { formatDay, parseDay } from '../src/time.ts'
+import { formatDay, parseDay } from '../src/event/time.ts'
 import type { Rows } from './rows.ts'
 import { median } from './statistics.ts'
 import { middleOf } from './stats-stores.ts'

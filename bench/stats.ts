@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { shapeAnswer } from '../src/query/answer.ts'
 import { parseQuestion } from '../src/query/parameters.ts'
-import { get } from '../tests/store.ts'
+import { get } from '../tests/support/store.ts'
 import type { Benchmark, Case } from './benchmark.ts'
 import { MEMORY_MB, THREADS } from './duck.ts'
 import { installedOf } from './peers.ts'

@@ -1,5 +1,5 @@
-import { formatDay } from '../src/time.ts'
-import type { Day } from '../src/time.ts'
+import { formatDay } from '../src/event/time.ts'
+import type { Day } from '../src/event/time.ts'
 import { postArrivals } from './arrivals.ts'
 import { openConnection, postRequest } from './client.ts'
 import { makeEvents, renewEvents } from './events.ts'

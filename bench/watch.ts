@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import type { ServiceProcess } from '../tests/store.ts'
+import type { ServiceProcess } from '../tests/support/store.ts'
 import { openFiles, residentMib } from './process.ts'
 import { median } from './statistics.ts'
 

@@ -1,5 +1,5 @@
 import { ConfigError, readConfig } from '../src/config.ts'
-import { createLogger } from '../src/log.ts'
+import { createLogger } from '../src/process/log.ts'
 import { startSchedule } from './schedule.ts'
 
 /** The schedule alone, for a process or container of its own beside an API with `COMPACT_CRON=off`. */

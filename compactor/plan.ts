@@ -1,5 +1,5 @@
-import { MICROS_PER_DAY } from '../src/time.ts'
-import type { Day, Micros } from '../src/time.ts'
+import { MICROS_PER_DAY } from '../src/event/time.ts'
+import type { Day, Micros } from '../src/event/time.ts'
 
 /** A day with more files than this is merged into one, so that a question opens few files and a rewrite stays rare. */
 export const FILES_PER_DAY_MAX = 4

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { schedule } from 'node-cron'
-import type { Logger } from '../src/log.ts'
-import { modulePath } from '../src/modules.ts'
+import type { Logger } from '../src/process/log.ts'
+import { modulePath } from '../src/process/threads.ts'
 
 /**
  * Runs compactions by the clock, each in a process of its own: sorting a big day never slows an answer, a crash never takes the

@@ -3,7 +3,7 @@ import { validate as isCron } from 'node-cron'
 import * as v from 'valibot'
 import type { WriterLimits } from './hot/writer.ts'
 import type { BodyLimits } from './ingest/body.ts'
-import { parseProxies } from './rate-limit/address.ts'
+import { parseProxies } from './limits/address.ts'
 
 /** Every setting, read from the environment in one place. The README's table lists the same names; a test compares. */
 

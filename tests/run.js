@@ -19,7 +19,7 @@ if (files.length === 0) {
   process.exit(1)
 }
 register()
-const { BUILD_VARIABLE, buildInto } = await import('./build.ts')
+const { BUILD_VARIABLE, buildInto } = await import('./support/build.ts')
 const build = mkdtempSync(join(tmpdir(), 'frostline-build-'))
 buildInto(build)
 const { status } = spawnSync(
@@ -28,7 +28,7 @@ const { status } = spawnSync(
     '--import',
     'tsx',
     '--import',
-    './tests/assert-ok.js',
+    './tests/support/assert-ok.js',
     '--test',
     '--test-concurrency=2',
     '--test-timeout=900000',

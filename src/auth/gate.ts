@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
-import type { Sqlite } from '../sqlite.ts'
+import type { Sqlite } from '../store/sqlite.ts'
 import { hashKey, looksLikeKey } from './key.ts'
 import { parseScopes } from './scope.ts'
 import type { Scope } from './scope.ts'

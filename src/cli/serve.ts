@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts'
-import { createLogger } from '../log.ts'
+import { createLogger } from '../process/log.ts'
 import { serve } from '../main.ts'
 
 /** Serves until SIGTERM or SIGINT. */

@@ -1,5 +1,5 @@
-import { MICROS_PER_MS } from '../time.ts'
-import type { Micros } from '../time.ts'
+import { MICROS_PER_MS } from '../event/time.ts'
+import type { Micros } from '../event/time.ts'
 
 /** Rows for people, in columns. */
 export function printTable<T extends string>(

@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
-import { openLayout } from '../layout.ts'
-import { openStore } from '../sqlite.ts'
-import { readTiers } from '../tiers.ts'
+import { openLayout } from '../store/layout.ts'
+import { openStore } from '../store/sqlite.ts'
+import { readTiers } from '../store/tiers.ts'
 import { EXIT } from './exit.ts'
 
 /** Prints what lies where. */

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
-import { realDisk } from '../cold/files.ts'
+import { realDisk } from '../store/disk.ts'
 import type { Config } from '../config.ts'
-import { openLayout } from '../layout.ts'
-import { verifyStore } from '../verify.ts'
-import type { Finding } from '../verify.ts'
+import { openLayout } from '../store/layout.ts'
+import { verifyStore } from '../verify/verify.ts'
+import type { Finding } from '../verify/verify.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { JOB_THREADS } from './jobs.ts'
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { fingerprint } from '../event-id.ts'
-import type { Day } from '../time.ts'
+import { fingerprint } from '../event/id.ts'
+import type { Day } from '../event/time.ts'
 
 /**
  * A segment: the ids of many cold rows as one sorted file, so that a new id is known to be new without opening a Parquet file.

@@ -1,4 +1,4 @@
-import type { EventError } from '../event.ts'
+import type { EventError } from '../event/event.ts'
 
 /** A rejected event that is kept, so that nothing that was sent is gone: it can be looked at, corrected and sent again. */
 export interface Letter {

@@ -1,6 +1,6 @@
 import type { DauAnswer, RetentionAnswer, TopEventsAnswer } from '../query/answer.ts'
 import type { Meta } from '../query/question.ts'
-import type { Tiers } from '../tiers.ts'
+import type { Tiers } from '../store/tiers.ts'
 import type { DemoEvent } from './generate.ts'
 
 /** The demo as a client of the service: everything it shows has come over HTTP. */

@@ -1,5 +1,5 @@
-import { formatDay, MICROS_PER_DAY } from '../time.ts'
-import type { Day } from '../time.ts'
+import { formatDay, MICROS_PER_DAY } from '../event/time.ts'
+import type { Day } from '../event/time.ts'
 import { pickWeighted, randomOf, uuidOf } from './random.ts'
 import type { Random, Weighted } from './random.ts'
 import { walkSession } from './session.ts'

@@ -1,4 +1,4 @@
-import type { Sqlite } from '../sqlite.ts'
+import type { Sqlite } from '../store/sqlite.ts'
 
 /** Inserts rows into the hot tier. */
 export interface EventRows {

@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto'
-import { mix } from '../event-id.ts'
+import { mix } from '../event/id.ts'
 
 const WORDS = 4
 const FIRST_SLOTS = 1_024

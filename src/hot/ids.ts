@@ -1,5 +1,5 @@
-import { ID_BYTES } from '../event-id.ts'
-import type { Sqlite } from '../sqlite.ts'
+import { ID_BYTES } from '../event/id.ts'
+import type { Sqlite } from '../store/sqlite.ts'
 import { IdTable } from './id-table.ts'
 import { newestSeq } from './newest-seq.ts'
 

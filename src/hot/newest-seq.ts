@@ -1,4 +1,4 @@
-import type { Sqlite } from '../sqlite.ts'
+import type { Sqlite } from '../store/sqlite.ts'
 
 /** Reads the highest `seq` that a hot row was ever given, whether or not the row is still there; 0 before the first. */
 export function newestSeq(db: Sqlite): () => number {

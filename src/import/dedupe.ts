@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import type { ColdFile } from '../cold/catalog.ts'
-import { sqlTextList } from '../duckdb.ts'
-import type { DuckConnection } from '../duckdb.ts'
-import type { Layout } from '../layout.ts'
-import type { Sqlite } from '../sqlite.ts'
+import type { ColdFile } from '../store/catalog.ts'
+import { sqlTextList } from '../store/duckdb.ts'
+import type { DuckConnection } from '../store/duckdb.ts'
+import type { Layout } from '../store/layout.ts'
+import type { Sqlite } from '../store/sqlite.ts'
 
 /** Which staged rows are copies of an event that is there already. Exact, by joins on the id. */
 

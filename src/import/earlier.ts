@@ -1,5 +1,5 @@
-import type { ColdDisk } from '../cold/files.ts'
-import { formatInstant } from '../time.ts'
+import type { ColdDisk } from '../store/disk.ts'
+import { formatInstant } from '../event/time.ts'
 import type { ImportReport } from './import.ts'
 import type { ImportedFile, ImportedFiles } from './imported-files.ts'
 import type { Progress } from './progress.ts'

@@ -1,4 +1,4 @@
-import type { DuckConnection } from '../duckdb.ts'
+import type { DuckConnection } from '../store/duckdb.ts'
 
 /** Tells a person how far an import is: a bar on a terminal, a line for each stage anywhere else. */
 export interface Progress {

@@ -1,18 +1,18 @@
 import { createReadStream } from 'node:fs'
-import { sqlText } from '../duckdb.ts'
-import type { DuckConnection } from '../duckdb.ts'
+import { sqlText } from '../store/duckdb.ts'
+import type { DuckConnection } from '../store/duckdb.ts'
 import {
   AHEAD_OF_NOW_MAX_US,
   EVENT_TYPE_CHARS_MAX,
   PROPERTIES_BYTES_MAX,
   PROPERTIES_DEPTH_MAX,
   USER_ID_CHARS_MAX,
-} from '../event.ts'
-import type { EventSchema } from '../event.ts'
-import type { Micros } from '../time.ts'
-import { CSV_COLUMNS } from './header.ts'
-import type { Header } from './header.ts'
-import { judgeFields } from './judge.ts'
+} from '../event/event.ts'
+import type { EventSchema } from '../event/event.ts'
+import type { Micros } from '../event/time.ts'
+import { CSV_COLUMNS } from '../event/csv-header.ts'
+import type { Header } from '../event/csv-header.ts'
+import { judgeFields } from '../event/csv-event.ts'
 import type { Rejects } from './rejects.ts'
 import { appendJudged, queryNumber } from './staging.ts'
 import type { Staging } from './staging.ts'

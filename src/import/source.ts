@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import type { ColdDisk } from '../cold/files.ts'
+import type { ColdDisk } from '../store/disk.ts'
 
 /**
  * The bytes of the file that is imported. Its readers open it by name, one after the other and beside the one that makes the checksum, so

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
-import { Problem } from '../problem.ts'
-import { FORMATS, mediaTypeOf } from './formats.ts'
+import { Problem } from '../problem/problem.ts'
+import { FORMATS, mediaTypeOf } from './formats/formats.ts'
 import { clientLeft, CODINGS, inflate } from './inflate.ts'
 import type { Admit, Coding } from './inflate.ts'
 

@@ -1,6 +1,6 @@
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import type { Readable } from 'node:stream'
-import { Problem } from '../problem.ts'
+import { Problem } from '../problem/problem.ts'
 
 /** Content codings that a body may have. */
 export const CODINGS = ['gzip', 'deflate', 'br'] as const

@@ -1,4 +1,4 @@
-import type { ProblemEntry } from '../problem.ts'
+import type { ProblemEntry } from '../problem/problem.ts'
 
 /** The reply to a batch, and how it comes about: what judging found, and what the writer stored. */
 

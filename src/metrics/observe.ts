@@ -1,5 +1,5 @@
 import type { Ingest } from '../ingest/ingest.ts'
-import { Problem } from '../problem.ts'
+import { Problem } from '../problem/problem.ts'
 import type { Queries } from '../query/tier.ts'
 import type { Meters } from './meters.ts'
 import type { Rate } from './rate.ts'

@@ -1,4 +1,4 @@
-import { formatDay } from '../time.ts'
+import { formatDay } from '../event/time.ts'
 import { daysAskedFor, WINDOW_DAYS } from './question.ts'
 import type { Question } from './question.ts'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { formatEventId, ID_BYTES, isEventId, writeEventId } from '../event-id.ts'
-import type { Day } from '../time.ts'
+import { formatEventId, ID_BYTES, isEventId, writeEventId } from '../event/id.ts'
+import type { Day } from '../event/time.ts'
 import type { EventsQuestion, Position, Segment } from './question.ts'
 
 /**

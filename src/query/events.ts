@@ -1,4 +1,4 @@
-import type { Micros } from '../time.ts'
+import type { Micros } from '../event/time.ts'
 import type { Position } from './question.ts'
 
 /** A page of events that were read back. */

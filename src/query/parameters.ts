@@ -1,8 +1,8 @@
 import * as v from 'valibot'
-import { Problem } from '../problem.ts'
-import type { ProblemEntry } from '../problem.ts'
-import { formatDay, parseDay } from '../time.ts'
-import type { Day } from '../time.ts'
+import { Problem } from '../problem/problem.ts'
+import type { ProblemEntry } from '../problem/problem.ts'
+import { formatDay, parseDay } from '../event/time.ts'
+import type { Day } from '../event/time.ts'
 import type { Question, Segment } from './question.ts'
 import { daysAskedFor } from './question.ts'
 

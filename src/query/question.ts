@@ -1,4 +1,4 @@
-import type { Day, Micros } from '../time.ts'
+import type { Day, Micros } from '../event/time.ts'
 
 /** What can be asked, as plain data: it crosses to the query thread and means the same to every engine. */
 

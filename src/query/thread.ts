@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { ColdFileError } from '../cold/file-check.ts'
-import { openLayout } from '../layout.ts'
-import { openStoreForReading } from '../sqlite.ts'
+import { openLayout } from '../store/layout.ts'
+import { openStoreForReading } from '../store/sqlite.ts'
 import { openEngine } from './engine.ts'
 import type { FromQueryThread, QuerySetup, ToQueryThread } from './tier.ts'
 

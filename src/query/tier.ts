@@ -1,9 +1,9 @@
 import type { Worker } from 'node:worker_threads'
-import { startThread } from '../modules.ts'
-import { Problem } from '../problem.ts'
-import type { Tiers } from '../tiers.ts'
+import { startThread } from '../process/threads.ts'
+import { Problem } from '../problem/problem.ts'
+import type { Tiers } from '../store/tiers.ts'
 import type { Mirrored, Reading } from './engine.ts'
-import { createLine, FULL } from './line.ts'
+import { createLine, FULL } from '../limits/line.ts'
 import type { EventsPage } from './events.ts'
 import type { EventsQuestion, Question } from './question.ts'
 

@@ -1,5 +1,5 @@
-import { Problem } from '../../problem.ts'
-import type { Batch } from '../batch.ts'
+import { Problem } from '../../problem/problem.ts'
+import type { Batch } from './batch.ts'
 import { NestedTooDeep, parseJson } from './nesting.ts'
 
 /** `application/json`: an array of events, or one event. */

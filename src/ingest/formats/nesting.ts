@@ -1,6 +1,6 @@
 /**
  * JSON.parse needs no stack for deep nesting, but ten seconds and a gigabyte for 32 MiB of `[`. An event may be nested 32 deep
- * (src/event.ts judges that); this limit protects the parser from what could not be an event at all.
+ * (src/event/event.ts judges that); this limit protects the parser from what could not be an event at all.
  */
 export const BODY_DEPTH_MAX = 1_000
 

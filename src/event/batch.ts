@@ -1,0 +1,31 @@
+import type { Event } from './event.ts'
+import { ID_BYTES, writeEventId } from './id.ts'
+
+/**
+ * Events in columns: the form in which they cross to the writer thread. Ids and times travel as two buffers, and the
+ * strings as one array, which costs a third of cloning an object for every event.
+ */
+export interface EventBatch {
+  count: number
+  /** 16 bytes an event. */
+  ids: Uint8Array
+  /** Microseconds since 1970. */
+  times: Float64Array
+  /** Three an event: user_id, event_type, properties. */
+  texts: string[]
+}
+
+export const TEXTS_PER_EVENT = 3
+
+export function packEvents(events: readonly Event[]): EventBatch {
+  const ids = Buffer.from(new ArrayBuffer(events.length * ID_BYTES))
+  const times = new Float64Array(events.length)
+  const texts: string[] = []
+  for (let i = 0; i < events.length; i += 1) {
+    const event = events[i]!
+    writeEventId(event.event_id, ids, i * ID_BYTES)
+    times[i] = event.occurred_at_us
+    texts.push(event.user_id, event.event_type, event.properties)
+  }
+  return { count: events.length, ids, times, texts }
+}

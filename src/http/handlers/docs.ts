@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { Hono } from 'hono'
+import type { Context } from 'hono'
+import { Problem } from '../../problem/problem.ts'
+import { JSON_TYPE } from '../openapi/operation.ts'
+
+/** `/openapi.json`, and `/docs`: a page that shows it, made of nothing but the files in page/. */
+
+export const HTML_TYPE = 'text/html; charset=utf-8'
+/** What the page asks for, and nothing else is served. */
+export const FILE_TYPES = {
+  'docs.css': 'text/css; charset=utf-8',
+  'docs.js': 'text/javascript; charset=utf-8',
+} as const
+
+export const NO_SUCH_FILE = 'The page has no such file.'
+
+/** Only files and answers of the service itself; and no text ever becomes markup or code. */
+const PAGE_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  // An empty icon, so that browsers do not ask for one.
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join('; ')
+
+interface Unchanging {
+  body: string
+  headers: Record<string, string>
+}
+
+/** @param document as {@link buildDocument} makes it */
+export function createDocsRoutes(document: object): Hono {
+  const routes = new Hono()
+  const described = unchanging(JSON.stringify(document), JSON_TYPE)
+  const page = unchanging(readPage('index.html'), HTML_TYPE, { 'content-security-policy': PAGE_POLICY })
+  const files = new Map(
+    Object.entries(FILE_TYPES).map(([name, type]) => [name, unchanging(readPage(name), type)]),
+  )
+
+  routes.get('/openapi.json', (c) => answer(c, described))
+  routes.get('/docs', (c) => answer(c, page))
+  routes.get('/docs/:file', function getFile(c) {
+    const file = files.get(c.req.param('file'))
+    if (file === undefined) throw new Problem('not_found', NO_SUCH_FILE)
+    return answer(c, file)
+  })
+  return routes
+}
+
+/** Beside the handlers, in the sources and in the built package. */
+function readPage(name: string): string {
+  return readFileSync(new URL(`../page/${name}`, import.meta.url), 'utf8')
+}
+
+function unchanging(body: string, type: string, headers: Record<string, string> = {}): Unchanging {
+  const etag = `"${createHash('sha256').update(body).digest('base64url')}"`
+  // Kept, and asked for anew each time: another version of the service has other files under the same names.
+  return { body, headers: { ...headers, 'content-type': type, 'cache-control': 'no-cache', etag } }
+}
+
+function answer(c: Context, { body, headers }: Unchanging): Response {
+  const has = (c.req.header('if-none-match') ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''))
+  if (has.includes('*') || has.includes(headers['etag']!)) return c.body(null, 304, headers)
+  return c.body(body, 200, headers)
+}

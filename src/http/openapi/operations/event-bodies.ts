@@ -1,0 +1,68 @@
+import { columnsFault, CSV_COLUMNS } from '../../../event/csv-header.ts'
+import { FORMATS } from '../../../ingest/formats/formats.ts'
+import { CODINGS } from '../../../ingest/inflate.ts'
+import type { Json } from '../json-schema.ts'
+import { jsonBody, refusal } from '../operation.ts'
+import type { Operation } from '../operation.ts'
+import { BATCH } from './example-events.ts'
+
+/** Bodies of events, wherever they are sent: their formats, and what may be wrong with them. */
+
+/** Schemas of bodies: what is JSON is an event or a list of them; what is not is described in words. */
+export function bodyContent(json: Json): Record<string, Json> {
+  const binary = { type: 'string', format: 'binary', description: 'An array of maps, or one map.' }
+  return Object.fromEntries(
+    [...FORMATS.keys()].map((type): [string, Json] => {
+      if (type === 'application/json') return [type, json]
+      if (type === 'application/x-ndjson') return [type, { type: 'string', description: 'One event a line.' }]
+      if (type !== 'text/csv') return [type, binary]
+      const columns = CSV_COLUMNS.map((name) => `\`${name}\``).join(', ')
+      return [type, { type: 'string', description: `A header with the columns ${columns}, one event a row.` }]
+    }),
+  )
+}
+
+/** What may be wrong with a body of events, wherever it is sent. */
+export const BODY_MISTAKES: Operation['examples'] = {
+  not_json: {
+    summary: 'Broken JSON',
+    body: { type: 'application/json', text: '[{"event_id":' },
+    ...refusal('not_json', 'The body could not be read as JSON.'),
+  },
+  not_an_array: {
+    summary: 'Neither an array nor an event',
+    body: jsonBody('app_open'),
+    ...refusal('not_an_array', 'Send an array of events, or one event.'),
+  },
+  not_csv: {
+    summary: 'CSV without the columns',
+    body: { type: 'text/csv', text: 'user,event\nanna,app_open\n' },
+    ...refusal('not_csv', `The body is not a CSV file of events: it ${columnsFault(['user', 'event'])}.`),
+  },
+  not_msgpack: {
+    summary: 'Bytes that are no MessagePack',
+    body: { type: 'application/msgpack', bytes: Buffer.from([0xc1]) },
+    ...refusal('not_msgpack', 'The body could not be read as MessagePack.'),
+  },
+  damaged_encoding: {
+    summary: 'Not compressed as announced',
+    headers: { 'content-encoding': 'gzip' },
+    body: jsonBody(BATCH),
+    ...refusal('damaged_encoding', 'The body is not whole and sound gzip.'),
+  },
+  wrong_type: {
+    summary: 'A format that is not taken',
+    body: { type: 'text/plain', text: 'app_open' },
+    ...refusal(
+      'unsupported_media_type',
+      `Send as Content-Type one of ${[...FORMATS.keys()].join(', ')}; text in UTF-8.`,
+    ),
+  },
+}
+
+export const ENCODING: Json = {
+  name: 'Content-Encoding',
+  in: 'header',
+  schema: { enum: ['identity', ...CODINGS] },
+  description: 'How the body is compressed.',
+}

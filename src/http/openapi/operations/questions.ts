@@ -1,0 +1,164 @@
+import { CONTENT_TYPES } from '../../format.ts'
+import type { Json } from '../json-schema.ts'
+import { jsonReply, refusal, textReply } from '../operation.ts'
+import type { Example, Operation } from '../operation.ts'
+import { DAU_PARAMETERS, RETENTION_PARAMETERS, TOP_EVENTS_PARAMETERS } from '../parameters.ts'
+import { ref } from '../schemas.ts'
+import { WHEN_ASKING } from '../situations.ts'
+import { RANGE, read } from './example-events.ts'
+
+/** Questions about events, and what lies where. */
+
+const text = { type: 'string' }
+
+const missingDay: Pick<Example, 'status' | 'reply'> = refusal(
+  'invalid_parameter',
+  'to is required, as YYYY-MM-DD',
+  {
+    errors: [{ path: 'to', message: 'is required, as YYYY-MM-DD' }],
+  },
+)
+
+function question(
+  of: Pick<Operation, 'id' | 'summary' | 'description' | 'examples'> & {
+    parameters: readonly Json[]
+    answer: string
+  },
+): Operation {
+  const { answer, ...told } = of
+  return {
+    ...told,
+    tag: 'questions',
+    replies: {
+      200: {
+        description: 'The answer, over both tiers, with every event acknowledged before the question began.',
+        content: {
+          'application/json': ref(answer),
+          [CONTENT_TYPES.csv]: { ...text, description: 'The entries of `data`, with a header line.' },
+        },
+      },
+    },
+    problems: WHEN_ASKING,
+  }
+}
+
+export const getDau = question({
+  id: 'getDailyActiveUsers',
+  summary: 'Daily active users',
+  description: 'Every day of the range, both ends included; zero where nobody came.',
+  parameters: DAU_PARAMETERS,
+  answer: 'DailyActiveUsers',
+  examples: {
+    dau: {
+      summary: 'Three days',
+      path: `/stats/dau?${RANGE}`,
+      ...jsonReply({
+        from: '2025-08-01',
+        to: '2025-08-03',
+        data: [
+          { date: '2025-08-01', dau: 4 },
+          { date: '2025-08-02', dau: 2 },
+          { date: '2025-08-03', dau: 0 },
+        ],
+        meta: read(11),
+      }),
+    },
+    dau_csv: {
+      summary: 'As CSV, of one country',
+      path: `/stats/dau?${RANGE}&properties.country=PL&format=csv`,
+      ...textReply(CONTENT_TYPES.csv, 'date,dau\r\n2025-08-01,1\r\n2025-08-02,1\r\n2025-08-03,0\r\n'),
+    },
+    dau_without_to: { summary: 'A day is missing', path: '/stats/dau?from=2025-08-01', ...missingDay },
+  },
+})
+
+export const getTopEvents = question({
+  id: 'getTopEvents',
+  summary: 'Most frequent event types',
+  description: 'By count, then name.',
+  parameters: TOP_EVENTS_PARAMETERS,
+  answer: 'TopEvents',
+  examples: {
+    top_events: {
+      summary: 'Of one user',
+      path: `/stats/top-events?${RANGE}&limit=5&segment=user_id:anna`,
+      ...jsonReply({
+        from: '2025-08-01',
+        to: '2025-08-03',
+        limit: 5,
+        data: [
+          { event_type: 'app_open', count: 1 },
+          { event_type: 'purchase', count: 1 },
+        ],
+        meta: read(11),
+      }),
+    },
+    top_events_csv: {
+      summary: 'As CSV',
+      path: `/stats/top-events?${RANGE}`,
+      headers: { accept: 'text/csv' },
+      ...textReply(CONTENT_TYPES.csv, 'event_type,count\r\napp_open,10\r\npurchase,1\r\n'),
+    },
+    top_events_without_to: {
+      summary: 'A day is missing',
+      path: '/stats/top-events?from=2025-08-01',
+      ...missingDay,
+    },
+  },
+})
+
+export const getRetention = question({
+  id: 'getRetention',
+  summary: 'Retention',
+  description: 'Of those active in window 0, how many came back in each later window.',
+  parameters: RETENTION_PARAMETERS,
+  answer: 'Retention',
+  examples: {
+    retention: {
+      summary: 'The day after',
+      path: '/stats/retention?start_date=2025-08-01&windows=1&window=day',
+      ...jsonReply({
+        start_date: '2025-08-01',
+        window: 'day',
+        windows: 1,
+        cohort_size: 4,
+        data: [{ window: 1, from: '2025-08-02', to: '2025-08-02', users: 2, rate: 0.5 }],
+        meta: read(11),
+      }),
+    },
+    retention_csv: {
+      summary: 'The week after, as CSV',
+      path: '/stats/retention?start_date=2025-08-01&windows=1&window=week&format=csv',
+      ...textReply(
+        CONTENT_TYPES.csv,
+        'window,from,to,users,rate,cohort_size\r\n1,2025-08-08,2025-08-14,0,0,4\r\n',
+      ),
+    },
+    retention_by_month: {
+      summary: 'A window that does not exist',
+      path: '/stats/retention?start_date=2025-08-01&window=month',
+      ...refusal('invalid_parameter', 'window must be day or week', {
+        errors: [{ path: 'window', message: 'must be day or week' }],
+      }),
+    },
+  },
+})
+
+export const getTiers: Operation = {
+  id: 'getTiers',
+  tag: 'service',
+  summary: 'What lies in hot and in cold',
+  replies: {
+    200: {
+      description: 'Events, files and bytes, by tier and day.',
+      content: { 'application/json': ref('Tiers') },
+    },
+  },
+  problems: WHEN_ASKING,
+  examples: {
+    tiers: {
+      summary: 'Nothing is cold yet',
+      ...jsonReply({ hot: { events: 11, days: 2 }, cold: { events: 0, files: 0, bytes: 0, days: [] } }),
+    },
+  },
+}

@@ -1,0 +1,136 @@
+import { SCOPES } from '../../auth/scope.ts'
+import type { EVENT_FIELDS } from '../../event/event.ts'
+import { createEventSchema } from '../../event/event.ts'
+import { ERRORS_LISTED_MAX } from '../../ingest/judge.ts'
+import { jsonSchemaOf } from './json-schema.ts'
+import type { Json } from './json-schema.ts'
+
+/** The parts of the document that several operations name: what goes in as it is judged, and what comes out. */
+
+const count = { type: 'integer', minimum: 0 }
+const text = { type: 'string' }
+const day = { type: 'string', format: 'date' }
+const instant = {
+  type: 'string',
+  format: 'date-time',
+  description: 'In UTC, with six digits of microseconds.',
+}
+const cursor = { type: ['string', 'null'], description: 'Of the next page; null on the last.' }
+
+export const listOf = (items: Json) => ({ type: 'array', items })
+
+/** An object that has all these fields, but for the ones named, and no other. */
+export function objectOf(properties: Json, optional: readonly string[] = []): Json {
+  const required = Object.keys(properties).filter((name) => !optional.includes(name))
+  return { type: 'object', properties, required, additionalProperties: false }
+}
+
+export const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
+
+const counts = { received: count, accepted: count, duplicates: count, rejected: count }
+const errors = { ...listOf(ref('FieldError')), maxItems: ERRORS_LISTED_MAX }
+const errors_truncated = { const: true, description: `There are more than ${ERRORS_LISTED_MAX} errors.` }
+
+const answer = (fields: Json, entry: Json) => objectOf({ ...fields, data: listOf(entry), meta: ref('Meta') })
+const range = { from: day, to: day }
+
+const letter = {
+  id: { type: 'integer', minimum: 1 },
+  received_at: instant,
+  source: { ...text, description: 'Who sent it: `key/3`, `user/7`, `anonymous`, `dead letter 5`.' },
+  path: { ...text, description: 'The field that was wrong; empty where it is no single one.' },
+  message: text,
+  event_id: { type: ['string', 'null'], format: 'uuid' },
+  is_cut: { type: 'boolean', description: 'Only the beginning of the event was kept.' },
+}
+
+/** Where no schema of ours bounds the time. */
+const anyTime = () => 0
+
+export const SCHEMAS = {
+  Event: jsonSchemaOf(createEventSchema(anyTime)),
+  StoredEvent: {
+    ...objectOf({
+      event_id: { type: 'string', format: 'uuid' },
+      occurred_at: instant,
+      user_id: text,
+      event_type: text,
+      properties: { type: 'object' },
+    } satisfies Record<(typeof EVENT_FIELDS)[number], Json>),
+    description: 'An event as it is stored.',
+  },
+  Problem: {
+    ...objectOf(
+      {
+        type: { type: 'string', format: 'uri-reference' },
+        title: text,
+        status: { type: 'integer', minimum: 400, maximum: 599 },
+        detail: text,
+        errors,
+        ...counts,
+        errors_truncated,
+      },
+      ['errors', ...Object.keys(counts), 'errors_truncated'],
+    ),
+    description:
+      'RFC 9457. `errors` names the fields; what was sent is never repeated. A refused batch is counted too.',
+  },
+  FieldError: objectOf(
+    {
+      index: { ...count, description: 'Of the event in its batch.' },
+      event_id: { type: 'string', format: 'uuid' },
+      path: { ...text, description: 'The field, parameter or header; empty where it is no single one.' },
+      message: text,
+    },
+    ['index', 'event_id'],
+  ),
+  IngestReply: objectOf({ ...counts, errors, errors_truncated }, ['errors_truncated']),
+  Meta: {
+    ...objectOf({
+      hot_events: count,
+      cold_events: count,
+      cold_files: count,
+      took_ms: { type: 'number', minimum: 0 },
+    }),
+    description: 'What was read for the answer.',
+  },
+  EventsPage: objectOf({ data: listOf(ref('StoredEvent')), next_cursor: cursor, meta: ref('Meta') }),
+  DailyActiveUsers: answer(range, objectOf({ date: day, dau: count })),
+  TopEvents: answer({ ...range, limit: count }, objectOf({ event_type: text, count })),
+  Retention: answer(
+    { start_date: day, window: { enum: ['day', 'week'] }, windows: count, cohort_size: count },
+    objectOf({
+      window: count,
+      from: day,
+      to: day,
+      users: count,
+      rate: { type: 'number', minimum: 0, maximum: 1, description: 'With four decimals.' },
+    }),
+  ),
+  DeadLetters: objectOf({ data: listOf(objectOf(letter)), next_cursor: cursor }),
+  DeadLetter: objectOf({ ...letter, event: { description: 'As it was sent; text where it was no JSON.' } }),
+  Tiers: objectOf({
+    hot: objectOf({ events: count, days: count }),
+    cold: objectOf({
+      events: count,
+      files: count,
+      bytes: count,
+      days: listOf(objectOf({ day, events: count, files: count, bytes: count, sealed_through: count })),
+    }),
+  }),
+  Token: objectOf({
+    token: text,
+    token_type: { const: 'Bearer' },
+    expires_in_s: count,
+    scope: { ...text, description: `One or several of ${SCOPES.join(', ')}, with spaces.` },
+  }),
+  Registered: objectOf({ username: text, scope: { enum: SCOPES } }),
+  Addresses: objectOf({ service: text, post: listOf(text), get: listOf(text) }),
+  Ready: objectOf(
+    {
+      status: { const: 'ready' },
+      damage: listOf(objectOf({ path: text, day: { type: ['string', 'null'] }, what: text })),
+    },
+    ['damage'],
+  ),
+} as const satisfies Record<string, Json>

@@ -1,0 +1,88 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { openColdIds } from '../cold/ids.ts'
+import { openLayout } from '../store/layout.ts'
+import { openStore } from '../store/sqlite.ts'
+import { openAppend } from './append.ts'
+import type { Append, Appended } from './append.ts'
+import type { Failure, FromWriter, ToWriter, WriterSetup } from './writing.ts'
+import { openWriter } from '../hot/writer.ts'
+
+/** The thread that owns the service's writing connection. Requests that arrive during one commit share the next. */
+
+/** A commit of this many events lasts about 0.2 s; larger groups gain little and make everybody wait longer. */
+const GROUP_EVENTS_MAX = 20_000
+
+const port = parentPort!
+const setup = workerData as WriterSetup
+const layout = openLayout(setup.data_dir)
+const db = openStore(layout.database)
+const tell = (message: FromWriter) => port.postMessage(message)
+// Without the cold ids nobody can tell what is a duplicate, so nothing may be stored. The thread waits for its orderly end all the same:
+// one that dies of an exception with native code loaded has taken the process with it.
+const coldIds = await openColdIds(db, layout, {
+  memory_mb: setup.memory_mb,
+  onRepair: (reason) => tell({ kind: 'repairing', reason }),
+}).catch((error: unknown) => {
+  tell({ kind: 'cannot_start', reason: String(error) })
+  return null
+})
+const writer = coldIds === null ? null : openWriter(db, coldIds, setup.limits)
+
+interface Queued {
+  request: number
+  append: Append
+}
+
+const queue: Queued[] = []
+let draining = false
+let closing = false
+
+function takeGroup(): Queued[] {
+  let events = 0
+  let requests = 0
+  while (requests < queue.length) {
+    events += queue[requests]!.append.judged.received
+    if (events > GROUP_EVENTS_MAX && requests > 0) break
+    requests += 1
+  }
+  return queue.splice(0, requests)
+}
+
+function answerOf(result: Appended | Error): Appended | Failure {
+  return result instanceof Error ? { outcome: 'failed', reason: String(result) } : result
+}
+
+async function drain(): Promise<void> {
+  while (queue.length > 0) {
+    const group = takeGroup()
+    const started = performance.now()
+    try {
+      const results = await writer!.commit(group.map(({ append }) => append))
+      const events = group.reduce((n, { append }) => n + append.batch.count, 0)
+      tell({
+        kind: 'committed',
+        commit: { events, took_ms: performance.now() - started },
+        results: group.map(({ request }, n) => ({ request, result: answerOf(results[n]!) })),
+      })
+    } catch (error) {
+      tell({ kind: 'failed', requests: group.map(({ request }) => request), reason: String(error) })
+    }
+  }
+  draining = false
+  if (closing) {
+    coldIds?.close()
+    db.close()
+    port.close()
+  }
+}
+
+port.on('message', (message: ToWriter) => {
+  if (message.kind === 'close') closing = true
+  else for (const { request, append } of message.appends) queue.push({ request, append: openAppend(append) })
+  if (draining) return
+  draining = true
+  // After the port has handed over everything that already arrived, so that it shares one commit.
+  setImmediate(() => void drain())
+})
+
+if (writer !== null) tell({ kind: 'ready' })

@@ -1,0 +1,197 @@
+import { startThread } from '../process/threads.ts'
+import { Problem } from '../problem/problem.ts'
+import type { Appended, AppendOrder } from './append.ts'
+import type { WriterLimits } from '../hot/writer.ts'
+
+/** What the service needs of the hot tier. */
+export interface HotTier {
+  /**
+   * Stores what is new. Resolves once it is committed and fsynced.
+   * @throws {Problem} `queue_full`: nothing of the batch was stored. `store_unavailable`: nothing of it is visible, but if an fsync failed,
+   * a crash before the next commit may leave all of it in the log, and then it is there after the restart
+   */
+  append(append: AppendOrder): Promise<Appended>
+  /** Handed to the writer and not answered yet. */
+  readonly waiting_events: number
+  /** Whether the writer has its dedupe index and takes events. */
+  readonly ready: boolean
+  /** Commits what was taken, then closes the database. */
+  close(): Promise<void>
+}
+
+/** What the writer thread is started with. */
+export interface WriterSetup {
+  data_dir: string
+  memory_mb: number
+  limits: WriterLimits
+}
+
+/** Requests with few events share a message, and so do the answers to a group: waking the other thread costs more than one event. */
+export type ToWriter = { kind: 'append'; appends: NumberedAppend[] } | { kind: 'close' }
+
+export interface NumberedAppend {
+  request: number
+  append: AppendOrder
+}
+
+export type FromWriter =
+  | { kind: 'ready' }
+  | { kind: 'cannot_start'; reason: string }
+  | { kind: 'repairing'; reason: string }
+  | { kind: 'committed'; commit: Commit; results: { request: number; result: Appended | Failure }[] }
+  | { kind: 'failed'; requests: number[]; reason: string }
+
+/** Of one request in a group whose others were committed. */
+export interface Failure {
+  outcome: 'failed'
+  reason: string
+}
+
+/** One commit of one or several requests. */
+export interface Commit {
+  /** Valid ones, whether they were new or not. */
+  events: number
+  /** The search among cold ids and the fsync included. */
+  took_ms: number
+}
+
+export interface HotTierOptions extends WriterSetup {
+  queue_events_max: number
+  onCommit: (commit: Commit) => void
+  /** The operator's side of a failed write. */
+  onTrouble: (reason: string) => void
+  /** The index of cold ids is being made anew; events wait for it. */
+  onRepair: (reason: string) => void
+  /** The writer thread ended although nobody asked it to. Nothing can be stored any more. */
+  onDeath: (error: Error) => void
+}
+
+/** So many events are handed over at once; fewer wait until the event loop has read what else has come. */
+const HANDED_OVER_AT_ONCE_EVENTS = 200
+
+interface Waiting {
+  count: number
+  resolve: (result: Appended) => void
+  reject: (error: Error) => void
+}
+
+/** Starts the writer thread. Returns at once; until the thread knows the cold ids, `append` answers `not_ready`. */
+export function openHotTier(options: HotTierOptions): HotTier {
+  const { queue_events_max, onCommit, onTrouble, onRepair, onDeath, ...setup } = options
+  const worker = startThread(import.meta.url, './writer-thread', setup)
+  const waiting = new Map<number, Waiting>()
+  let waiting_events = 0
+  let requests = 0
+  let state: 'starting' | 'ready' | 'closing' | 'dead' = 'starting'
+
+  const settle = (request: number): Waiting => {
+    const entry = waiting.get(request)!
+    waiting.delete(request)
+    waiting_events -= entry.count
+    return entry
+  }
+  function fail(request: number, reason: string): void {
+    onTrouble(reason)
+    settle(request).reject(unavailable(reason))
+  }
+  const post = (message: ToWriter, transfer: ArrayBuffer[] = []) => worker.postMessage(message, transfer)
+
+  let gathered: NumberedAppend[] = []
+  let gathered_events = 0
+  function handOver(): void {
+    if (gathered.length === 0) return
+    post({ kind: 'append', appends: gathered }, gathered.flatMap(buffersOf))
+    gathered = []
+    gathered_events = 0
+  }
+  function gather(next: NumberedAppend): void {
+    gathered.push(next)
+    gathered_events += next.append.judged.received
+    if (gathered_events >= HANDED_OVER_AT_ONCE_EVENTS) handOver()
+    else if (gathered.length === 1) setImmediate(handOver)
+  }
+
+  worker.on('message', (message: FromWriter) => {
+    if (message.kind === 'ready') {
+      if (state === 'starting') state = 'ready'
+    } else if (message.kind === 'cannot_start') die(message.reason)
+    else if (message.kind === 'repairing') onRepair(message.reason)
+    else if (message.kind === 'committed') {
+      onCommit(message.commit)
+      for (const { request, result } of message.results) {
+        if (result.outcome === 'failed') fail(request, result.reason)
+        else settle(request).resolve(result)
+      }
+    } else for (const request of message.requests) fail(request, message.reason)
+  })
+  let cause: unknown
+  let alive = true
+  /** Nothing can be stored any more. */
+  function die(reason: unknown): void {
+    if (state === 'dead') return
+    const asked = state === 'closing' && reason === undefined
+    state = 'dead'
+    cause = reason
+    for (const request of waiting.keys()) settle(request).reject(unavailable(reason))
+    if (!asked) onDeath(new Error('the writer thread cannot work', { cause: reason }))
+  }
+  worker.once('error', die)
+  const ended = new Promise<void>((resolve) => {
+    worker.once('exit', () => {
+      alive = false
+      die(undefined)
+      resolve()
+    })
+  })
+
+  return {
+    get waiting_events() {
+      return waiting_events
+    },
+    get ready() {
+      return state === 'ready'
+    },
+    async append(append) {
+      const { judged } = append
+      if (state === 'starting') {
+        throw new Problem(
+          'not_ready',
+          'The writer is reading the ids of cold events. Send again in a moment.',
+        )
+      }
+      if (state !== 'ready') throw unavailable(cause)
+      if (waiting_events + judged.received > queue_events_max && waiting_events > 0) {
+        throw new Problem(
+          'queue_full',
+          `${waiting_events} events are waiting to be written. Send again later.`,
+        )
+      }
+      requests += 1
+      const request = requests
+      waiting_events += judged.received
+      return new Promise((resolve, reject) => {
+        waiting.set(request, { count: judged.received, resolve, reject })
+        gather({ request, append })
+      })
+    },
+    async close() {
+      if (state !== 'dead') state = 'closing'
+      handOver()
+      if (alive) post({ kind: 'close' })
+      await ended
+    },
+  }
+}
+
+/** What crosses without being copied. Of small contents a copy is cheaper. */
+function buffersOf({ append: { content } }: NumberedAppend): ArrayBuffer[] {
+  return content instanceof Uint8Array ? [content.buffer as ArrayBuffer] : []
+}
+
+function unavailable(cause: unknown): Problem {
+  return new Problem(
+    'store_unavailable',
+    'The events could not be committed. Send them again; each counts once.',
+    { cause },
+  )
+}

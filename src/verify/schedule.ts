@@ -1,0 +1,92 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import type { Logger } from '../process/log.ts'
+import { modulePath } from '../process/threads.ts'
+import type { Finding } from './verify.ts'
+
+/**
+ * Runs the light check by the clock, each time in a process of its own: it reads the whole database, and nobody's answer waits for
+ * that. The first comes after one interval, so that a start is not slowed by it.
+ */
+export interface VerifySchedule {
+  /** What the last check found, the first {@link DAMAGE_KEPT_MAX} of it. */
+  readonly damage: readonly Finding[]
+  /** Ends a running check at once; it changes nothing. */
+  stop(): Promise<void>
+}
+
+/** A folder that is gone makes as many findings as it had files; `frostline verify` lists them all. */
+export const DAMAGE_KEPT_MAX = 100
+
+export interface VerifyScheduleOptions {
+  /** 0 never checks. */
+  interval_s: number
+  data_dir: string
+  log: Logger
+}
+
+export function startVerifySchedule({ interval_s, data_dir, log }: VerifyScheduleOptions): VerifySchedule {
+  let damage: readonly Finding[] = []
+  let child: ChildProcess | null = null
+  let ended: Promise<void> = Promise.resolve()
+  let stopping = false
+
+  function run(): void {
+    if (child !== null) return
+    const cli = modulePath(import.meta.url, './cli/main')
+    child = spawn(process.execPath, [...process.execArgv, cli, 'verify', '--json'], {
+      env: { ...process.env, DATA_DIR: data_dir },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    ended = reportOf(child).then((report) => {
+      child = null
+      if (stopping) return
+      if (report === null) log.error('the check of the store did not end; frostline verify says why')
+      else take(report)
+    })
+  }
+
+  function take(found: readonly Finding[]): void {
+    const known = new Set(damage.map(nameOf))
+    damage = found.slice(0, DAMAGE_KEPT_MAX)
+    for (const finding of damage) {
+      if (!known.has(nameOf(finding))) log.error(finding, 'the store is damaged')
+    }
+    if (found.length === 0 && known.size > 0) log.info('the store is whole again')
+  }
+
+  const timer = interval_s === 0 ? undefined : setInterval(run, interval_s * 1_000).unref()
+  return {
+    get damage() {
+      return damage
+    },
+    async stop() {
+      stopping = true
+      clearInterval(timer)
+      child?.kill('SIGKILL')
+      await ended
+    },
+  }
+}
+
+function nameOf({ path, what }: Finding): string {
+  return `${path} ${what}`
+}
+
+/** What a check found; null when it ended without saying. */
+function reportOf(child: ChildProcess): Promise<readonly Finding[] | null> {
+  let text = ''
+  child.stdout!.setEncoding('utf8').on('data', (part: string) => {
+    text += part
+  })
+  return new Promise((resolve) => {
+    child.once('error', () => resolve(null))
+    child.once('close', () => {
+      try {
+        resolve((JSON.parse(text) as { damage: Finding[] }).damage)
+      } catch {
+        resolve(null)
+      }
+    })
+  })
+}

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { createApp } from '../../src/http/app.ts'
+import type { Deps } from '../../src/http/app.ts'
+import type { Admission } from '../../src/http/admission.ts'
+import type { Scope } from '../../src/auth/scope.ts'
+import { readConfig } from '../../src/config.ts'
+import { createDeadLetterRoutes } from '../../src/http/handlers/dead-letters.ts'
+import type { DeadLetterDeps } from '../../src/http/handlers/dead-letters.ts'
+import { createLogger } from '../../src/process/log.ts'
+import { buildDocument } from '../../src/http/openapi/document.ts'
+import { refuseUndeclared, ROUTES } from '../../src/http/routes.ts'
+import { ask, assertProblem, bearer, HANGS_AFTER_MS, makeKeyIn, postJson } from '../support/auth.ts'
+import { createInProcessStore } from '../support/in-process.ts'
+import type { InProcessStore } from '../support/in-process.ts'
+import { operationsOf, scopeOf } from '../support/openapi.ts'
+import type { ApiDocument } from '../support/openapi.ts'
+import { begin } from '../support/wire.ts'
+
+/** Every route, as clients are told of it. */
+const document = buildDocument({
+  routes: ROUTES,
+  limits: readConfig({}),
+  version: '0',
+}) as unknown as ApiDocument
+
+const routesOf = (described: ApiDocument) =>
+  operationsOf(described).map(({ method, path, operation }) => ({ method, path, scope: scopeOf(operation) }))
+
+/** Who may do what, said once more: the document and the service take it from the same table. */
+const PROMISED: Readonly<Record<Scope | 'everybody', readonly string[]>> = {
+  everybody: [
+    'GET /',
+    'GET /docs',
+    'GET /docs/{file}',
+    'GET /livez',
+    'GET /openapi.json',
+    'GET /readyz',
+    'POST /auth/login',
+    'POST /auth/register',
+  ],
+  ingest: ['POST /events'],
+  read: [
+    'GET /events',
+    'GET /metrics',
+    'GET /stats/dau',
+    'GET /stats/retention',
+    'GET /stats/top-events',
+    'GET /tiers',
+  ],
+  admin: [
+    'DELETE /dead-letters/{id}',
+    'GET /dead-letters',
+    'GET /dead-letters/{id}',
+    'POST /dead-letters/{id}/replay',
+  ],
+}
+
+const never = () => Promise.reject(new Error('not asked'))
+
+describe('every route', { timeout: HANGS_AFTER_MS }, () => {
+  let home: InProcessStore
+  const keys = new Map<Scope, string>()
+  before(async () => {
+    home = createInProcessStore()
+    await home.start({ ALLOW_REGISTRATION: 'true' })
+    for (const scope of ['ingest', 'read', 'admin'] as const) keys.set(scope, makeKeyIn(home, scope).key)
+  })
+  after(() => home.remove())
+
+  const request = (method: string, path: string, headers: Record<string, string> = {}) =>
+    ask(home.url + path, method === 'POST' ? postJson([], headers) : { method, headers })
+
+  it('is the one that the service itself documents', async () => {
+    const served = (await ask(`${home.url}/openapi.json`)).json as unknown as ApiDocument
+    assert.deepEqual(routesOf(served), routesOf(document))
+  })
+
+  it('is for whom it was promised to', () => {
+    for (const [promised, routes] of Object.entries(PROMISED)) {
+      const declared = routesOf(document).filter(({ scope }) => (scope ?? 'everybody') === promised)
+      assert.deepEqual(declared.map(({ method, path }) => `${method} ${path}`).toSorted(), routes, promised)
+    }
+  })
+
+  for (const { method, path, scope } of routesOf(document)) {
+    it(`${method} ${path} answers ${scope === null ? 'everybody' : `only who has the scope ${scope}`}`, async () => {
+      const bare = await request(method, path)
+      if (scope === null) {
+        assert.ok(![401, 403].includes(bare.status), `${bare.status}`)
+        return
+      }
+      assertProblem(bare, 401, 'unauthorized')
+      assertProblem(await request(method, path, bearer('fl_nonsense')), 401, 'unauthorized')
+      for (const [held, key] of keys) {
+        for (const headers of [bearer(key), { 'x-api-key': key }]) {
+          const answer = await request(method, path, headers)
+          if (held === scope || held === 'admin') {
+            // There is no such dead letter, and only its own route can say so.
+            const missing = path.startsWith('/dead-letters/{id}') && answer.status === 404
+            assert.ok(missing || ![401, 403, 404, 405].includes(answer.status), `${held}: ${answer.status}`)
+          } else {
+            assertProblem(answer, 403, 'forbidden')
+            assert.match(answer.headers.get('www-authenticate')!, new RegExp(`scope="${scope}"`))
+          }
+        }
+      }
+    })
+  }
+
+  it('gives nothing away under another spelling or method', async () => {
+    const paths = [
+      '/tiers/',
+      '//tiers',
+      '/TIERS',
+      '/%74iers',
+      '/./tiers',
+      '/x/../tiers',
+      '/tiers;',
+      '/tiers%2f',
+    ]
+    for (const path of paths) {
+      for (const method of ['GET', 'HEAD']) {
+        const { request: outgoing, reply } = begin(home.url + path, method)
+        // fetch would tidy the path up first.
+        outgoing.path = path
+        outgoing.end()
+        const { status } = await reply
+        assert.ok([401, 404].includes(status), `${method} ${path}: ${status}`)
+      }
+    }
+    assert.equal((await ask(`${home.url}/tiers`, { method: 'HEAD' })).status, 401)
+    assert.equal((await ask(`${home.url}/tiers`, { method: 'DELETE' })).status, 405)
+  })
+
+  it('stands in the table, and the service refuses to start with one that does not', () => {
+    const admission: Admission = {
+      tellLimits: (_c, next) => next(),
+      require: () => (_c, next) => next(),
+      takeEvents() {},
+      addressOf: () => '',
+    }
+    const unused = {} as Omit<Deps, 'admission' | 'logins'>
+    const deadLetters = createDeadLetterRoutes({} as DeadLetterDeps)
+    const app = createApp({
+      ...unused,
+      deadLetters,
+      config: readConfig({}),
+      log: createLogger('silent'),
+      admission,
+      logins: { login: never, register: never },
+    })
+    const declared = ROUTES.map(({ method, path }) => `${method} ${path}`)
+    const routed = new Set(
+      app.routes.filter(({ method }) => method !== 'ALL').map(({ method, path }) => `${method} ${path}`),
+    )
+    assert.deepEqual([...routed].toSorted(), declared.toSorted())
+    app.get('/forgotten', (c) => c.text('open to all'))
+    assert.throws(() => refuseUndeclared(app.routes), /GET \/forgotten/)
+    assert.throws(() => refuseUndeclared([{ method: 'ALL', path: '/also' }]), /ALL \/also/)
+  })
+})

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { after, afterEach, beforeEach, describe, it } from 'node:test'
+import { fingerprint, formatEventId } from '../../src/event/id.ts'
+import { isComplete } from '../../src/cold/id-index.ts'
+import { readCatalog } from '../../src/store/catalog.ts'
+import { openLayout } from '../../src/store/layout.ts'
+import { BUSY, tryColdLock } from '../../src/store/lock.ts'
+import { createInProcessStore } from '../support/in-process.ts'
+import type { InProcessStore } from '../support/in-process.ts'
+import { sampleEvents, toCsv } from '../support/sample.ts'
+import type { SampleEvent } from '../support/sample.ts'
+import { createTestStore, post, untilReady } from '../support/store.ts'
+import { visibleIds } from '../support/visible.ts'
+
+/** Three days in cold, the first in three files. */
+const EVENTS = [
+  sampleEvents(1, 600, '2025-08-01', 3),
+  sampleEvents(2, 100, '2025-08-01', 1),
+  sampleEvents(3, 100, '2025-08-01', 1),
+]
+const COLD = EVENTS.flat()
+
+/** The same ids under another day and user: only the id makes a duplicate. */
+const elsewhere = (events: readonly SampleEvent[]) =>
+  events.map((event) => ({ ...event, occurred_at: '2025-07-01T00:00:00Z', user_id: 'somebody-else' }))
+
+/** The finalizer of MurmurHash3, of which a fingerprint is made. */
+function mix(word: number): number {
+  let h = Math.imul(word ^ (word >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return h ^ (h >>> 16)
+}
+
+/** An event with another id of the same upper 48 bits of fingerprint, which is all that the index knows of an id. */
+function twinOf(event: SampleEvent): SampleEvent {
+  const id = Buffer.from(event.event_id.replaceAll('-', ''), 'hex')
+  const words = [0, 4, 8, 12].map((at) => id.readInt32BE(at)) as [number, number, number, number]
+  const [w0, w1, w2, w3] = words
+  const before = (word3: number) => mix(mix(mix(word3 ^ 0x9e3779b9) ^ w2) ^ w1)
+  const wanted = fingerprint(...words)
+  // Whatever the last word is, one first word brings the high half back; one in 65,536 of these pairs has the bits of the low half too.
+  for (let last = w3 + 1; ; last += 1) {
+    const first = before(last) ^ before(w3) ^ w0
+    const found = fingerprint(first, w1, w2, last)
+    if (found.high !== wanted.high || ((found.low ^ wanted.low) & 0xffff0000) !== 0) continue
+    id.writeInt32BE(first, 0)
+    id.writeInt32BE(last | 0, 12)
+    return { ...event, event_id: formatEventId(id) }
+  }
+}
+
+describe('the index of cold ids', () => {
+  let home: InProcessStore
+  beforeEach(async () => {
+    home = createInProcessStore()
+    await home.start()
+    for (const events of EVENTS) {
+      await post(`${home.url}/events`, events)
+      await home.compact()
+    }
+  })
+  afterEach(() => home.remove())
+
+  const segmentsOf = () => home.inSqlite((db) => readCatalog(db).segments.map(({ path }) => path))
+  const pathOf = (name: string) => join(home.layout.ids, name)
+
+  async function assertKnowsAll(): Promise<void> {
+    const before = await visibleIds(home.layout)
+    for (const events of [COLD, elsewhere(COLD)]) {
+      const { json } = await post(`${home.url}/events`, events)
+      assert.deepEqual([json['accepted'], json['duplicates']], [0, COLD.length])
+    }
+    assert.deepEqual(await visibleIds(home.layout), before)
+  }
+
+  function assertWhole(): void {
+    const { files, segments } = home.inSqlite(readCatalog)
+    assert.ok(isComplete(files, segments))
+    assert.deepEqual(readdirSync(home.layout.ids).toSorted(), segments.map(({ path }) => path).toSorted())
+  }
+
+  it('is one small file after compactions, merges and imports, and needs no repair in normal life', async () => {
+    await home.importCsv(toCsv(sampleEvents(4, 50, '2025-08-09', 2)))
+    const before = segmentsOf()
+    assert.equal(before.length, 2)
+    await assertKnowsAll()
+    assert.deepEqual(segmentsOf(), before)
+    await home.compact()
+    assert.equal(segmentsOf().length, 1)
+    assertWhole()
+    const [kept] = segmentsOf()
+    await home.stop()
+    await home.start()
+    await home.compact()
+    assert.deepEqual(segmentsOf(), [kept])
+    await assertKnowsAll()
+  })
+
+  it('takes an id for new that it cannot tell from a cold one, and the cold one for a duplicate', async () => {
+    const cold = COLD[42]!
+    const twin = twinOf(cold)
+    const same = await post(`${home.url}/events`, [cold, twin, { ...twin, user_id: 'second' }])
+    assert.deepEqual([same.json['accepted'], same.json['duplicates']], [1, 2])
+    // Both in cold, and each is known.
+    await home.compact()
+    const again = await post(`${home.url}/events`, elsewhere([cold, twin]))
+    assert.deepEqual([again.json['accepted'], again.json['duplicates']], [0, 2])
+    assert.equal((await visibleIds(home.layout)).length, COLD.length + 1)
+  })
+
+  const DAMAGES: Record<string, () => void> = {
+    'a segment is missing': () => rmSync(pathOf(segmentsOf()[0]!)),
+    'the folder of segments is missing': () => rmSync(home.layout.ids, { recursive: true }),
+    'a segment is cut short': () => truncateSync(pathOf(segmentsOf()[0]!), 800),
+    'a segment is empty': () => truncateSync(pathOf(segmentsOf()[0]!), 0),
+    'a single bit of a segment is another': () => {
+      const path = pathOf(segmentsOf()[0]!)
+      const bytes = readFileSync(path)
+      // Of a fingerprint: its id would be taken for new.
+      bytes[4_003]! ^= 4
+      writeFileSync(path, bytes)
+    },
+    'the catalog has lost a segment, or comes from a program that made none': () =>
+      home.inSqlite((db) => db.exec('DELETE FROM id_segments')),
+  }
+  for (const [what, damage] of Object.entries(DAMAGES)) {
+    it(`is made anew by a service that starts when ${what}`, async () => {
+      await home.stop()
+      const before = segmentsOf()
+      damage()
+      await home.start()
+      assert.notDeepEqual(segmentsOf(), before)
+      await assertKnowsAll()
+      await home.compact()
+      assertWhole()
+    })
+
+    it(`is made anew by a compaction when ${what}`, async () => {
+      await home.stop()
+      const before = segmentsOf()
+      damage()
+      await importAndCompact()
+      assert.notDeepEqual(segmentsOf(), before)
+      assertWhole()
+      await home.start()
+      await assertKnowsAll()
+    })
+  }
+
+  /** A compaction that has something to fold, so that it reads the segments. */
+  async function importAndCompact(): Promise<void> {
+    // As each command does.
+    openLayout(dirname(home.layout.cold))
+    await home.importCsv(toCsv(sampleEvents(5, 20, '2025-08-20', 1)))
+    await home.compact()
+  }
+
+  it('is made anew by a running service when somebody writes to a segment', async () => {
+    // From here on the service has it open.
+    await assertKnowsAll()
+    const [name] = segmentsOf()
+    const bytes = readFileSync(pathOf(name!))
+    for (let at = 2; at < bytes.length; at += 8) bytes[at]! ^= 255
+    writeFileSync(pathOf(name!), bytes)
+    await assertKnowsAll()
+    assert.ok(!segmentsOf().includes(name!))
+    await home.compact()
+    assertWhole()
+  })
+
+  it('is made anew only when no compaction or import is at work', async () => {
+    await home.stop()
+    rmSync(home.layout.ids, { recursive: true })
+    const lock = tryColdLock(home.layout)
+    assert.ok(lock !== BUSY)
+    const before = segmentsOf()
+    await home.startUnready()
+    const { json } = await post(`${home.url}/events`, COLD)
+    assert.equal(json['type'], '/problems/not_ready')
+    assert.deepEqual(segmentsOf(), before)
+    lock.release()
+    await untilReady(home.url)
+    assert.notDeepEqual(segmentsOf(), before)
+    await assertKnowsAll()
+  })
+
+  describe('killed while it is made anew', () => {
+    const processes = createTestStore()
+    after(() => processes.remove())
+
+    for (const step of ['ids_staged', 'ids_synced', 'ids_placed', 'applied', 'committed']) {
+      it(`at index.${step}, is whole after the next run`, async () => {
+        await home.stop()
+        rmSync(home.layout.ids, { recursive: true })
+        const { code } = await processes.cli(['compact'], {
+          DATA_DIR: dirname(home.layout.cold),
+          FROSTLINE_FAILPOINT: `index.${step}`,
+        })
+        assert.equal(code, null)
+        await home.compact()
+        assertWhole()
+        await home.start()
+        await assertKnowsAll()
+      })
+    }
+  })
+})

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { openLayout } from '../../src/store/layout.ts'
+import { sampleEvents } from '../support/sample.ts'
+import type { SampleEvent } from '../support/sample.ts'
+import { createTestStore, get, post } from '../support/store.ts'
+import type { ServiceProcess, TestStore } from '../support/store.ts'
+import { visibleIds } from '../support/visible.ts'
+import { logOf } from '../support/wire.ts'
+
+/** EIO in the middle of a commit, from below SQLite: tests/failing-wal.c stands between it and libc. */
+
+const HANGS_AFTER_MS = 600_000
+/** Many pages, so that a commit has a middle. */
+const BATCH_EVENTS = 500
+
+const skip = process.platform !== 'linux' && 'the failing disk is made for Linux'
+
+describe('a disk that fails under a commit', { skip, timeout: HANGS_AFTER_MS }, () => {
+  let home: TestStore
+  let flag: string
+  let env: Record<string, string>
+  let service: ServiceProcess
+  const [before, during, later] = [1, 2, 3].map((seed) => sampleEvents(seed, BATCH_EVENTS)) as [
+    SampleEvent[],
+    SampleEvent[],
+    SampleEvent[],
+  ]
+
+  beforeEach(async () => {
+    home = createTestStore()
+    flag = join(home.dir, 'failing')
+    const shim = join(home.dir, 'failing-wal.so')
+    const source = join(import.meta.dirname, 'failing-wal.c')
+    execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', shim, source, '-ldl'])
+    env = { LD_PRELOAD: shim, FAILING_WAL: flag }
+    service = await home.serve(env)
+    await assertTaken(before, BATCH_EVENTS)
+  })
+  afterEach(() => home.remove())
+
+  const begin = (how: 'write' | 'sync') => writeFileSync(flag, how)
+  const mend = () => rmSync(flag)
+
+  async function assertTaken(events: readonly SampleEvent[], accepted: number): Promise<void> {
+    const { status, json } = await post(`${service.url}/events`, events)
+    assert.deepEqual(
+      [status, json['accepted'], json['duplicates']],
+      [200, accepted, events.length - accepted],
+    )
+  }
+
+  async function assertRefused(events: readonly SampleEvent[]): Promise<void> {
+    const { status, json, headers } = await post(`${service.url}/events`, events)
+    assert.deepEqual([status, json['type']], [503, '/problems/store_unavailable'])
+    assert.ok(Number(headers.get('retry-after')) > 0)
+  }
+
+  async function count(): Promise<number> {
+    const { status, json } = await get<{ data: { count: number }[] }>(
+      `${service.url}/stats/top-events?from=2025-08-01&to=2025-08-31`,
+    )
+    assert.equal(status, 200, JSON.stringify(json))
+    return json.data.reduce((n, { count: events }) => n + events, 0)
+  }
+
+  async function assertVisible(...batches: SampleEvent[][]): Promise<void> {
+    assert.deepEqual(
+      await visibleIds(openLayout(home.data_dir)),
+      batches
+        .flat()
+        .map(({ event_id }) => event_id)
+        .toSorted(),
+    )
+  }
+
+  for (const how of ['write', 'sync'] as const) {
+    it(`(${how}) acknowledges nothing, stores no part, and takes events again when it works`, async () => {
+      begin(how)
+      await assertRefused(during)
+      await assertRefused(during)
+      assert.equal(await count(), BATCH_EVENTS)
+      assert.match(JSON.stringify(logOf(service)), /disk I\/O error/)
+      mend()
+      // Other events first: they come to stand in the log where the failed ones were.
+      await assertTaken(later.slice(0, 100), 100)
+      assert.equal(await count(), BATCH_EVENTS + 100)
+      await service.kill()
+      await assertVisible(before, later.slice(0, 100))
+      service = await home.serve(env)
+      await assertTaken(during, BATCH_EVENTS)
+      await assertTaken([...before, ...later, ...during], BATCH_EVENTS - 100)
+      assert.equal(await count(), 3 * BATCH_EVENTS)
+      assert.equal(await service.stop(), 0)
+      await assertVisible(before, during, later)
+    })
+
+    it(`(${how}) and a kill -9 leave all of a failed batch or nothing, and it counts once when it is sent again`, async (t) => {
+      begin(how)
+      await assertRefused(during)
+      await service.kill()
+      mend()
+      const ids = await visibleIds(openLayout(home.data_dir))
+      t.diagnostic(`${how}: ${ids.length - BATCH_EVENTS} of the failed events are there after the kill`)
+      assert.ok([BATCH_EVENTS, 2 * BATCH_EVENTS].includes(ids.length), `${ids.length} rows`)
+      service = await home.serve(env)
+      await assertTaken(during, 2 * BATCH_EVENTS - ids.length)
+      await assertTaken([...before, ...during], 0)
+      assert.equal(await count(), 2 * BATCH_EVENTS)
+      assert.equal(await service.stop(), 0)
+      await assertVisible(before, during)
+    })
+  }
+
+  it('(sync) and fails the commit of a compaction: its file is not deleted while a crash could still bring the commit back', async () => {
+    begin('sync')
+    const failed = await home.cli(['compact'], env)
+    assert.equal(failed.code, 1)
+    assert.match(failed.stderr, /disk I\/O error/)
+    mend()
+    const swept = await home.cli(['compact'], { FROSTLINE_FAILPOINT: 'sweep.orphans' })
+    assert.equal(swept.code, null, swept.stderr)
+    await service.kill()
+    await assertVisible(before)
+    service = await home.serve()
+    assert.equal(await count(), BATCH_EVENTS)
+    assert.equal((await home.cli(['compact'])).code, 0)
+    assert.equal(await count(), BATCH_EVENTS)
+    await assertTaken(before, 0)
+    assert.equal(await service.stop(), 0)
+  })
+})

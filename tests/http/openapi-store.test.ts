@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { filesBelow } from '../support/in-process.ts'
+import { createReader, fetchDocument } from '../support/openapi.ts'
+import { sampleEvents } from '../support/sample.ts'
+import { createTestStore, get, postAll } from '../support/store.ts'
+import type { ServiceProcess, TestStore } from '../support/store.ts'
+import { untilLogged } from '../support/wire.ts'
+
+/** The examples of the document are those of a young store; here are replies that only an older one gives. */
+describe('the document of an older store', { timeout: 120_000 }, () => {
+  let store: TestStore
+  let service: ServiceProcess
+  before(async () => {
+    store = createTestStore()
+    service = await store.serve({ VERIFY_INTERVAL_S: '1' })
+    await postAll(service.url, sampleEvents(1, 60, '2025-08-01', 3))
+    assert.equal((await store.cli(['compact'])).code, 0)
+  })
+  after(() => store.remove())
+
+  /** What its schema finds wrong with a reply. */
+  async function faultsOf(path: string, value: unknown): Promise<unknown> {
+    const document = await fetchDocument(service.url)
+    const { content } = document.paths[path]!['get']!.responses['200']!
+    return createReader(document)(content!['application/json']!.schema, value)
+  }
+
+  it('says of each cold day what GET /tiers says of it', async () => {
+    const { json } = await get<{ cold: { days: Record<string, unknown>[] } }>(`${service.url}/tiers`)
+    assert.equal(json.cold.days.length, 3)
+    assert.deepEqual(await faultsOf('/tiers', json), [])
+    delete json.cold.days[0]!['sealed_through']
+    assert.notDeepEqual(await faultsOf('/tiers', json), [], 'no field may be missing')
+  })
+
+  it('says of damage what GET /readyz says of it', async () => {
+    const cold = join(store.data_dir, 'cold')
+    renameSync(join(cold, filesBelow(cold)[0]!), join(store.dir, 'away.parquet'))
+    await untilLogged(service, ({ msg }) => msg === 'the store is damaged')
+    const { json } = await get<{ damage: unknown[] }>(`${service.url}/readyz`)
+    assert.equal(json.damage.length, 1)
+    assert.deepEqual(await faultsOf('/readyz', json), [])
+  })
+})

@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import papaparse from 'papaparse'
+import { openDuck } from '../../src/store/duckdb.ts'
+import { createEventSchema } from '../../src/event/event.ts'
+import { realDisk } from '../../src/store/disk.ts'
+import { readHeader } from '../../src/event/csv-header.ts'
+import { readCareful } from '../../src/import/read-careful.ts'
+import { NEEDS_CARE, readFast } from '../../src/import/read-fast.ts'
+import { openRejects } from '../../src/import/rejects.ts'
+import { defineRelations, openStaging } from '../../src/import/staging.ts'
+import { nowMicros } from '../../src/event/time.ts'
+import { idFor } from '../support/sample.ts'
+
+const NOW_US = nowMicros()
+
+/** What a reader makes of a file: the accepted rows in file order, and the rejected ones as written. */
+async function readWith(reader: 'fast' | 'careful', folder: string, csv: string) {
+  const duck = await openDuck({ threads: 2, memory_mb: 512, spill: join(folder, 'spill') })
+  const connection = await duck.connect()
+  const staging = await openStaging(connection, folder)
+  const rejects = openRejects(csv, realDisk)
+  const schema = createEventSchema(() => NOW_US)
+  const header = readHeader(csv)
+  try {
+    const rows =
+      reader === 'fast'
+        ? await readFast(staging, csv, header, schema, NOW_US, rejects)
+        : await readCareful(connection, csv, header, schema, rejects)
+    if (rows === NEEDS_CARE) return NEEDS_CARE
+    await defineRelations(staging, reader === 'fast')
+    const accepted = await connection.runAndReadAll(
+      `SELECT record::INTEGER, event_id::VARCHAR, epoch_us(occurred_at)::VARCHAR, user_id, event_type, properties FROM staged ORDER BY record`,
+    )
+    const path = rejects.finish()
+    return { rows, accepted: accepted.getRows(), rejected: path === null ? '' : readFileSync(path, 'utf8') }
+  } finally {
+    rejects.discard()
+    connection.closeSync()
+    duck.close()
+  }
+}
+
+const oneOf = (...values: string[]) => fc.constantFrom(...values)
+
+const row = fc.tuple(
+  fc.oneof(
+    fc.integer().map((n) => idFor(String(n))),
+    oneOf(
+      idFor('x').toUpperCase(),
+      '',
+      'x',
+      `{${idFor('y')}}`,
+      idFor('z').replaceAll('-', ''),
+      `${idFor('a')} `,
+      idFor('b').replace(/^(.{7})(.)-/, '$1-$2'),
+      idFor('c').replace(/^./, '-'),
+      idFor('d').replace(/.$/, 'g'),
+    ),
+  ),
+  oneOf(
+    '2025-08-21T06:52:34+03:00',
+    '2025-08-21T06:52:34.123456Z',
+    '2025-08-21 06:52:34',
+    '2025-08-21',
+    '2025-08-21T06:52',
+    '2025-08-21T06:52:34.1234567Z',
+    '2025-08-21T24:00:00Z',
+    '2025-08-21T06:52:60Z',
+    '2025-02-30T00:00:00Z',
+    '2024-02-29T00:00:00-14:59',
+    '1970-01-01T00:00:00Z',
+    '1970-01-01T00:00:00+00:01',
+    '2999-01-01T00:00:00Z',
+    '20250821',
+    'x',
+    '',
+    '2025-08-21T06:52:34+0300',
+    '2025-08-21T06:52:34,5Z',
+    ' 2025-08-21T06:52:34Z',
+    '0001-01-01T00:00:00Z',
+    '10000-01-01T00:00:00Z',
+  ),
+  fc.oneof(
+    oneOf(
+      '1',
+      'user',
+      'ü',
+      '',
+      '\uFFFD',
+      'a,b',
+      'q"q',
+      'two\nlines',
+      'u'.repeat(256),
+      'u'.repeat(257),
+      '😀'.repeat(256),
+      '😀'.repeat(257),
+      ' ',
+    ),
+    fc.string({ unit: 'grapheme', maxLength: 8 }),
+  ),
+  oneOf('open', '', 't'.repeat(200), 't'.repeat(201), '😀'),
+  fc.oneof(
+    oneOf(
+      '',
+      '{}',
+      '{"a":1}',
+      '{ "a" : [1, {"b":"c"}] }',
+      '[]',
+      'null',
+      '1',
+      '"x"',
+      '{',
+      '{"a":1e2}',
+      '{"a":1e999}',
+      '{"a":-1E5}',
+      '{"a":"1e5"}',
+      '{"a":"\\ud800"}',
+      '{"a":"\\ud83d\\ude00"}',
+      '{"\\ud800":1}',
+      '{"a":\n1}',
+      `${'{"a":'.repeat(32)}1${'}'.repeat(32)}`,
+      `${'{"a":'.repeat(33)}1${'}'.repeat(33)}`,
+      `{"a":"${'x'.repeat(32 * 1024 - 8)}"}`,
+      `{"a":"${'x'.repeat(32 * 1024 - 7)}"}`,
+      '{"a":"{[{["}',
+      '{"a":01}',
+      '{"a":1,}',
+      '{"a":[1 , ] }',
+      '{"a":1/*c*/}',
+      '{"a":"\t"}',
+      "{'a':1}",
+      '{a:1}',
+      '{"a":1}x',
+      '{"a":1} ',
+      '{"a":.5}',
+      '{"a":+1}',
+      '{"a":5.}',
+      '{"a":0x10}',
+      '{"a":inf}',
+      '{"a":-nan}',
+      '{"a":True}',
+      '{"a":[nan]}',
+      '{"a":[1,infinity]}',
+      '{"a":1,"a":2}',
+      '{"a":NaN}',
+      '\u00a0{}',
+      '{"a":1.50,"b":100,"c":-0.5,"d":1.0}',
+      '{"a":12345678901234567890,"b":0.00001,"c":1234567890.12345}',
+      '{"a": 1, "b": "x y", "c": null}',
+      '{"a":"\uFFFD"}',
+      '{"\uFFFD":1}',
+      '{"a":"\u007F"}',
+      '{"a":1,}',
+      '{,}',
+      '{"a":1"b":2}',
+    ),
+    fc
+      .dictionary(
+        fc.string({ maxLength: 4 }),
+        fc.oneof(
+          fc.string({ maxLength: 6 }),
+          fc.integer(),
+          fc.double({ noNaN: true }),
+          fc.boolean(),
+          fc.constant(null),
+        ),
+      )
+      .map((o) => JSON.stringify(o)),
+  ),
+)
+
+/** The fast reader keeps the text of numbers as written; only their values must agree. */
+function canonical(read: Exclude<Awaited<ReturnType<typeof readWith>>, symbol>) {
+  return {
+    ...read,
+    accepted: read.accepted.map((fields) => [
+      ...fields.slice(0, 5),
+      JSON.parse(String(fields[5])) as unknown,
+    ]),
+  }
+}
+
+describe('the two readers of a CSV file', () => {
+  it('accept the same rows with the same values, and reject the same lines for the same reasons', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'frostline-readers-'))
+    const csv = join(folder, 'rows.csv')
+    let compared = 0
+    try {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(row, { minLength: 1, maxLength: 40 }),
+          oneOf('\n', '\r\n'),
+          async (rows, newline) => {
+            const header = 'event_id,occurred_at,user_id,event_type,properties_json'
+            writeFileSync(csv, `${header}${newline}${papaparse.unparse(rows, { newline })}${newline}`)
+            const fast = await readWith('fast', folder, csv)
+            const careful = await readWith('careful', folder, csv)
+            assert.notEqual(careful, NEEDS_CARE)
+            if (fast === NEEDS_CARE) return
+            compared += 1
+            assert.deepEqual(
+              canonical(fast as Exclude<typeof fast, symbol>),
+              canonical(careful as Exclude<typeof careful, symbol>),
+            )
+          },
+        ),
+        { numRuns: Number(process.env['FROSTLINE_SEEDS'] ?? 150) },
+      )
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+    assert.ok(compared > 20, `the fast reader took ${compared} files`)
+  })
+})

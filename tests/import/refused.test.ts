@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { GOOD, HEADER } from '../support/importing.ts'
+import { idFor } from '../support/sample.ts'
+import { createTestStore } from '../support/store.ts'
+import type { TestStore } from '../support/store.ts'
+
+describe('a file that cannot be imported', () => {
+  let store: TestStore
+  before(() => {
+    store = createTestStore()
+  })
+  after(() => store.remove())
+
+  const refuses = (name: string, text: string | Buffer | null, message: RegExp) => {
+    it(`is refused with one clear line: ${name}`, async () => {
+      const path = join(store.dir, `${name}.csv`)
+      if (text !== null) writeFileSync(path, text)
+      const run = await store.cli(['import', path])
+      assert.equal(run.code, 1)
+      assert.match(run.stderr, message)
+      assert.equal(run.stderr.trimEnd().split('\n').length, 1)
+      assert.equal(run.stdout, '')
+    })
+  }
+  refuses('missing', null, /does not exist/)
+  refuses('empty', '', /is empty/)
+  refuses('blank', '\n\n', /is empty/)
+  refuses('binary', Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 1, 2, 3]), /is not a CSV file/)
+  refuses('lacking', 'event_id,occurred_at,user_id\n', /lacks the columns event_type, properties_json/)
+  refuses('other', `${HEADER},surprise\n`, /unknown or stand twice/)
+  refuses('twice', `${HEADER},user_id\n`, /unknown or stand twice/)
+
+  it('is refused when a quote is never closed, with the line, and nothing is imported', async () => {
+    const path = join(store.dir, 'open.csv')
+    const filler = `${idFor('x')},2025-08-21,u,t,{}\n`.repeat(200_000)
+    writeFileSync(path, `${HEADER}\n${GOOD('a')}\n${idFor('b')},2025-08-21,"never closed,t,{}\n${filler}`)
+    const run = await store.cli(['import', path])
+    assert.equal(run.code, 1)
+    assert.match(run.stderr, /line 3: a row does not end within/)
+  })
+
+  it('is a usage error when no file, or an unknown option, is given', async () => {
+    assert.equal((await store.cli(['import'])).code, 2)
+    assert.equal((await store.cli(['import', 'x.csv', '--wrong'])).code, 2)
+    assert.equal((await store.cli(['import', 'x.csv', '--wait', 'soon'])).code, 2)
+  })
+})

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { realDisk } from '../../src/store/disk.ts'
+import type { ColdDisk } from '../../src/store/disk.ts'
+import { createEventSchema, judgeEvent } from '../../src/event/event.ts'
+import { packEvents } from '../../src/event/batch.ts'
+import { nowMicros } from '../../src/event/time.ts'
+import { appendOf, storedOf, withWriter } from '../support/appends.ts'
+import { createInProcessStore } from '../support/in-process.ts'
+import type { InProcessStore } from '../support/in-process.ts'
+import { sampleEvents, toCsv } from '../support/sample.ts'
+import { countOf, get, post } from '../support/store.ts'
+
+const HANGS_AFTER_MS = 600_000
+const RANGE = 'from=2025-08-01&to=2025-08-31'
+
+describe('too little space', { timeout: HANGS_AFTER_MS }, () => {
+  let home: InProcessStore
+  beforeEach(() => {
+    home = createInProcessStore()
+  })
+  afterEach(() => home.remove())
+
+  const full: ColdDisk = {
+    ...realDisk,
+    sync() {
+      throw Object.assign(new Error('ENOSPC: no space left on device, fsync'), { code: 'ENOSPC' })
+    },
+  }
+
+  it('is answered with disk_full while questions go on, and ends by itself', async () => {
+    let free = 1024 ** 4
+    await home.start({ DISK_FREE_MIN_MB: '10' }, { readFreeBytes: async () => free })
+    const events = sampleEvents(1, 200)
+    assert.equal((await post(`${home.url}/events`, events.slice(0, 100))).status, 200)
+    free = 10 * 1024 * 1024 - 1
+    let reply = await post(`${home.url}/events`, events.slice(0, 1))
+    while (reply.status === 200) reply = await post(`${home.url}/events`, events.slice(0, 1))
+    assert.equal(reply.status, 503)
+    assert.equal(reply.json['type'], '/problems/disk_full')
+    assert.equal(reply.headers.get('retry-after'), '30')
+    assert.equal((await post(`${home.url}/events`, events)).status, 503)
+    assert.equal(await countOf(home.url, RANGE), 100)
+    assert.equal((await get(`${home.url}/readyz`)).status, 200)
+    free += 1
+    do reply = await post(`${home.url}/events`, events)
+    while (reply.status !== 200)
+    assert.equal(reply.json['accepted'], 100)
+    assert.equal(await countOf(home.url, RANGE), 200)
+  })
+
+  it('in the middle of a commit stores nothing of it, and the same writer goes on afterwards', async () => {
+    const schema = createEventSchema(nowMicros)
+    const batch = () =>
+      packEvents(
+        sampleEvents(2, 5_000).map((event) => {
+          const verdict = judgeEvent(schema, event)
+          assert.ok('event' in verdict)
+          return verdict.event
+        }),
+      )
+    await withWriter(home.layout, async (writer, db) => {
+      // A limit of SQLite's own: it fails with the very error of a full disk.
+      const pages = db.pragma('page_count', { simple: true }) as number
+      db.pragma(`max_page_count = ${pages + 5}`)
+      await assert.rejects(writer.commit([appendOf(batch())]), { code: 'SQLITE_FULL' })
+      const stored = () => db.prepare('SELECT count(*) FROM events').pluck().get()
+      assert.deepEqual([db.inTransaction, stored()], [false, 0])
+      db.pragma('max_page_count = 1000000')
+      const [result] = await writer.commit([appendOf(batch())])
+      assert.deepEqual([storedOf(result!), stored()], [{ accepted: 5_000, duplicates: 0 }, 5_000])
+    })
+  })
+
+  it('stops a compaction or an import without a change, and the next run leaves nothing behind', async () => {
+    await home.start()
+    await post(`${home.url}/events`, sampleEvents(3, 500, '2025-08-01', 2))
+    const csv = toCsv(sampleEvents(4, 300, '2025-08-05', 2))
+    await assert.rejects(home.compact({ disk: full }), { code: 'ENOSPC' })
+    await assert.rejects(home.importCsv(csv, full), { code: 'ENOSPC' })
+    assert.deepEqual(home.listed(), [])
+    assert.equal(await countOf(home.url, RANGE), 500)
+    assert.equal((await home.importCsv(csv)).imported, 300)
+    assert.equal((await home.compact()).rows, 500)
+    assert.deepEqual(home.files(), { cold: home.listed(), staging: [] })
+    assert.equal(await countOf(home.url, RANGE), 800)
+  })
+})

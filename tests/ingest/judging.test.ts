@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { encode } from '@msgpack/msgpack'
+import type { Content } from '../../src/ingest/append.ts'
+import { createJudging, JUDGED_AT_ONCE_BYTES_MAX, OWN_TURN_BYTES_MIN } from '../../src/ingest/judging.ts'
+import type { Judging } from '../../src/ingest/judging.ts'
+import { createInProcessStore } from '../support/in-process.ts'
+import type { InProcessStore } from '../support/in-process.ts'
+import { sampleEvents, toCsv } from '../support/sample.ts'
+import type { SampleEvent } from '../support/sample.ts'
+import { assertProblem, sendBytes } from '../support/wire.ts'
+
+const EVENTS_MAX = 10_000
+const JSON_TYPE = 'application/json'
+
+/** A body of exactly so many bytes, with these events and spaces behind them. */
+function jsonOf(events: readonly unknown[], bytes: number): Buffer<ArrayBuffer> {
+  const text = JSON.stringify(events)
+  assert.ok(text.length <= bytes)
+  return Buffer.from(text.padEnd(bytes))
+}
+
+/** Enough of them for a large body in any format. */
+const MANY = 5_000
+
+const ENCODE: Readonly<Record<string, (events: readonly SampleEvent[]) => Uint8Array>> = {
+  [JSON_TYPE]: (events) => Buffer.from(JSON.stringify(events)),
+  'application/x-ndjson': (events) => Buffer.from(events.map((e) => JSON.stringify(e)).join('\n')),
+  'text/csv': (events) => Buffer.from(toCsv(events)),
+  'application/msgpack': (events) => encode(events),
+}
+
+const bodyOf = (events: readonly unknown[], bytes = JUDGED_AT_ONCE_BYTES_MAX + 1) => ({
+  media_type: JSON_TYPE,
+  parts: [new Uint8Array(jsonOf(events, bytes))],
+})
+
+describe('a large body', { timeout: 600_000 }, () => {
+  let store: InProcessStore
+  before(async () => {
+    store = createInProcessStore()
+    await store.start({ EVENTS_PER_REQUEST_MAX: String(EVENTS_MAX) })
+  })
+  after(() => store.remove())
+
+  const send = (type: string, body: Uint8Array, headers: Record<string, string> = {}) =>
+    sendBytes(`${store.url}/events`, { 'content-type': type, ...headers }, Buffer.from(body))
+
+  /** What of these is stored, as it was sent. */
+  function storedOf(events: readonly SampleEvent[]): SampleEvent[] {
+    return store.inSqlite((db) => {
+      const find = db.prepare('SELECT * FROM events WHERE event_id = ?')
+      return events.flatMap((event) => {
+        const row = find.get(Buffer.from(event.event_id.replaceAll('-', ''), 'hex')) as
+          | { occurred_at: number; user_id: string; event_type: string; properties: string }
+          | undefined
+        if (row === undefined) return []
+        return {
+          event_id: event.event_id,
+          occurred_at: new Date(row.occurred_at / 1_000).toISOString(),
+          user_id: Number(row.user_id),
+          event_type: row.event_type,
+          properties: JSON.parse(row.properties) as Record<string, unknown>,
+        }
+      })
+    })
+  }
+
+  for (const [n, [type, encodeAll]] of Object.entries(ENCODE).entries()) {
+    it(`of ${type} is stored as it was sent`, async () => {
+      const events = sampleEvents(100 + n, MANY)
+      const body = encodeAll(events)
+      assert.ok(body.length > JUDGED_AT_ONCE_BYTES_MAX)
+      const { status, json } = await send(type, body)
+      assert.deepEqual(
+        { status, json },
+        { status: 200, json: { received: MANY, accepted: MANY, duplicates: 0, rejected: 0, errors: [] } },
+      )
+      assert.deepEqual(storedOf(events), events)
+    })
+  }
+
+  for (const over of [0, 1]) {
+    it(`${over} bytes over what is judged at once is answered like any other`, async () => {
+      const [good, other] = sampleEvents(200 + over, 2)
+      const sent = [good, { ...other, user_id: '' }, good]
+      const { status, json } = await send(JSON_TYPE, jsonOf(sent, JUDGED_AT_ONCE_BYTES_MAX + over))
+      const message = 'user_id must be a string of 1 to 256 characters, without NUL or unpaired surrogates'
+      const errors = [{ index: 1, event_id: other!.event_id, path: 'user_id', message }]
+      assert.deepEqual(
+        { status, json },
+        { status: 200, json: { received: 3, accepted: 1, duplicates: 1, rejected: 1, errors } },
+      )
+      const letter = store.inSqlite((db) =>
+        db.prepare('SELECT body FROM dead_letters WHERE event_id = ?').pluck().get(other!.event_id),
+      )
+      assert.deepEqual(JSON.parse(String(letter)), sent[1])
+    })
+  }
+
+  it('that cannot be read is refused with the reason', async () => {
+    const spaces = ' '.repeat(JUDGED_AT_ONCE_BYTES_MAX)
+    const deep = '['.repeat(JUDGED_AT_ONCE_BYTES_MAX + 1)
+    const many = JSON.stringify(Array.from({ length: EVENTS_MAX + 1 }, () => 0))
+    const refusals: [string, number, string][] = [
+      [`[{]${spaces}`, 400, 'not_json'],
+      [`1${spaces}`, 400, 'not_an_array'],
+      [deep, 400, 'nested_too_deep'],
+      [many + spaces, 413, 'too_many_events'],
+      [`[0]${spaces}`, 422, 'invalid_events'],
+    ]
+    for (const [body, status, code] of refusals) {
+      assertProblem(await send(JSON_TYPE, Buffer.from(body)), status, code)
+    }
+  })
+
+  it('with a key is answered from what is kept, and refused if it has changed in one byte', async () => {
+    const [event] = sampleEvents(300, 1)
+    const body = jsonOf([event], JUDGED_AT_ONCE_BYTES_MAX + 100)
+    const key = { 'idempotency-key': 'a-large-one' }
+    const first = await send(JSON_TYPE, body, key)
+    const again = await send(JSON_TYPE, body, key)
+    assert.deepEqual([again.status, again.json], [200, first.json])
+    assert.equal(again.headers.get('idempotency-replayed'), 'true')
+    assertProblem(
+      await send(JSON_TYPE, jsonOf([event], JUDGED_AT_ONCE_BYTES_MAX + 101), key),
+      422,
+      'idempotency_key_reused',
+    )
+  })
+
+  it('replays a dead letter', async () => {
+    const [event] = sampleEvents(400, 1)
+    await send(JSON_TYPE, jsonOf([{ ...event, event_type: '' }, event], 1_000))
+    const id = store.inSqlite((db) =>
+      db.prepare('SELECT id FROM dead_letters WHERE event_id = ?').pluck().get(event!.event_id),
+    )
+    const corrected = { ...event!, event_id: sampleEvents(401, 1)[0]!.event_id }
+    const reply = await sendBytes(
+      `${store.url}/dead-letters/${id}/replay`,
+      { 'content-type': JSON_TYPE },
+      jsonOf([corrected], JUDGED_AT_ONCE_BYTES_MAX + 1),
+    )
+    assert.equal(reply.status, 200, JSON.stringify(reply.json))
+    assert.deepEqual(storedOf([corrected]), [corrected])
+  })
+})
+
+describe('judging', { timeout: 600_000 }, () => {
+  let judging: Judging
+  before(() => {
+    judging = createJudging({ events_max: EVENTS_MAX })
+  })
+  after(() => judging.close())
+
+  it('lets others have their turn while a large body is judged', async () => {
+    const events = sampleEvents(500, MANY)
+    let turns = 0
+    let turn: NodeJS.Immediate
+    const take = () => {
+      turns += 1
+      turn = setImmediate(take)
+    }
+    take()
+    const { judged, content } = await judging.body(bodyOf(events, 4 * JUDGED_AT_ONCE_BYTES_MAX))
+    clearImmediate(turn!)
+    assert.equal(judged.received, MANY)
+    assert.ok(content instanceof Uint8Array, 'its strings were handed over one by one')
+    assert.ok(turns > 10, `${turns} turns`)
+  })
+
+  it('judges a small body where it is', async () => {
+    const { content } = await judging.body(bodyOf(sampleEvents(501, 1), JUDGED_AT_ONCE_BYTES_MAX))
+    assert.equal((content as Content).batch.count, 1)
+  })
+
+  it('gives each of many large bodies its own judgement', async () => {
+    const sizes = Array.from({ length: 20 }, (_, i) => i + 1)
+    const judgements = await Promise.all(
+      sizes.map((size) => judging.body(bodyOf(sampleEvents(600 + size, size)))),
+    )
+    assert.deepEqual(
+      judgements.map(({ judged }) => judged.received),
+      sizes,
+    )
+  })
+
+  it('goes on with the next body when its thread dies of one', async () => {
+    const fatal = { media_type: 'no/such', parts: [new Uint8Array(JUDGED_AT_ONCE_BYTES_MAX + 1)] }
+    const [first, second, third] = await Promise.allSettled([
+      judging.body(fatal),
+      judging.body(bodyOf(sampleEvents(700, 2))),
+      judging.body(bodyOf(sampleEvents(701, 3))),
+    ])
+    assert.equal(first.status, 'rejected')
+    assert.ok(second.status === 'fulfilled' && second.value.judged.received === 2)
+    assert.ok(third.status === 'fulfilled' && third.value.judged.received === 3)
+  })
+})
+
+/** In which later turn each of several bodies of this size is judged; 0 is the turn in which they came. */
+async function turnsOf(bytes: number): Promise<number[]> {
+  const judging = createJudging({ events_max: EVENTS_MAX })
+  let turn = 0
+  let over = false
+  function count(): void {
+    turn += 1
+    if (!over) setImmediate(count)
+  }
+  const turns = Array.from({ length: 3 }, async () => {
+    await judging.body(bodyOf(sampleEvents(1, 10), bytes))
+    return turn
+  })
+  setImmediate(count)
+  const seen = await Promise.all(turns)
+  over = true
+  await judging.close()
+  return seen
+}
+
+describe('bodies that arrive in one turn of the event loop', () => {
+  it('are judged at once below the size that takes long', async () => {
+    assert.deepEqual(await turnsOf(OWN_TURN_BYTES_MIN - 1), [0, 0, 0])
+  })
+
+  it('get a turn each from that size on, so that others are answered between them', async () => {
+    const turns = await turnsOf(OWN_TURN_BYTES_MIN)
+    assert.equal(new Set(turns).size, 3, String(turns))
+    assert.deepEqual(
+      turns.toSorted((a, b) => a - b),
+      turns,
+    )
+  })
+})

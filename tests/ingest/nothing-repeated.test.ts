@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { JSON_TYPE, MARKER, servePosting } from '../support/posting.ts'
+import { eventOf, untilLogged } from '../support/wire.ts'
+
+// What never happens is waited for in vain; better to fail than to hang.
+describe('a reply and the log', { timeout: 120_000 }, () => {
+  const home = servePosting()
+
+  it('never repeats what the client sent, neither in a reply nor in the log', async () => {
+    const bad = [
+      MARKER,
+      [MARKER],
+      { [MARKER]: MARKER },
+      eventOf({ event_id: MARKER }),
+      eventOf({ event_id: { [MARKER]: 1 } }),
+      eventOf({ occurred_at: MARKER }),
+      eventOf({ occurred_at: `2025-01-01T00:00:00Z${MARKER}` }),
+      eventOf({ user_id: MARKER.repeat(99) }),
+      eventOf({ user_id: [MARKER] }),
+      eventOf({ event_type: MARKER.repeat(99) }),
+      eventOf({ event_type: { [MARKER]: MARKER } }),
+      eventOf({ properties: MARKER }),
+      eventOf({ properties: { [MARKER]: MARKER.repeat(9_999) } }),
+      eventOf({ properties: { [`${MARKER}\uD800`]: MARKER } }),
+      eventOf({ [MARKER]: MARKER }),
+    ]
+    const good = eventOf({ user_id: MARKER, event_type: MARKER, properties: { [MARKER]: MARKER } })
+    const bodies = [
+      MARKER,
+      `"${MARKER}"`,
+      `{"${MARKER}":1}`,
+      `[{"${MARKER}":]`,
+      `[${MARKER}]`,
+      JSON.stringify(bad),
+      JSON.stringify([good]),
+      JSON.stringify([good, ...bad]),
+    ]
+    const replies: Response[] = []
+    for (const body of bodies) {
+      for (const query of ['', '?strict=true', `?strict=${MARKER}`, `?${MARKER}=1`]) {
+        replies.push(await fetch(home.events_url + query, { method: 'POST', headers: JSON_TYPE, body }))
+      }
+      replies.push(await home.send(body, { 'content-type': `text/${MARKER}` }))
+      replies.push(await home.send(body, { ...JSON_TYPE, 'content-encoding': MARKER }))
+      replies.push(
+        await home.send(body, {
+          ...JSON_TYPE,
+          'x-request-id': MARKER,
+          authorization: MARKER,
+          'x-api-key': MARKER,
+        }),
+      )
+    }
+    const questions = [
+      `/${MARKER}`,
+      `/events/${MARKER}?${MARKER}=${MARKER}`,
+      `/stats/${MARKER}`,
+      `/stats/dau?from=${MARKER}&to=${MARKER}`,
+      `/stats/dau?from=2025-01-01&to=2025-01-02&${MARKER}=1`,
+      `/stats/dau?from=2025-01-01&to=2025-01-02&segment=${MARKER}`,
+      `/stats/dau?from=2025-01-01&to=2025-01-02&segment=${MARKER}:1`,
+      `/stats/dau?from=2025-01-01&to=2025-01-02&properties.${MARKER}=`,
+      `/stats/dau?from=2025-01-01&to=2025-01-02&properties.${MARKER}=${MARKER}`,
+      `/stats/top-events?from=2025-01-01&to=2025-01-02&limit=${MARKER}`,
+      `/stats/retention?start_date=${MARKER}&windows=${MARKER}&window=${MARKER}`,
+    ]
+    for (const question of questions) replies.push(await fetch(home.service.url + question))
+    replies.push(await fetch(`${home.service.url}/livez?${MARKER}`, { method: 'DELETE' }))
+    for (const reply of replies) {
+      assert.ok(!(await reply.text()).includes(MARKER), `${reply.status} ${reply.url}`)
+      assert.ok(!JSON.stringify([...reply.headers]).includes(MARKER), `${reply.status} ${reply.url}`)
+    }
+    const last = replies.at(-1)!.headers.get('x-request-id')
+    await untilLogged(home.service, (line) => line['request_id'] === last)
+    assert.ok(!home.service.log.some((line) => line.includes(MARKER)))
+    assert.ok(!home.service.log.some((line) => line.includes('request failed')))
+  })
+})

@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import Database from 'better-sqlite3'
+import { createTestStore, get, post } from '../support/store.ts'
+import type { ServiceProcess, TestStore } from '../support/store.ts'
+import {
+  arrive,
+  arriveInPart,
+  begin,
+  eventOf,
+  getReply,
+  logOf,
+  slowEvents,
+  slowSegments,
+  untilLogged,
+} from '../support/wire.ts'
+import type { Reply } from '../support/wire.ts'
+
+/** What never happens is waited for in vain; better to fail than to hang. */
+const HANGS_AFTER_MS = 600_000
+const JSON_TYPE = { 'content-type': 'application/json' }
+const typeOf = (reply: Reply) => (JSON.parse(reply.text) as { type: string }).type
+
+/** One event, and spaces up to the size. */
+const bodyOf = (bytes: number) => JSON.stringify([eventOf()]).padEnd(bytes)
+
+const batchOf = (count: number) => JSON.stringify(Array.from({ length: count }, () => eventOf()))
+
+function assertQueueFull(reply: Reply) {
+  assert.equal(reply.status, 503, reply.text)
+  assert.equal(typeOf(reply), '/problems/queue_full')
+  assert.equal(reply.headers['retry-after'], '1')
+  assert.equal(reply.headers['content-type'], 'application/problem+json')
+}
+describe('a full queue', { timeout: HANGS_AFTER_MS }, () => {
+  const BODY_BYTES_MAX = 3_000
+  const BODIES_IN_FLIGHT_BYTES_MAX = 4_000
+  let store: TestStore
+  let service: ServiceProcess
+  before(async () => {
+    store = createTestStore()
+    service = await store.serve({
+      WRITE_QUEUE_EVENTS_MAX: '10',
+      BODY_BYTES_MAX: String(BODY_BYTES_MAX),
+      BODIES_IN_FLIGHT_BYTES_MAX: String(BODIES_IN_FLIGHT_BYTES_MAX),
+    })
+  })
+  after(() => store.remove())
+
+  const send = async (body: string) => {
+    const begun = begin(`${service.url}/events`, 'POST', {
+      ...JSON_TYPE,
+      'content-length': String(Buffer.byteLength(body)),
+    })
+    await new Promise<void>((resolve) => {
+      begun.request.end(body, resolve)
+    })
+    // The body is read in a later turn of the service than the head.
+    for (let turn = 0; turn < 3; turn += 1) await get(`${service.url}/livez`)
+    return begun
+  }
+  it('of events refuses the next one, and takes it when there is room again', async () => {
+    // While another process writes, the service's writer waits.
+    const db = new Database(join(store.data_dir, 'frostline.db'))
+    db.exec('BEGIN IMMEDIATE')
+    const one = batchOf(1)
+    let nine: Awaited<ReturnType<typeof send>>
+    let tenth: Awaited<ReturnType<typeof send>>
+    try {
+      nine = await send(batchOf(9))
+      tenth = await send(batchOf(1))
+      assertQueueFull(await (await send(one)).reply)
+      assertQueueFull(await (await send(batchOf(2))).reply)
+    } finally {
+      db.exec('ROLLBACK')
+    }
+    assert.equal((await nine.reply).status, 200)
+    assert.equal((await tenth.reply).status, 200)
+    const { reply } = await send(one)
+    assert.equal((JSON.parse((await reply).text) as { accepted: number }).accepted, 1)
+
+    // A batch larger than the queue is taken when nothing waits: it could never be sent otherwise.
+    db.exec('BEGIN IMMEDIATE')
+    let large: Awaited<ReturnType<typeof send>>
+    try {
+      large = await send(batchOf(15))
+      assertQueueFull(await (await send(batchOf(1))).reply)
+    } finally {
+      db.exec('ROLLBACK')
+      db.close()
+    }
+    assert.equal((await large.reply).status, 200)
+  })
+
+  for (const [length, headers] of [
+    ['announced', { 'content-length': '2600' }],
+    ['unknown', {}],
+  ] as const) {
+    it(`of bytes counts what has come of a body of ${length} length, and has room again when that is done`, async () => {
+      // Half of it.
+      const rest = BODIES_IN_FLIGHT_BYTES_MAX - 1_300
+      const held = await arriveInPart(service, bodyOf(2_600), headers)
+      assertQueueFull(await (await send(bodyOf(rest + 1))).reply)
+      assert.equal((await (await send(bodyOf(rest))).reply).status, 200)
+      held.finish()
+      assert.equal((await held.reply).status, 200)
+      assert.equal((await (await send(bodyOf(rest + 1))).reply).status, 200)
+    })
+  }
+
+  it('of bytes has room again when a client leaves within its body', async () => {
+    for (const headers of [{ 'content-length': '2600' }, {}]) {
+      const held = await arriveInPart(service, bodyOf(2_600), headers)
+      assertQueueFull(await (await send(bodyOf(2_800))).reply)
+      const left = logOf(service).filter(({ status }) => status === 499).length
+      held.request.destroy()
+      await untilLogged(
+        service,
+        () => logOf(service).filter(({ status }) => status === 499).length === left + 1,
+      )
+      assert.equal((await (await send(bodyOf(2_800))).reply).status, 200)
+    }
+    // Of level 40 is what a start without keys says.
+    assert.ok(logOf(service).every(({ level, msg }) => level === 30 || String(msg).startsWith('no keys')))
+  })
+})
+
+describe('slow questions', { timeout: HANGS_AFTER_MS }, () => {
+  const day = 'from=2025-08-01&to=2025-08-01'
+  const QUICK = `/stats/dau?from=2025-09-01&to=2025-09-01`
+  /** Seconds of work: every event's properties are searched again and again. */
+  const SLOW = `/stats/dau?${day}${slowSegments(8)}`
+  const SLOWER = `/stats/dau?${day}${slowSegments(16)}`
+  let store: TestStore
+  before(async () => {
+    store = createTestStore()
+    const service = await store.serve()
+    const { status } = await post(`${service.url}/events`, slowEvents(20_000))
+    assert.equal(status, 200)
+    assert.equal(await service.stop(), 0)
+  })
+  after(() => store.remove())
+
+  it('end at the time limit with 503, and the service answers the next', async () => {
+    const service = await store.serve({
+      QUERY_TIMEOUT_MS: '1000',
+      QUERY_THREADS: '1',
+      QUERIES_RUNNING_MAX: '1',
+    })
+    const reply = await getReply(service.url + SLOWER)
+    assert.equal(reply.status, 503, reply.text)
+    assert.equal(typeOf(reply), '/problems/query_timeout')
+    assert.equal(reply.headers['retry-after'], '5')
+    assert.equal((await get(service.url + QUICK)).status, 200)
+    assert.equal(await service.stop(), 0)
+  })
+
+  it('wait in a bounded line, and make room at once when their client leaves', async () => {
+    const service = await store.serve({
+      QUERY_TIMEOUT_MS: '600000',
+      QUERY_THREADS: '1',
+      QUERIES_RUNNING_MAX: '2',
+      QUERIES_WAITING_MAX: '1',
+    })
+    const slow = await arrive(service, SLOW)
+    let slow_answered = false
+    const answered = slow.reply.then((reply) => {
+      slow_answered = true
+      return reply
+    })
+    const slower = await arrive(service, SLOWER)
+    const waiting = await arrive(service, QUICK)
+
+    const refused = await Promise.all(Array.from({ length: 20 }, () => getReply(service.url + QUICK)))
+    for (const reply of refused) {
+      assert.equal(reply.status, 503, reply.text)
+      assert.equal(typeOf(reply), '/problems/query_line_full')
+      assert.equal(reply.headers['retry-after'], '1')
+    }
+    assert.equal((await get(`${service.url}/livez`)).status, 200)
+
+    waiting.request.destroy()
+    await untilLogged(service, ({ status }) => status === 499)
+    const next = await arrive(service, QUICK)
+    slower.request.destroy()
+    assert.equal((await next.reply).status, 200)
+    // Had the slower question run on, this one would have ended first and made the room.
+    assert.equal(slow_answered, false)
+    assert.equal((await answered).status, 200)
+    assert.equal(logOf(service).filter(({ status }) => status === 499).length, 2)
+    assert.equal(await service.stop(), 0)
+  })
+
+  it('that run when the service stops are answered', async () => {
+    const service = await store.serve({ QUERY_TIMEOUT_MS: '600000' })
+    const slow = await arrive(service, `/stats/dau?${day}${slowSegments(2)}`)
+    assert.equal(await service.stop(), 0)
+    const reply = await slow.reply
+    assert.equal(reply.status, 200, reply.text)
+    assert.equal((JSON.parse(reply.text) as { data: { dau: number }[] }).data[0]!.dau, 20_000)
+  })
+
+  it('are refused at once where none may wait', async () => {
+    const service = await store.serve({ QUERIES_RUNNING_MAX: '1', QUERIES_WAITING_MAX: '0' })
+    const slow = await arrive(service, SLOWER)
+    const replies = await Promise.all(Array.from({ length: 50 }, () => getReply(service.url + SLOW)))
+    assert.deepEqual(
+      replies.map((reply) => [reply.status, typeOf(reply), reply.headers['retry-after']]),
+      replies.map(() => [503, '/problems/query_line_full', '1']),
+    )
+    slow.request.destroy()
+    assert.equal(await service.stop(), 0)
+  })
+})

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { finish } from '../support/store.ts'
+import { ROOT } from '../support/root.ts'
+
+/** That the benchmarks work, and nothing about their figures: those of a shared machine prove nothing. */
+
+const RUN = 'bench/run.ts'
+const SIZES = ['--rounds', '1', '--events', '2000', '--hot-rows', '0,500', '--cold-ids', '4000']
+const JOB_SIZES = [
+  '--compact-rows',
+  '5000',
+  '--import-rows',
+  '4000,5000',
+  '--minutes',
+  '0.1',
+  '--stats-events',
+  '10000',
+]
+
+describe('npm run bench', { timeout: 900_000 }, () => {
+  const out = mkdtempSync(join(tmpdir(), 'frostline-results-'))
+  after(() => rmSync(out, { recursive: true }))
+  const bench = (...args: string[]) =>
+    finish(
+      spawn(process.execPath, ['--import', 'tsx', RUN, ...SIZES, ...JOB_SIZES, ...args, '--out', out], {
+        cwd: ROOT,
+      }),
+    )
+
+  for (const [name, only] of [
+    ['start', ''],
+    ['ingest', '1000 a request, 16'],
+    ['requests', '16'],
+    ['latency', '100 a request'],
+    ['import', ''],
+    ['compact', ''],
+    ['soak', ''],
+    ['cold-ids', ''],
+    ['stats', 'half and half'],
+    ['parquet-writers', ''],
+  ] as const) {
+    it(`measures ${name}, and writes down every figure of its table`, async () => {
+      const { code, stdout, stderr } = await bench(name, '--only', only)
+      assert.equal(code, 0, stderr)
+      const file = readdirSync(out).find((listed) => listed.startsWith(`${name}-2`))!
+      const { measured } = JSON.parse(readFileSync(join(out, file), 'utf8')) as {
+        measured: { label: string; rounds: Record<string, number>[] }[]
+      }
+      assert.ok(measured.length > 0)
+      for (const { label, rounds } of measured) {
+        assert.ok(measured.length === 1 || stdout.includes(`| ${label} |`), stdout)
+        for (const value of rounds.flatMap((round) => Object.values(round)))
+          assert.ok(Number.isFinite(value), `${label}: ${JSON.stringify(rounds)}`)
+      }
+    })
+  }
+
+  it('says what it does not know', async () => {
+    for (const args of [['nothing'], ['--rounds', 'x'], ['--faster']]) {
+      const { code, stderr } = await bench(...args)
+      assert.equal(code, 2, stderr)
+      assert.match(stderr, /usage: npm run bench/)
+    }
+  })
+})

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { createTestStore, get, post } from '../support/store.ts'
+import type { TestStore } from '../support/store.ts'
+import { begin, getReply, slowEvents, slowSegments, untilLogged } from '../support/wire.ts'
+import { DAY } from '../support/reading-events.ts'
+import type { Page, Problem } from '../support/reading-events.ts'
+
+describe('a client that leaves while events are looked for', () => {
+  /** Seconds of work: every event's properties are searched again and again. */
+  const SLOW = `/events?${DAY}${slowSegments(16)}`
+  let store: TestStore
+  before(() => {
+    store = createTestStore()
+  })
+  after(() => store.remove())
+
+  it('ends the search at once, and the next one is answered', async () => {
+    const service = await store.serve({
+      QUERIES_RUNNING_MAX: '1',
+      QUERY_THREADS: '1',
+      QUERY_TIMEOUT_MS: '600000',
+    })
+    assert.equal((await post(`${service.url}/events`, slowEvents(20_000))).status, 200)
+    const { request, reply } = begin(service.url + SLOW, 'GET')
+    const gone = assert.rejects(reply)
+    await new Promise<void>((resolve) => {
+      request.end(resolve)
+    })
+    assert.equal((await get(`${service.url}/livez`)).status, 200)
+    request.destroy()
+    await gone
+    // Only one may run: the next one waits until the search has really ended.
+    const { status, json } = await get<Page>(`${service.url}/events?${DAY}&limit=1`)
+    assert.deepEqual([status, json.data.length], [200, 1])
+    const left = await untilLogged(service, (line) => line['status'] === 499)
+    assert.equal(left['route'], '/events')
+    assert.equal(await service.stop(), 0)
+  })
+
+  it('is told so when it stays: the time limit and the line hold here too', async () => {
+    const service = await store.serve({
+      QUERY_TIMEOUT_MS: '300',
+      QUERY_THREADS: '1',
+      QUERIES_RUNNING_MAX: '1',
+    })
+    const { status, text } = await getReply(service.url + SLOW)
+    assert.deepEqual([status, (JSON.parse(text) as Problem).type], [503, '/problems/query_timeout'])
+    assert.equal(await service.stop(), 0)
+  })
+})

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { createTestStore, post } from '../support/store.ts'
+import type { TestStore } from '../support/store.ts'
+import { eventOf } from '../support/wire.ts'
+
+const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
+
+describe('what lies in DATA_DIR', { timeout: 120_000 }, () => {
+  let store: TestStore
+  let umask: number
+  beforeEach(() => {
+    store = createTestStore()
+    // What the service starts with: nothing that it does not refuse by itself is refused.
+    umask = process.umask(0)
+  })
+  afterEach(async () => {
+    process.umask(umask)
+    await store.remove()
+  })
+
+  const fileOf = (name: string) => join(store.data_dir, name)
+
+  it('is for its owner alone, hashes of passwords above all, in a folder that the service makes', async () => {
+    const data_dir = join(store.dir, 'above', 'store')
+    const service = await store.serve({ DATA_DIR: data_dir })
+    assert.equal((await post(`${service.url}/events`, [eventOf()])).status, 200)
+    assert.equal(modeOf(data_dir), '700')
+    for (const name of ['frostline.db', 'frostline.db-wal', 'frostline.db-shm', 'auth.secret'])
+      assert.equal(modeOf(join(data_dir, name)), '600', name)
+    assert.equal(modeOf(dirname(data_dir)), '777', 'what stands above is not ours to close')
+    assert.equal(await service.stop(), 0)
+    assert.equal(modeOf(join(data_dir, 'frostline.db')), '600')
+  })
+
+  it('is for its owner alone, whichever command makes it', async () => {
+    for (const [n, args] of [['compact'], ['keys', 'create', '--scope', 'read', '--name', 'web']].entries()) {
+      const data_dir = join(store.dir, String(n))
+      assert.equal((await store.cli(args, { DATA_DIR: data_dir })).code, 0)
+      assert.deepEqual([modeOf(data_dir), modeOf(join(data_dir, 'frostline.db'))], ['700', '600'], args[0])
+    }
+  })
+
+  it('stays as open as its owner has made it', async () => {
+    mkdirSync(store.data_dir, { mode: 0o755 })
+    assert.equal((await store.cli(['compact'])).code, 0)
+    assert.deepEqual([modeOf(store.data_dir), modeOf(fileOf('frostline.db'))], ['755', '600'])
+    chmodSync(fileOf('frostline.db'), 0o640)
+    assert.equal((await store.cli(['compact'])).code, 0)
+    assert.deepEqual([modeOf(store.data_dir), modeOf(fileOf('frostline.db'))], ['755', '640'])
+    // Any reader may read the Parquet of a folder that was opened to it.
+    assert.equal(modeOf(fileOf('cold')), '777')
+  })
+})

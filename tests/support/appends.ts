@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { openColdIds } from '../../src/cold/ids.ts'
+import { readConfig, writerLimits } from '../../src/config.ts'
+import type { Append, Appended } from '../../src/ingest/append.ts'
+import type { EventBatch } from '../../src/event/batch.ts'
+import { openWriter } from '../../src/hot/writer.ts'
+import type { Writer } from '../../src/hot/writer.ts'
+import type { Stored } from '../../src/ingest/reply.ts'
+import type { Layout } from '../../src/store/layout.ts'
+import { openStore } from '../../src/store/sqlite.ts'
+import type { Sqlite } from '../../src/store/sqlite.ts'
+
+/** For tests that drive the writer itself. */
+
+const LIMITS = writerLimits(readConfig({}))
+
+/** Gives a writer over this store, and its connection, for as long as `act` takes. */
+export async function withWriter(
+  layout: Layout,
+  act: (writer: Writer, db: Sqlite) => Promise<void>,
+  onRepair: (reason: string) => void = assert.fail,
+): Promise<void> {
+  const db = openStore(layout.database)
+  try {
+    const coldIds = await openColdIds(db, layout, { memory_mb: 256, onRepair })
+    try {
+      await act(openWriter(db, coldIds, LIMITS), db)
+    } finally {
+      coldIds.close()
+    }
+  } finally {
+    db.close()
+  }
+}
+
+/** What a request with nothing but these valid events asks. */
+export function appendOf(batch: EventBatch): Append {
+  const judged = { received: batch.count, rejected: 0, errors: [] }
+  return { batch, judged, letters: [], source: 'a test', received_at: 0, keyed: null, letter_id: null }
+}
+
+export function storedOf(appended: Appended | Error): Stored {
+  assert.ok(!(appended instanceof Error) && appended.outcome === 'stored', JSON.stringify(appended))
+  const { accepted, duplicates } = appended.reply
+  return { accepted, duplicates }
+}

@@ -1,0 +1,39 @@
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, cpSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from './root.ts'
+
+/** Names the folder into which tests/run.js has compiled the project; not set where a test file is run by itself. */
+export const BUILD_VARIABLE = 'FROSTLINE_TEST_BUILD'
+
+/**
+ * Compiles the project into a folder of its own. A compiled process starts in half of the time that one from sources takes, and processes
+ * are started here by the hundred.
+ */
+export function buildInto(folder: string): void {
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
+  const out = join(folder, 'dist')
+  execFileSync(process.execPath, [tsc, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', out], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  const page = 'src/http/page'
+  cpSync(join(ROOT, page), join(out, page), { recursive: true })
+  // What the package has beside it when it is installed.
+  copyFileSync(join(ROOT, 'package.json'), join(folder, 'package.json'))
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+}
+
+/**
+ * A compiled module of the project.
+ * @param path relative to the project, such as `src/cli/main.ts`
+ */
+export function builtPath(folder: string, path: string): string {
+  return join(folder, 'dist', path.replace(/\.ts$/, '.js'))
+}
+
+/** The compiled command line: that of this test run, or one made in a folder of the caller's. */
+export function compiledCli(folder: string): string {
+  const shared = process.env[BUILD_VARIABLE]
+  if (shared === undefined) buildInto(folder)
+  return builtPath(shared ?? folder, 'src/cli/main.ts')
+}
