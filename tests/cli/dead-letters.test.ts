@@ -7,6 +7,7 @@ import { LETTER_BYTES_MAX } from '../../src/dead-letters/letter.ts'
 import { createTestStore, finish, get, post } from '../support/store.ts'
 import type { Run, ServiceProcess, TestStore } from '../support/store.ts'
 import { eventOf } from '../support/wire.ts'
+import { runHere } from './terminal.ts'
 
 interface Page {
   data: { id: number; event_id: string | null; path: string; message: string }[]
@@ -54,7 +55,11 @@ describe('frostline dead-letters beside a running service', () => {
   })
   after(() => store.remove())
 
-  const letters = (args: readonly string[], input?: string) => store.cli(['dead-letters', ...args], {}, input)
+  /** A replay reads stdin, and has a process of its own. */
+  const letters = (args: readonly string[], input?: string) =>
+    args[0] === 'replay'
+      ? store.cli(['dead-letters', ...args], {}, input)
+      : runHere(['dead-letters', ...args], store.env)
 
   it('lists and shows what the service does', async () => {
     const wrong = bad({ properties: { note: 'red \u001b[31m or \u009b31m', direction: '\u202e' } })
@@ -162,7 +167,7 @@ describe('frostline dead-letters beside a running service', () => {
       ['replay', '1', '--event'],
       ['bury', '1'],
     ])
-      assertRefused(await letters(args), 2, /./)
+      assertRefused(await runHere(['dead-letters', ...args], store.env), 2, /./)
     assert.equal((await letters(['list', '--limit', String(LETTERS_LISTED_MAX)])).code, 0)
   })
 

@@ -1,30 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { runCli } from '../../src/cli/cli.ts'
 import { GROUPS } from '../../src/cli/command.ts'
 import { COMMANDS } from '../../src/cli/commands.ts'
 import { findCommand } from '../../src/cli/find.ts'
 import { usageOf } from '../../src/cli/help.ts'
 import { parseWords } from '../../src/cli/parse.ts'
+import { runHere } from './terminal.ts'
 
 const LINES_MAX = 40
 const COLUMNS_MAX = 100
 
-/** Runs a command line in this process. None here gets as far as its command. */
-async function run(...words: string[]) {
-  const text = { stdout: '', stderr: '' }
-  const code = await runCli(words, {
-    // Read only after the words: wrong usage is reported first.
-    env: { PORT: 'none' },
-    out: (line) => {
-      text.stdout += `${line}\n`
-    },
-    note: (line) => {
-      text.stderr += `${line}\n`
-    },
-  })
-  return { code, ...text }
-}
+// No line here gets as far as its command. The environment is read after the words: wrong usage is reported first.
+const run = (...words: string[]) => runHere(words, { PORT: 'none' })
 
 async function helpOf(...words: string[]): Promise<string> {
   const { code, stdout, stderr } = await run(...words)

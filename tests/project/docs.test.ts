@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { safeParse } from 'valibot'
-import { COMMANDS } from '../../src/cli/commands.ts'
-import { usageOf } from '../../src/cli/help.ts'
 import { ENV_SCHEMA } from '../../src/config.ts'
 import { METRICS } from '../../src/metrics/catalog.ts'
 import { PROBLEMS } from '../../src/problem/problem.ts'
@@ -40,16 +38,6 @@ function rows(text: string): string[][] {
 
 const code = (cell: string) => cell.replaceAll('`', '')
 
-/** The README and, if there are any, the pages below docs/. */
-function documents(): string[] {
-  const docs = join(ROOT, 'docs')
-  const pages = existsSync(docs) ? readdirSync(docs, { recursive: true, encoding: 'utf8' }) : []
-  return [
-    readme,
-    ...pages.filter((name) => name.endsWith('.md')).map((name) => readFileSync(join(docs, name), 'utf8')),
-  ]
-}
-
 /** Runs lines of the README in a store. @returns what they printed */
 function runShell(script: string, store: TestStore): string {
   const lines = script.replaceAll('npm run -s cli --', 'node --import tsx src/cli/main.ts')
@@ -82,16 +70,6 @@ describe('the README', () => {
       listed,
       Object.entries(METRICS).map(([name, { type, labels, help }]) => [name, type, labels.join(', '), help]),
     )
-  })
-
-  it('lists every command as its help does, and no other', () => {
-    const listed = documents().flatMap((text) =>
-      rows(text)
-        .filter(([name]) => name!.startsWith('`frostline '))
-        .map((cells) => `| ${cells.join(' | ')} |`),
-    )
-    const expected = COMMANDS.map((command) => `| \`${usageOf(command)}\` | ${command.summary} |`)
-    assert.deepEqual(listed, expected, `the table of commands must be\n${expected.join('\n')}`)
   })
 
   it('names only scripts that exist', () => {
