@@ -27,13 +27,9 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
     command = found.command
     return await start(command, found.rest, terminal)
   } catch (error) {
-    if (error instanceof UsageError) {
+    if (error instanceof UsageError || error instanceof ConfigError) {
       terminal.note(error.message)
-      if (command !== undefined) terminal.note(`Usage: ${usageOf(command)}`)
-      return EXIT.usage
-    }
-    if (error instanceof ConfigError) {
-      terminal.note(error.message)
+      if (error instanceof UsageError && command !== undefined) terminal.note(`Usage: ${usageOf(command)}`)
       return EXIT.usage
     }
     if (error instanceof CommandError || error instanceof NewerStoreError) {

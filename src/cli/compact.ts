@@ -60,7 +60,7 @@ export async function compactCommand(
   }
 }
 
-/** Whoever waits for a reply comes first. Linux has a priority for each thread, and Node's pool, in which DuckDB works, has started by now. */
+/** Requests come first. Linux has a priority for each thread, and those of Node's pool, where DuckDB works, have started by now. */
 function giveWay(): void {
   const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : [process.pid]
   for (const thread of threads) setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL)

@@ -3,14 +3,14 @@ import { UsageError } from './command.ts'
 import type { Argument, Command, Values } from './command.ts'
 import { unknownName } from './misspelt.ts'
 
-/** Reads the words after a command's name. They are parsed by cac, and all that is peculiar to cac is here. */
+/** Reads the words after a command's name. cac parses them; this file hides its quirks. */
 
 export interface Given {
   arguments: Values
   options: Values
 }
 
-/** Keeps a value a text: cac reads `--name 007` as the number 7, `--name ''` as 0, and `-` as an option. */
+/** Stands before each value, which keeps it a text: cac reads `--name 007` as the number 7, and `--name ''` as 0. */
 const MARK = '='
 
 /** @throws {UsageError} */
@@ -20,7 +20,7 @@ export function parseWords(command: Command, words: readonly string[]): Given {
   return { arguments: readArguments(command, plain), options: readOptions(command, parsed) }
 }
 
-/** Splits options from arguments, of which cac would read some as values: `revoke --json 007` as `--json=7`. */
+/** Splits options from arguments; cac would take the argument in `keys revoke --json 007` for the value of --json. */
 function separate({ name: of, options }: Command, words: readonly string[]) {
   const plain: string[] = []
   const marked: string[] = []
