@@ -164,7 +164,7 @@ describe('npm run demo', () => {
     const run = await runDemo(folder, { PORT: String(port), DATA_DIR: elsewhere })
     blocker.close()
     assert.equal(run.code, 2)
-    assert.equal(run.stderr.trim(), `Port ${port} is taken; choose another with PORT=…`)
+    assert.equal(run.stderr.trim(), `Port ${port} is in use; choose another with PORT=…`)
     assert.equal(run.stdout, '')
   })
 

@@ -91,7 +91,7 @@ export function situationsOf(limits: Config) {
     },
     not_ready: {
       when: 'The service is starting or stopping.',
-      detail: 'the mirror of the hot rows is not built',
+      detail: 'the mirror of the hot rows is not ready',
     },
   } satisfies Partial<Record<ProblemCode, Situation>>
 }
