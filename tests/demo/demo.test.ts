@@ -139,7 +139,7 @@ describe('npm run demo', () => {
       json.data.map(({ users, rate }) => [users, rate]),
       back.map((users) => [users, Math.round((users / cohort.size) * 10_000) / 10_000]),
     )
-    assert.ok(demo.stdout().includes(`Of the ${cohort.size} users of ${formatDay(start)} came back`))
+    assert.ok(demo.stdout().includes(`Retention of the ${cohort.size} users of ${formatDay(start)}`))
     for (const [i, users] of back.entries()) {
       assert.ok(demo.shows(i === 0 ? 'after 1 day' : `after ${i + 1} days`, users))
     }
