@@ -177,7 +177,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/
 
 /**
- * A store without keys accepts every request, so it may listen only on loopback unless ALLOW_ANONYMOUS is set.
+ * A store without keys accepts every request, so it may listen only on loopback unless
+ * ALLOW_ANONYMOUS is set.
  * @param closed whether the store has, or ever had, a key or a user
  * @throws {ConfigError} if other machines can reach HOST
  */

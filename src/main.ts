@@ -30,7 +30,10 @@ import { startVerifySchedule } from './verify/schedule.ts'
 /** A running service. */
 export interface Service {
   url: string
-  /** Finishes running requests, commits accepted events and closes everything. Takes at most SHUTDOWN_TIMEOUT_MS. */
+  /**
+   * Finishes running requests, commits accepted events and closes everything. Takes at most
+   * SHUTDOWN_TIMEOUT_MS.
+   */
   close(): Promise<void>
 }
 
@@ -160,7 +163,7 @@ export async function serve(
     const closed = new Promise((resolve) => {
       server.close(resolve)
     })
-    // close() waits for connections that become idle after it was called.
+    // server.close() closes only connections that are idle now, and waits for those that become idle later.
     const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_IDLE_MS)
     await Promise.all([schedule.stop(), checks.stop(), closed])
     clearInterval(sweep)

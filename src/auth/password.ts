@@ -1,7 +1,10 @@
 import { hash, verify } from '@node-rs/argon2'
 import type { Algorithm } from '@node-rs/argon2'
 
-/** Password limits and Argon2id hashing. Hashing runs in the libuv thread pool, so the event loop stays free. */
+/**
+ * Password limits and Argon2id hashing. Hashing runs in the libuv thread pool, so the event loop
+ * stays free.
+ */
 
 export const PASSWORD_CHARS_MIN = 12
 /** Long enough for any passphrase; bounds the work of hashing. */

@@ -20,7 +20,8 @@ const HEADER = encode({ alg: 'HS256', typ: 'JWT' })
 
 /** @param now_s the wall clock, seconds since 1970 */
 export function createTokens(secret: Buffer, lifetime_s: number, now_s: () => number): Tokens {
-  // Compared as text: the last character has bits that decoding drops, so several texts decode to one signature.
+  // Compared as text: the last character has bits that decoding drops, so several texts decode to
+  // one signature.
   const signatureOf = (text: string) => createHmac('sha256', secret).update(text).digest('base64url')
 
   return {

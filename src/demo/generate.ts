@@ -6,8 +6,8 @@ import { walkSession } from './session.ts'
 import type { Visitor } from './session.ts'
 
 /**
- * Generates the sample data, events of a small shop's app. Pure: the events of a day depend only on the seed and the
- * day, so a demo run tomorrow generates the same events for the same days.
+ * Generates the sample data, events of a small shop's app. Pure: the events of a day depend only on
+ * the seed and the day, so a demo run tomorrow generates the same events for the same days.
  */
 
 export interface DemoEvent {
@@ -94,7 +94,8 @@ function membersJoining(seed: string, joined: Day): Member[] {
     return {
       user_id,
       joined,
-      // Both are heavy-tailed: most users leave within days and visit seldom, a few stay for months and visit daily.
+      // Both are heavy-tailed: most users leave within days and visit seldom, a few stay for months
+      // and visit daily.
       lifetime_days: Math.min(LIFETIME_DAYS_MAX, Math.ceil(2.5 / (random() + 0.001))),
       activity: Math.min(0.95, 0.14 / Math.sqrt(random() + 0.001)),
       ...pickVisitor(random),
@@ -110,7 +111,10 @@ export function pickVisitor(random: Random): Visitor {
   }
 }
 
-/** Returns the events of a member on a day; none if there is no visit. The day of joining always has a visit. */
+/**
+ * Returns the events of a member on a day; none if there is no visit. The day of joining always has
+ * a visit.
+ */
 function visit(seed: string, member: Member, day: Day) {
   const random = randomOf(`${seed}/visit/${member.user_id}/${formatDay(day)}`)
   const is_new = member.joined === day

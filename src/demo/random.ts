@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 
 /**
- * Deterministic pseudo-random numbers, seeded by a name. Uses only operations that are defined to the last bit (no
- * Math.log, no Math.pow), so that every machine and Node version generates the same data.
+ * Deterministic pseudo-random numbers, seeded by a name. Uses only operations that are defined to
+ * the last bit (no Math.log, no Math.pow), so that every machine and Node version generates the
+ * same data.
  */
 
 /** Returns the next number, from 0 (included) to 1 (excluded). */

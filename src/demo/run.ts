@@ -47,7 +47,10 @@ export interface DemoSteps {
   signal: AbortSignal
 }
 
-/** Imports the history and posts the rest. Returns how many events were new, and how many were already stored. */
+/**
+ * Imports the history and posts the rest. Returns how many events were new, and how many were
+ * already stored.
+ */
 export async function loadDemoData(data: DemoData, steps: DemoSteps) {
   const { client, importFile, compact, say, signal } = steps
   await client.untilReady()

@@ -73,7 +73,10 @@ export function createAdmission({ gate, onKeyUse, config, now_ms }: AdmissionOpt
     return networkOf(clientAddress(remote, c.req.header('x-forwarded-for'), proxies))
   }
 
-  /** Returns the caller, null if the store needs no credentials, or a Problem if they are missing or invalid. */
+  /**
+   * Returns the caller, null if the store needs no credentials, or a Problem if they are missing or
+   * invalid.
+   */
   function identify(c: Context): Caller | Problem | null {
     if (!gate.closed) return null
     const credential = readCredential(c.req.header('authorization'), c.req.header('x-api-key'))

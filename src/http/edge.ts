@@ -63,7 +63,10 @@ export function createEdge(limits: EdgeLimits, listener: RequestListener): Serve
   return server
 }
 
-/** Maps an error of Node's HTTP parser or timers to a problem. The error's own text is not used: it quotes the request. */
+/**
+ * Maps an error of Node's HTTP parser or timers to a problem. The error's own text is not used: it
+ * quotes the request.
+ */
 function problemFor(code: string | undefined): Problem {
   switch (code) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
@@ -77,7 +80,10 @@ function problemFor(code: string | undefined): Problem {
   }
 }
 
-/** Answers a request that the application could not handle: its URL or Host header is invalid, or the application threw. */
+/**
+ * Answers a request that the application could not handle: its URL or Host header is invalid, or
+ * the application threw.
+ */
 export function answerFailure(error: unknown, log: Logger): Response {
   const unreadable = error instanceof RequestError
   if (!unreadable) log.error({ err: error }, 'request failed')

@@ -1,8 +1,8 @@
 import type { Buckets } from '../limits/buckets.ts'
 
 /**
- * The `RateLimit` and `RateLimit-Policy` header fields of draft-ietf-httpapi-ratelimit-headers-10. A token bucket is
- * sent as a quota of `burst` in a window as long as the bucket takes to fill.
+ * The `RateLimit` and `RateLimit-Policy` header fields of draft-ietf-httpapi-ratelimit-headers-10.
+ * A token bucket is sent as a quota of `burst` in a window as long as the bucket takes to fill.
  */
 
 export interface NamedBuckets {

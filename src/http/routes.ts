@@ -1,8 +1,9 @@
 import type { Scope } from '../auth/scope.ts'
 
 /**
- * Every route and the scope it needs. Handlers (`handlers/`) and OpenAPI operations (`openapi/operations/`) are records
- * over these names, so a route without one of them does not compile.
+ * Every route and the scope it needs. Handlers (`handlers/`) and OpenAPI operations
+ * (`openapi/operations/`) are records over these names, so a route without one of them does not
+ * compile.
  */
 
 export interface Route {

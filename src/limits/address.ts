@@ -44,7 +44,10 @@ export function clientAddress(
   return client
 }
 
-/** Returns the unit that limits count: an IPv4 address, or a /64 network, because one IPv6 host can use all of it. */
+/**
+ * Returns the unit that limits count: an IPv4 address, or a /64 network, because one IPv6 host can
+ * use all of it.
+ */
 export function networkOf(address: string): string {
   return isIP(address) === 6 ? `${ipv6Groups(address).slice(0, 4).join(':')}::/64` : address
 }

@@ -21,7 +21,10 @@ export interface Buckets {
   readonly size: number
 }
 
-/** About 100 bytes each. Past the limit, the least recently used bucket is dropped, and its owner gets a full one. */
+/**
+ * About 100 bytes each. Past the limit, the least recently used bucket is dropped, and its owner
+ * gets a full one.
+ */
 export const BUCKETS_MAX = 50_000
 /** How many buckets are scanned to make room for a new one, so that a flood of new callers stays cheap. */
 const SCANNED_MAX = 64

@@ -3,7 +3,10 @@
 interface MetricKind {
   type: 'counter' | 'gauge' | 'histogram'
   help: string
-  /** Values come from fixed lists, never from a path, a key or other client input, so the number of series is bounded. */
+  /**
+   * Values come from fixed lists, never from a path, a key or other client input, so the number of
+   * series is bounded.
+   */
   labels: readonly string[]
   /** Upper bounds; histograms only. */
   buckets?: readonly number[]

@@ -10,7 +10,10 @@ export interface Meters {
   /** Adds to a counter. */
   add<N extends Named<'counter'>>(name: N, count: number, labels: LabelsOf<N>): void
   observe<N extends Named<'histogram'>>(name: N, value: number, labels: LabelsOf<N>): void
-  /** Replaces all samples of the previous call. A metric without a sample is left out of the text instead of shown as 0. */
+  /**
+   * Replaces all samples of the previous call. A metric without a sample is left out of the text
+   * instead of shown as 0.
+   */
   put(samples: readonly Sample[]): void
   /** The Prometheus text format, version 0.0.4. */
   text(): Promise<string>

@@ -20,7 +20,8 @@ export function watchProcess(): ProcessWatch {
   const late_s = (ns: number) => Math.max(0, ns / 1e9 - SAMPLE_INTERVAL_MS / 1e3)
   return {
     async read() {
-      // After a blocked event loop, this request can run before the overdue sampling timer. Let that timer fire first.
+      // After a blocked event loop, this request can run before the overdue sampling timer. Let
+      // that timer fire first.
       await setTimeout(1)
       const { rss, heapUsed, external } = process.memoryUsage()
       const { user, system } = process.cpuUsage()

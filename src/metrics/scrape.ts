@@ -6,8 +6,8 @@ import type { Source } from './sources.ts'
 const SOURCE_TIMEOUT_MS = 2_000
 
 /**
- * Returns a function that reads all sources and renders the text. The metrics of a failing source are left out,
- * and logged once. Concurrent scrapes share one text.
+ * Returns a function that reads all sources and renders the text. The metrics of a failing source
+ * are left out, and logged once. Concurrent scrapes share one text.
  */
 export function createScrape(meters: Meters, sources: readonly Source[], log: Logger): () => Promise<string> {
   const troubled = new Set<string>()

@@ -1,8 +1,8 @@
 import type { Answer } from './answer.ts'
 
 /**
- * Renders answers as CSV (RFC 4180). Cells hold the stored value: one that starts with `=` is not escaped, so import
- * the file as text into a spreadsheet.
+ * Renders answers as CSV (RFC 4180). Cells hold the stored value: one that starts with `=` is not
+ * escaped, so import the file as text into a spreadsheet.
  */
 
 /** Returns a header row and one row for each entry of `data`. */

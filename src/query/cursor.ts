@@ -4,10 +4,10 @@ import type { Day } from '../event/time.ts'
 import type { EventsQuestion, Position, Segment } from './question.ts'
 
 /**
- * The cursor of the next page, in base64url: position (time, id), days, and a fingerprint of these and the segments.
- * It contains the days because a request may omit them, and the default range moves every day. The fingerprint is not
- * a signature: it only detects use with other filters by mistake. A forged cursor gives access to nothing that the same
- * client could not query directly.
+ * The cursor of the next page, in base64url: position (time, id), days, and a fingerprint of these
+ * and the segments. It contains the days because a request may omit them, and the default range
+ * moves every day. The fingerprint is not a signature: it only detects use with other filters by
+ * mistake. A forged cursor gives access to nothing that the same client could not query directly.
  */
 
 const AT_BYTES = 8

@@ -82,8 +82,9 @@ export async function openEngine(
   }
 
   /**
-   * Begins a DuckDB transaction that sees the mirror as of one SQLite snapshot, and returns the catalog of the same
-   * snapshot. Later changes of the mirror by other questions are not visible in it.
+   * Begins a DuckDB transaction that sees the mirror as of one SQLite snapshot, and returns the
+   * catalog of the same snapshot. Later changes of the mirror by other questions are not visible in
+   * it.
    */
   function beginSnapshot(connection: DuckConnection): Promise<{ catalog: Catalog }> {
     return exclusive(async () => {
@@ -145,7 +146,10 @@ export async function openEngine(
     }
   }
 
-  /** Finds the positions of `limit + 1` events, group by group, then reads the events between the first and the last wanted. */
+  /**
+   * Finds the positions of `limit + 1` events, group by group, then reads the events between the
+   * first and the last wanted.
+   */
   async function readEvents(
     connection: DuckConnection,
     question: EventsQuestion,

@@ -45,7 +45,10 @@ function csvOf([event_id, at_us, user_id, event_type, properties]: EventRow): st
   return csvLine([event_id, formatInstant(at_us), user_id, event_type, properties])
 }
 
-/** Returns a Link header (RFC 8288): the same URL with the next cursor, relative to the URL of the request. */
+/**
+ * Returns a Link header (RFC 8288): the same URL with the next cursor, relative to the URL of the
+ * request.
+ */
 export function nextLink(url: string, cursor: string): string {
   const { pathname, search } = new URL(url)
   const others = search.slice(1).split('&')

@@ -23,8 +23,8 @@ export type EventRow = [
 ]
 
 /**
- * Limit of user ids, types and properties in one page. A page of 10,000 events of the maximum size would be hundreds of
- * MiB. A page over the limit ends earlier; a single event always fits.
+ * Limit of user ids, types and properties in one page. A page of 10,000 events of the maximum size
+ * would be hundreds of MiB. A page over the limit ends earlier; a single event always fits.
  */
 export const EVENTS_BYTES_MAX = 8 * 1024 * 1024
 
@@ -55,8 +55,8 @@ export function pageOf(
 }
 
 /**
- * Returns the stored text: parsing and serializing it would change numbers beyond 2^53 and duplicate keys. The text is
- * still parsed, because invalid JSON would break the whole reply.
+ * Returns the stored text: parsing and serializing it would change numbers beyond 2^53 and
+ * duplicate keys. The text is still parsed, because invalid JSON would break the whole reply.
  */
 function checkProperties(event_id: string, text: string): string {
   try {

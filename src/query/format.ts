@@ -11,7 +11,8 @@ export const CONTENT_TYPES = { ...MEDIA_TYPES, csv: 'text/csv; charset=utf-8; he
 export type Format = keyof typeof MEDIA_TYPES
 
 /**
- * Returns the format of the reply. `format` overrides `Accept`, which cannot be set in the address bar of a browser.
+ * Returns the format of the reply. `format` overrides `Accept`, which cannot be set in the address
+ * bar of a browser.
  * @param given values of the parameter `format`
  * @throws {Problem} `invalid_parameter`
  */
@@ -27,7 +28,10 @@ export function answerFormat<F extends Format>(
   throw new Problem('invalid_parameter', `format ${message}`, { errors: [{ path: 'format', message }] })
 }
 
-/** Returns the format with the highest weight in `Accept`; JSON for a wildcard, as browsers and curl send it. */
+/**
+ * Returns the format with the highest weight in `Accept`; JSON for a wildcard, as browsers and curl
+ * send it.
+ */
 export function acceptedFormat<F extends Format>(
   formats: readonly F[],
   accept: string | undefined,

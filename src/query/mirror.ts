@@ -9,9 +9,10 @@ import type { DuckConnection } from '../store/duckdb.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 
 /**
- * A copy of the visible hot rows in a DuckDB table, `hot(seq, day, user_id, event_type, properties, occurred_at_us,
- * event_id)`. After a catch-up the table is the state of one SQLite snapshot: the rows up to its newest `seq`, without
- * those sealed in its catalog. Not safe for concurrent calls; the engine serializes them.
+ * A copy of the visible hot rows in a DuckDB table,
+ * `hot(seq, day, user_id, event_type, properties, occurred_at_us, event_id)`. After a catch-up the
+ * table is the state of one SQLite snapshot: the rows up to its newest `seq`, without those sealed
+ * in its catalog. Not safe for concurrent calls; the engine serializes them.
  */
 export interface Mirror {
   /** Updates the table to a new snapshot and returns the catalog of that snapshot. */
@@ -21,7 +22,10 @@ export interface Mirror {
   readonly rows: number
 }
 
-/** With at least this many deleted rows, and no fewer than live ones, the table is rewritten: DuckDB does not reuse their memory. */
+/**
+ * With at least this many deleted rows, and no fewer than live ones, the table is rewritten: DuckDB
+ * does not reuse their memory.
+ */
 const DEAD_ROWS_MIN = 50_000
 
 const COLUMNS = ['seq', 'day', 'user_id', 'event_type', 'properties', 'occurred_at_us', 'event_id'] as const

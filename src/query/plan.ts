@@ -36,9 +36,9 @@ export interface DayGroup {
 }
 
 /**
- * Splits the days of a question into the steps in which to search for events, newest first: the days after the newest
- * cold day, then one cold day, two, four and so on. A full page stops early, and a sparse one takes few steps. Together
- * the groups are exactly the days of the question.
+ * Splits the days of a question into the steps in which to search for events, newest first: the
+ * days after the newest cold day, then one cold day, two, four and so on. A full page stops early,
+ * and a sparse one takes few steps. Together the groups are exactly the days of the question.
  */
 export function planDayGroups({ from, to, after }: EventsQuestion, catalog: Catalog): DayGroup[] {
   const newest = after === null ? to : Math.min(to, dayOf(after.at_us))

@@ -31,7 +31,10 @@ export type Question =
       segments: readonly Segment[]
     }
 
-/** The position of an event in the order of pages: newest first, then by descending id. Compaction does not change it. */
+/**
+ * The position of an event in the order of pages: newest first, then by descending id. Compaction
+ * does not change it.
+ */
 export interface Position {
   at_us: Micros
   event_id: string

@@ -5,8 +5,9 @@ import { daysAskedFor, WINDOW_DAYS } from './question.ts'
 import type { EventsQuestion, Position, Question, Segment } from './question.ts'
 
 /**
- * Builds the SQL of every question over one relation of both tiers, `events(day, user_id, event_type, properties)`. To
- * list events it also has `occurred_at` and `event_id`.
+ * Builds the SQL of every question over one relation of both tiers,
+ * `events(day, user_id, event_type, properties)`. To list events it also has `occurred_at` and
+ * `event_id`.
  */
 
 export interface Statement {
@@ -17,7 +18,8 @@ export interface Statement {
 /**
  * Builds the statement of a question.
  * @param events SQL of the relation
- * @returns a statement with the rows: dau → (date, users); top_events → (event_type, count); retention → (window, users), window 0 being the cohort
+ * @returns a statement with the rows: dau → (date, users); top_events → (event_type, count);
+ * retention → (window, users), window 0 being the cohort
  */
 export function statementFor(question: Question, events: string): Statement {
   const params: DuckValue[] = []
@@ -53,8 +55,8 @@ export function statementFor(question: Question, events: string): Statement {
 }
 
 /**
- * Builds the statement for the positions of the newest matching events. Only times and ids, so that DuckDB does not keep
- * the properties of events that are not on the page.
+ * Builds the statement for the positions of the newest matching events. Only times and ids, so that
+ * DuckDB does not keep the properties of events that are not on the page.
  * @param events SQL of the relation
  * @returns a statement with the rows (occurred_at in µs, event_id), newest first
  */
@@ -81,8 +83,10 @@ export function placesStatement(
 }
 
 /**
- * Builds the statement for the matching events between two positions, both included, up to `bytes_max` of text.
- * @returns a statement with the rows (event_id, occurred_at in µs, user_id, event_type, properties), newest first
+ * Builds the statement for the matching events between two positions, both included, up to
+ * `bytes_max` of text.
+ * @returns a statement with the rows (event_id, occurred_at in µs, user_id, event_type,
+ * properties), newest first
  */
 export function eventsStatement(
   { segments }: EventsQuestion,
@@ -108,7 +112,8 @@ export function eventsStatement(
   }
 }
 
-// The condition on the time is repeated alone: DuckDB pushes it down to the Parquet scan, but not a comparison of pairs.
+// The condition on the time is repeated alone: DuckDB pushes it down to the Parquet scan, but not a
+// comparison of pairs.
 function behind({ at_us, event_id }: Position, bind: (value: DuckValue) => string, than: '<' | '<='): string {
   const at = `make_timestamptz(${bind(String(at_us))}::BIGINT)`
   return `occurred_at <= ${at} AND (occurred_at < ${at} OR event_id ${than} ${bind(event_id)}::UUID)`
@@ -119,7 +124,10 @@ function before({ at_us, event_id }: Position, bind: (value: DuckValue) => strin
   return `occurred_at >= ${at} AND (occurred_at > ${at} OR event_id >= ${bind(event_id)}::UUID)`
 }
 
-/** Compares as text. A value that is a decimal number also matches a JSON number of the same value, such as 1 and 1.0. */
+/**
+ * Compares as text. A value that is a decimal number also matches a JSON number of the same value,
+ * such as 1 and 1.0.
+ */
 function condition({ field, values }: Segment, bind: (value: DuckValue) => string): string {
   const texts = values.map((value) => bind(value)).join(', ')
   if (typeof field === 'string') return `${field} IN (${texts})`

@@ -5,7 +5,10 @@ import { openStoreForReading } from '../store/sqlite.ts'
 import { openEngine } from './engine.ts'
 import type { FromQueryThread, QuerySetup, ToQueryThread } from './tier.ts'
 
-/** The worker thread that runs DuckDB, so that building the mirror and converting rows never block the HTTP event loop. */
+/**
+ * The worker thread that runs DuckDB, so that building the mirror and converting rows never block
+ * the HTTP event loop.
+ */
 
 const port = parentPort!
 const setup = workerData as QuerySetup
@@ -22,7 +25,10 @@ const CATCH_UP_INTERVAL_MS = 250
 
 const running = new Map<number, { controller: AbortController; ended: Promise<void> }>()
 
-/** After a fatal error DuckDB rejects every statement. The thread exits; a new one rebuilds the mirror from SQLite. */
+/**
+ * After a fatal error DuckDB rejects every statement. The thread exits; a new one rebuilds the
+ * mirror from SQLite.
+ */
 function isFatal(error: unknown): boolean {
   return error instanceof Error && /FATAL|has been invalidated/.test(error.message)
 }

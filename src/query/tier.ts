@@ -24,7 +24,10 @@ export interface Queries {
 export interface QueryTier extends Queries {
   /** Whether the mirror of the hot rows is built. */
   readonly ready: boolean
-  /** The last state that the thread reported, so that reading it does not wait for the thread; null until the mirror is built. */
+  /**
+   * The last state that the thread reported, so that reading it does not wait for the thread; null
+   * until the mirror is built.
+   */
   readonly mirrored: Mirrored | null
   readonly running: number
   readonly waiting: number
@@ -136,7 +139,10 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
     }
   }
 
-  /** Settles only when the thread has finished or dropped the question, so that `running` counts what really runs. */
+  /**
+   * Settles only when the thread has finished or dropped the question, so that `running` counts
+   * what really runs.
+   */
   function post(work: Work, signal: AbortSignal): Promise<unknown> {
     if (worker === null || closing) throw new Problem('not_ready', 'The query engine is not running.')
     const thread = worker

@@ -4,7 +4,10 @@ import type { Layout } from '../store/layout.ts'
 /** Input and result of a check of the store. */
 
 export interface Finding {
-  /** A cold file, relative to the cold folder; an index segment (`ids/…`); the database; or `hot and cold`, for both together. */
+  /**
+   * A cold file, relative to the cold folder; an index segment (`ids/…`); the database; or
+   * `hot and cold`, for both together.
+   */
   path: string
   /** Null if the finding concerns no single day. */
   day: string | null

@@ -10,7 +10,10 @@ import type { DuckAppender } from '../store/duckdb.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 import type { VerifyDeps } from './finding.ts'
 
-/** The part of a deep check that reads rows. DuckDB spills to disk past its memory limit, so the store can be of any size. */
+/**
+ * The part of a deep check that reads rows. DuckDB spills to disk past its memory limit, so the
+ * store can be of any size.
+ */
 export interface RowCheck {
   /** Copies the ids of all hot rows, and calls `read` in the same SQLite snapshot. */
   takeHotIds<T>(db: Sqlite, read: (db: Sqlite) => T): Promise<T>

@@ -5,8 +5,9 @@ import type { Logger } from '../process/log.ts'
 import type { Finding } from './finding.ts'
 
 /**
- * Runs the light check at an interval. It reads the whole database, so it runs in a separate process, which keeps it off
- * the threads of the service. The first check runs after one interval, so that it does not slow down the start.
+ * Runs the light check at an interval. It reads the whole database, so it runs in a separate
+ * process, which keeps it off the threads of the service. The first check runs after one interval,
+ * so that it does not slow down the start.
  */
 export interface VerifySchedule {
   /** The first {@link DAMAGE_KEPT_MAX} findings of the last check. */

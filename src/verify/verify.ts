@@ -14,12 +14,16 @@ import type { RowCheck } from './rows.ts'
 
 /** Checks the store against its catalog. Read-only; can run beside a service, compactions and imports. */
 
-/** A compaction can delete a file during a check. The check is then repeated on the new catalog, at most this often. */
+/**
+ * A compaction can delete a file during a check. The check is then repeated on the new catalog, at
+ * most this often.
+ */
 const ATTEMPTS_MAX = 10
 
 /**
- * Checks a store. A light check covers the structure of the database, and the presence and size of every file in the
- * catalog. A deep check also reads every byte and row, and looks for event ids stored more than once in both tiers.
+ * Checks a store. A light check covers the structure of the database, and the presence and size of
+ * every file in the catalog. A deep check also reads every byte and row, and looks for event ids
+ * stored more than once in both tiers.
  */
 export async function verifyStore(deps: VerifyDeps, deep: boolean): Promise<Verification> {
   const result: Verification = { files: 0, events: 0, damage: [], notes: [] }
@@ -49,7 +53,10 @@ export async function verifyStore(deps: VerifyDeps, deep: boolean): Promise<Veri
   }
 }
 
-/** Any SqliteError counts, except a lock or a missing file: in a damaged database, statements can fail to compile too. */
+/**
+ * Any SqliteError counts, except a lock or a missing file: in a damaged database, statements can
+ * fail to compile too.
+ */
 function isDatabaseDamage(error: unknown): boolean {
   if (error instanceof NewerStoreError || !(error instanceof Error)) return false
   const { code = '' } = error as { code?: string }
@@ -68,7 +75,10 @@ function checkDatabase(db: Sqlite, layout: Layout, deep: boolean): Finding[] {
   return lines.filter((line) => line !== 'ok').map((line) => inDatabase(layout, line))
 }
 
-/** Checks one state of the catalog. Files in `sound` are skipped, because cold files never change; new ones are added. */
+/**
+ * Checks one state of the catalog. Files in `sound` are skipped, because cold files never change;
+ * new ones are added.
+ */
 async function checkOnce(
   { layout, disk, onProgress }: VerifyDeps,
   db: Sqlite,
@@ -135,7 +145,10 @@ function readStore(db: Sqlite) {
   }
 }
 
-/** Checks the catalog tables against each other. A `sealed_through` beyond the newest row would hide future rows. */
+/**
+ * Checks the catalog tables against each other. A `sealed_through` beyond the newest row would hide
+ * future rows.
+ */
 function checkCatalog(catalog: Catalog, newest_seq: number, layout: Layout): Finding[] {
   const days = new Map(catalog.days.map((day) => [day.day, day.sealed_through]))
   const damage: Finding[] = []

@@ -51,7 +51,10 @@ export function eventHandlers({
   }
 }
 
-/** Unknown parameters are errors: a misspelt `strict`, if ignored, would store a batch that should be rejected. */
+/**
+ * Unknown parameters are errors: a misspelt `strict`, if ignored, would store a batch that should
+ * be rejected.
+ */
 function parseStrict(c: Context): boolean {
   const { strict = ['false'], ...others } = c.req.queries()
   if (Object.keys(others).length > 0) throw wrongParameter('', 'the only parameter is strict')

@@ -35,7 +35,8 @@ export function serviceHandlers(
       const missing = obstacles()
       if (missing.length > 0) throw new Problem('not_ready', missing.join('; '))
       const found = damage()
-      // Damage affects only queries over its own days, so the status stays 200 and a load balancer keeps sending requests.
+      // Damage affects only queries over its own days, so the status stays 200 and a load balancer
+      // keeps sending requests.
       return c.json({ status: 'ready', ...(found.length > 0 ? { damage: found } : {}) })
     },
     'GET /metrics': (c) => metrics.answer(c),

@@ -9,7 +9,10 @@ import type { Example, Operation, RequestBody } from './operation.ts'
 import { ref } from './schemas.ts'
 import { AT_THE_GATE, EVERYWHERE } from './situations.ts'
 
-/** Builds one OpenAPI operation: scope, parameters, body, replies and problems by status, each with its examples. */
+/**
+ * Builds one OpenAPI operation: scope, parameters, body, replies and problems by status, each with
+ * its examples.
+ */
 
 type Named<T> = readonly (readonly [string, T])[]
 

@@ -29,9 +29,9 @@ import { SCHEMAS } from './schemas.ts'
 import { situationsOf } from './situations.ts'
 
 /**
- * Builds the OpenAPI 3.1 document. Routes and scopes come from ROUTES, errors from PROBLEMS, input schemas from
- * valibot. Each example of a reply has `x-request`, the request that causes it, or `x-situation`, a description,
- * if no single request causes it.
+ * Builds the OpenAPI 3.1 document. Routes and scopes come from ROUTES, errors from PROBLEMS, input
+ * schemas from valibot. Each example of a reply has `x-request`, the request that causes it, or
+ * `x-situation`, a description, if no single request causes it.
  */
 
 export interface DocumentOptions {

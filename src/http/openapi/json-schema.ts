@@ -16,7 +16,8 @@ const CONFIG: ConversionConfig = {
 }
 
 /**
- * Converts a schema. In a pipe, `v.metadata({ json_schema })` directly after the type replaces the whole pipe.
+ * Converts a schema. In a pipe, `v.metadata({ json_schema })` directly after the type replaces the
+ * whole pipe.
  * @throws if a check has no counterpart in JSON Schema and no such metadata before it
  */
 export function jsonSchemaOf(schema: ValibotSchema): Json {

@@ -1,6 +1,6 @@
 /**
- * Shows openapi.json and sends its examples. Runs in the browser without a build. All text is set as text, never as
- * markup. The key is kept only in its field and sent only to this service.
+ * Shows openapi.json and sends its examples. Runs in the browser without a build. All text is set
+ * as text, never as markup. The key is kept only in its field and sent only to this service.
  */
 
 /** Base URL of the service: the folder of this page. */
