@@ -1,10 +1,7 @@
 import type { Micros } from '../event/time.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 
-/**
- * Records when each key was last used. Writes are batched: one for each request would cost more
- * than the request.
- */
+/** Records when each key was last used. A write for each request would cost more than the request. */
 export interface LastUse {
   note(key: number): void
   /** Writes what is still pending, unless another connection holds the write lock. */

@@ -107,20 +107,14 @@ export function createLogins({ db, notes, tokens, per_address, per_name, now_us 
   }
 }
 
-/**
- * @throws {Problem} `invalid_login`, without `errors`: a body of another shape is a bug of the
- * client program
- */
+/** @throws {Problem} `invalid_login`, without `errors`: the mistake is the program's, not the person's */
 function readBody(body: unknown): v.InferOutput<typeof LOGIN_SCHEMA> {
   const result = v.safeParse(LOGIN_SCHEMA, body)
   if (result.success) return result.output
   throw new Problem('invalid_login', 'Send {"username":"…","password":"…"} and nothing else.')
 }
 
-/**
- * A password of invalid length is never right. An empty one is hashed in its place, so that the
- * reply takes as long.
- */
+/** Hashes an empty text in place of one of invalid length, so that the reply takes as long. */
 function bounded(password: string): string {
   return passwordFault(password) === null ? password : ''
 }
@@ -140,10 +134,7 @@ function limit(buckets: Buckets, name: string): void {
   })
 }
 
-/**
- * Retries while the database is locked, without blocking the thread. The commit is fsynced before
- * the 201.
- */
+/** Retries while the database is locked, without blocking the thread. The commit is fsynced. */
 async function writeDurably<T>(db: Sqlite, act: () => T): Promise<T> {
   const until = performance.now() + WRITE_TIMEOUT_MS
   for (;;) {

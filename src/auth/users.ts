@@ -9,10 +9,7 @@ import type { Scope } from './scope.ts'
 export const USER_NAME_CHARS_MAX = 64
 const USER_NAME = /^[a-z0-9](?:[a-z0-9._@+-]{0,62}[a-z0-9])?$/
 
-/**
- * Returns the name in lower case, or null if it is invalid. ASCII only, so that no two names look
- * the same.
- */
+/** Returns the name in lower case, or null if it is invalid. ASCII only, so that names cannot look alike. */
 export function readUserName(text: string): string | null {
   const name = text.toLowerCase()
   return USER_NAME.test(name) ? name : null

@@ -30,10 +30,7 @@ const ndjson = textLines([3, 4].map((n) => JSON.stringify({ ...ONE_EVENT, event_
 /** Encodes a string as MessagePack's str 8. */
 const packText = (text: string) => Buffer.concat([Buffer.from([0xd9, text.length]), Buffer.from(text)])
 
-/**
- * Encodes `[{"event_id": …, "occurred_at": …, "user_id": 7, "event_type": …}]`: 0x91 is an array of
- * 1, 0x84 a map of 4.
- */
+/** Encodes one event as MessagePack: 0x91 is an array of 1, 0x84 a map of 4. */
 function msgpack(): Uint8Array {
   const entries = [
     [packText('event_id'), packText(eventNumber(6))],
