@@ -140,7 +140,7 @@ describe('npm run demo', () => {
       json.data.map(({ users, rate }) => [users, rate]),
       back.map((users) => [users, Math.round((users / cohort.size) * 10_000) / 10_000]),
     )
-    assert.ok(demo.stdout().includes(`Of the ${cohort.size} users of ${formatDay(start)} came back`))
+    assert.ok(demo.stdout().includes(`Retention of the ${cohort.size} users of ${formatDay(start)}`))
     for (const [i, users] of back.entries()) {
       assert.ok(demo.shows(i === 0 ? 'after 1 day' : `after ${i + 1} days`, users))
     }
@@ -165,7 +165,7 @@ describe('npm run demo', () => {
     const run = await runDemo(folder, { PORT: String(port), DATA_DIR: elsewhere })
     blocker.close()
     assert.equal(run.code, 2)
-    assert.equal(run.stderr.trim(), `Port ${port} is taken; choose another with PORT=…`)
+    assert.equal(run.stderr.trim(), `Port ${port} is in use; choose another with PORT=…`)
     assert.equal(run.stdout, '')
   })
 
