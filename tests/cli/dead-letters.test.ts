@@ -184,7 +184,7 @@ describe('frostline dead-letters beside a running service', () => {
       const [reply, run] = await Promise.all([early ?? overHttp(), ended])
       const winner = reply.status === 200 ? 'http' : 'cli'
       if (winner === 'http') {
-        assertRefused(run, 1, /replayed or deleted meanwhile/)
+        assertRefused(run, 1, /replayed or deleted in the meantime/)
         assert.equal(reply.json['accepted'], 1)
       } else {
         assert.deepEqual([reply.status, jsonOf(run)['accepted']], [404, 1])
