@@ -121,7 +121,7 @@ describe('frostline dead-letters beside a running service', () => {
       [['--event', store.dir], undefined, /cannot be read: EISDIR/],
       [['--event', '-'], '{"user_id": "secret"', /could not be read as JSON/],
       [['--event', '-'], '', /could not be read as JSON/],
-      [['--event', '-'], `[${event},${event}]`, /Send the one event/],
+      [['--event', '-'], `[${event},${event}]`, /Send exactly one event/],
       [['--event', '-'], '{"user_id": "secret"}', /event_id is missing/],
     ] as const) {
       const run = await letters(['replay', id, ...args], input)
