@@ -7,7 +7,7 @@ import type { Measured } from './table.ts'
 const README = join(import.meta.dirname, '../README.md')
 export const RESULTS = join(import.meta.dirname, 'results')
 
-/** Puts the newest result of each benchmark where the README has a place for it: between `<!-- bench NAME -->` and `<!-- end -->`. */
+/** Replaces the README's tables between `<!-- bench NAME -->` and `<!-- end -->` by the newest results. */
 export function fillReadme(benchmarks: readonly Benchmark[]): void {
   const names = existsSync(RESULTS) ? readdirSync(RESULTS).toSorted() : []
   let text = readFileSync(README, 'utf8')
