@@ -38,8 +38,8 @@ export interface Size {
   /** Rows of the day that is compacted, one case each. */
   compact_rows: readonly number[]
   /**
-   * Rows of the imported files, one case each. The first file has many small days, the others have 30
-   * days.
+   * Rows of the imported files, one case each.
+   * The first file has many small days, the others have 30 days.
    */
   import_rows: readonly number[]
   soak_minutes: number

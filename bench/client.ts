@@ -1,8 +1,8 @@
 import { connect } from 'node:net'
 
 /**
- * A keep-alive HTTP/1.1 connection with minimal CPU cost, because the client shares the CPU with the
- * service.
+ * A keep-alive HTTP/1.1 connection with minimal CPU cost,
+ * because the client shares the CPU with the service.
  */
 export interface Connection {
   /** Only one request at a time. */

@@ -81,8 +81,8 @@ interface Seen {
 }
 
 /**
- * Starts the store and posts the load. Restores the database afterwards, so that the events are new the
- * next time.
+ * Starts the store and posts the load.
+ * Restores the database afterwards, so that the events are new the next time.
  */
 async function takeEvents(store: TestStore, events: number): Promise<Seen> {
   const { database } = openLayout(store.data_dir)
@@ -109,8 +109,8 @@ async function takeEvents(store: TestStore, events: number): Promise<Seen> {
 }
 
 /**
- * Writes the days with the compactor's functions, and merges the segments after each day as compactions
- * do.
+ * Writes the days with the compactor's functions,
+ * and merges the segments after each day as compactions do.
  */
 async function fill(
   layout: Layout,

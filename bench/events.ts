@@ -72,8 +72,8 @@ export function renewEvents(text: Buffer, { ids, dates }: Places, date: string |
 }
 
 /**
- * A version 7 id as a busy client creates them: four per millisecond, after the ids that `fillEvents`
- * inserts.
+ * A version 7 id as a busy client creates them:
+ * four per millisecond, after the ids that `fillEvents` inserts.
  */
 function orderedId(n: number): string {
   const ms = (FIRST_ORDERED_MS + Math.floor(n / 4)).toString(16).padStart(12, '0')

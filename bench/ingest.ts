@@ -16,8 +16,8 @@ interface Load {
 const USUAL: Omit<Load, 'hot_rows'> = { id_version: 4, batch: 1_000, connections: 16 }
 const BATCHES = [1, 10, 100, 10_000]
 /**
- * Sizes of the hot tier measured with time-ordered ids. SQLite appends such ids to its index, whatever its
- * size.
+ * Sizes of the hot tier measured with time-ordered ids.
+ * SQLite appends such ids to its index, whatever its size.
  */
 const TIME_ORDERED_SIZES = 2
 /** Share of the events used with one event per request, which is much slower. */

@@ -6,8 +6,8 @@ const BATCHES = [10, 100, 1_000]
 /** Share of the top rate. */
 const SHARE = 0.5
 /**
- * Events posted before the clock starts, as a share of the timed ones: V8 has not compiled a new service
- * yet.
+ * Events posted before the clock starts, as a share of the timed ones:
+ * V8 has not compiled a new service yet.
  */
 const WARM_UP_SHARE = 0.5
 

@@ -7,8 +7,8 @@ import { serveApart } from './process.ts'
 import { quantile } from './statistics.ts'
 
 /**
- * The load client: posts prebuilt requests over keep-alive connections, then queries until all events are
- * counted.
+ * The load client: posts prebuilt requests over keep-alive connections,
+ * then queries until all events are counted.
  */
 
 export interface LoadOrder {

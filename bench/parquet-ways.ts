@@ -8,8 +8,8 @@ import { importPeer } from './peers.ts'
 import { forgetPeak, residentMib, serveApart } from './process.ts'
 
 /**
- * Parquet writers, each in its own process. All rows are in memory, in the writer's input format, before
- * the clock starts.
+ * Parquet writers, each in its own process.
+ * All rows are in memory, in the writer's input format, before the clock starts.
  */
 
 export interface WriterOrder {

@@ -71,8 +71,8 @@ function makeRows(folder: string, path: string, count: number): Promise<string> 
 }
 
 /**
- * Row count and order-independent digest of all values. An id is a UUID, or 16 bytes if the writer has no
- * such type.
+ * Row count and order-independent digest of all values.
+ * An id is a UUID, or 16 bytes if the writer has no such type.
  */
 async function digest(connection: DuckConnection, path: string): Promise<string> {
   const reader = await connection.runAndReadAll(

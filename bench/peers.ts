@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * Optional packages that the service is compared with. They are large, so they have their own
- * bench/package.json.
+ * Optional packages that the service is compared with.
+ * They are large, so they have their own bench/package.json.
  */
 
 const PEERS = ['chdb', 'hyparquet-writer', 'parquetjs-lite'] as const

@@ -5,8 +5,8 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 
 /**
- * Runs loads and limits in child processes, so that they share no heap and no event loop with what is
- * measured.
+ * Runs loads and limits in child processes,
+ * so that they share no heap and no event loop with what is measured.
  */
 
 /** Runs `bench/<name>.ts` in a child process, sends it `order`, and returns its one answer. */
@@ -85,8 +85,8 @@ export function machineSeconds(): number {
 }
 
 /**
- * Resident MiB of a process now (`VmRSS`) or at its peak (`VmHWM`). Linux only; 0 elsewhere and after it
- * has exited.
+ * Resident MiB of a process now (`VmRSS`) or at its peak (`VmHWM`).
+ * Linux only; 0 elsewhere and after it has exited.
  */
 export function residentMib(pid: number, which: 'VmRSS' | 'VmHWM'): number {
   const path = `/proc/${pid}/status`

@@ -5,8 +5,8 @@ import type { Benchmark, Case } from './benchmark.ts'
 import { measureLoad, serve, withStore } from './service.ts'
 
 /**
- * Number of connections, and the share of a round's events: one event per request, and one connection is
- * slower.
+ * Number of connections, and the share of a round's events:
+ * one event per request, and one connection is slower.
  */
 const CONNECTIONS = [
   [1, 0.03],

@@ -14,8 +14,8 @@ import { withStore } from './service.ts'
 import type { PeerOrder } from './stats-peer.ts'
 
 /**
- * Stores with the same events in different tiers, and in ClickHouse. Each is created on first use and then
- * only read.
+ * Stores with the same events in different tiers, and in ClickHouse.
+ * Each is created on first use and then only read.
  */
 
 export const TIERS = ['all hot', 'half and half', 'all cold'] as const

@@ -19,8 +19,8 @@ export interface StreamOrder {
   /** Null: as soon as a connection is free. */
   events_per_s: number | null
   /**
-   * The events start at day `first` and advance by one day every `each_s` seconds. Null: the days are not
-   * changed.
+   * The events start at day `first` and advance by one day every `each_s` seconds.
+   * Null: the days are not changed.
    */
   days: { first: Day; each_s: number } | null
 }

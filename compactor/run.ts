@@ -169,8 +169,8 @@ async function copyHotRows(
 ): Promise<IdDigest> {
   const nextPage = openPages(db, COLUMNS, day)
   const append = await openCopy(connection, 'sealing', COLUMNS)
-  // With a second thread DuckDB takes a fifth longer per page, and the core is needed for reading the next
-  // page.
+  // With a second thread DuckDB takes a fifth longer per page,
+  // and the core is needed for reading the next page.
   await connection.run('SET threads = 1')
   const sealed = db.prepare('SELECT sealed_through FROM cold_days WHERE day = ?').pluck().get(day)
   const digest = new IdDigest()

@@ -11,8 +11,8 @@ import type { Logger } from '../src/process/log.ts'
  */
 export interface Schedule {
   /**
-   * Starts no more runs. Asks a running one to stop after its current step, and kills it after the
-   * timeout.
+   * Starts no more runs.
+   * Asks a running one to stop after its current step, and kills it after the timeout.
    */
   stop(): Promise<void>
   /** Kills a running one at once, for a caller that cannot wait for {@link stop}. */

@@ -1,6 +1,6 @@
 /**
- * Groups consecutive items into groups of at most `rows_max` rows. An item with more rows is its own
- * group.
+ * Groups consecutive items into groups of at most `rows_max` rows.
+ * An item with more rows is its own group.
  */
 export function groupByRows<T extends { rows: number }>(items: readonly T[], rows_max: number): T[][] {
   const groups: T[][] = []

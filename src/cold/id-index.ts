@@ -199,8 +199,8 @@ async function haveTheirBytes(
 }
 
 /**
- * The commit point. The next sweep deletes the replaced segments, because the catalog no longer lists
- * them.
+ * The commit point. The next sweep deletes the replaced segments,
+ * because the catalog no longer lists them.
  */
 function publish(db: Sqlite, add: readonly IdSegmentRow[], replaced: readonly IdSegmentRow[]): void {
   const segments = { add, remove: replaced.map(({ path }) => path) }

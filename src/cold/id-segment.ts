@@ -17,8 +17,8 @@ import type { Day } from '../event/time.ts'
 
 export const ENTRY_BYTES = 8
 /**
- * Buckets hold 16 to 32 entries on average: few to search, and enough to share the 4 bytes of the
- * position.
+ * Buckets hold 16 to 32 entries on average:
+ * few to search, and enough to share the 4 bytes of the position.
  */
 const BUCKET_ENTRIES_MIN = 16
 const DAYS_MAX = 2 ** 16

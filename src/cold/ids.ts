@@ -61,8 +61,8 @@ export async function openColdIds(
   const filesOfDay = new Map<Day, ColdFile[]>()
   const checkFile = createFileCheck(layout)
 
-  // Opened on first use: a service that never sees a possible duplicate of a cold event does not need
-  // DuckDB here.
+  // Opened on first use: a service that never sees a possible
+  // duplicate of a cold event does not need DuckDB here.
   async function connect(): Promise<DuckConnection> {
     duck ??= await openDuck({ threads: 1, memory_mb, spill: layout.spill })
     return (connection ??= await duck.connect())

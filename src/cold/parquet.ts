@@ -56,8 +56,8 @@ export async function stageDay(
 ): Promise<StagedFile> {
   const name = `${randomUUID()}.parquet`
   const staged = join(layout.staging, name)
-  // Sorted by user, then time, so that counting distinct users and reading one user's events scan
-  // sequentially.
+  // Sorted by user, then time, so that counting distinct
+  // users and reading one user's events scan sequentially.
   await connection.run(
     `COPY (SELECT ${COLD_COLUMNS} FROM (${source}) ORDER BY user_id, occurred_at)
      TO ${sqlText(staged)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE ${ROW_GROUP_ROWS})`,

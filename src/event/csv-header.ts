@@ -6,8 +6,8 @@ export const CSV_COLUMNS = ['event_id', 'occurred_at', 'user_id', 'event_type', 
 export type CsvColumn = (typeof CSV_COLUMNS)[number]
 
 /**
- * Extra columns of a rejects file. Imports ignore them, so a corrected rejects file can be imported as
- * it is.
+ * Extra columns of a rejects file.
+ * Imports ignore them, so a corrected rejects file can be imported as it is.
  */
 export const REJECT_COLUMNS = ['line', 'reason'] as const
 

@@ -14,8 +14,8 @@ export const USER_ID_CHARS_MAX = 256
 export const EVENT_TYPE_CHARS_MAX = 200
 export const PROPERTIES_BYTES_MAX = 32 * 1024
 /**
- * Deeper objects are a mistake or an attack. Every JSON reader that later sees the object supports this
- * depth.
+ * Deeper objects are a mistake or an attack.
+ * Every JSON reader that later sees the object supports this depth.
  */
 export const PROPERTIES_DEPTH_MAX = 32
 /** A client's clock may be ahead, but an event dated next week is a mistake. */
@@ -77,7 +77,7 @@ const eventId = v.pipe(
     json_schema: {
       type: 'string',
       format: 'uuid',
-      description: 'One id is stored once, for ever; the first write wins.',
+      description: 'Each id is stored once; the first write wins.',
     },
   }),
   v.check(isEventId, 'event_id must be a UUID'),

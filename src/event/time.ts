@@ -9,8 +9,8 @@ export const MICROS_PER_DAY = 86_400_000_000
 export const MICROS_PER_MS = 1_000
 const DAYS_MAX = 2_932_896 // 9999-12-31
 
-// ISO 8601 date, optionally with time, fraction and offset. All repeats are bounded, so matching cannot
-// backtrack.
+// ISO 8601 date, optionally with time, fraction and offset.
+// All repeats are bounded, so matching cannot backtrack.
 const ISO =
   /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:Z|z|[+-]\d{2}(?::?\d{2})?)?)?$/
 

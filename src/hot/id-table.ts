@@ -78,8 +78,8 @@ export class IdTable {
   }
 
   /**
-   * Removes the ids added since {@link keep}. Older ids were placed before them, so no probe sequence
-   * breaks.
+   * Removes the ids added since {@link keep}.
+   * Older ids were placed before them, so no probe sequence breaks.
    */
   forget(): void {
     for (const at of this.#taken) this.#words.fill(0, at, at + WORDS)

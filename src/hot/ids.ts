@@ -11,8 +11,8 @@ import { newestSeq } from './newest-seq.ts'
  */
 export interface HotIds {
   /**
-   * Adds the ids of rows that other connections committed. Complete only while the caller holds the write
-   * lock.
+   * Adds the ids of rows that other connections committed.
+   * Complete only while the caller holds the write lock.
    */
   catchUp(): void
   /**

@@ -32,8 +32,8 @@ export type Column = keyof typeof COLUMNS
 /** A long read transaction keeps SQLite from reusing the WAL, so rows are read in several pages. */
 const PAGE_ROWS = 20_000
 /**
- * Used if {@link PAGE_ROWS} rows have more than {@link PAGE_BYTES} of properties: a string's length is
- * limited.
+ * Used if {@link PAGE_ROWS} rows have more than {@link PAGE_BYTES} of properties:
+ * a string's length is limited.
  */
 const WIDE_PAGE_ROWS = 1_000
 const PAGE_BYTES = 32 * 1024 * 1024

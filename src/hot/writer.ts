@@ -10,8 +10,8 @@ import { openHotIds } from './ids.ts'
 import { newestSeq } from './newest-seq.ts'
 
 /**
- * The hot tier's writer: checks ids against cold and hot, and commits a group of requests in one
- * transaction.
+ * The hot tier's writer: checks ids against cold and hot,
+ * and commits a group of requests in one transaction.
  */
 
 export interface Writer<Request, Result> {
@@ -29,13 +29,13 @@ export interface Stored {
 }
 
 /**
- * What a request commits in addition to its events. Called inside the transaction, one request after the
- * other.
+ * What a request commits in addition to its events.
+ * Called inside the transaction, one request after the other.
  */
 export interface Companion<Request, Result> {
   /**
-   * Runs before the events are stored. A non-null result ends the request, and none of its events is
-   * stored.
+   * Runs before the events are stored.
+   * A non-null result ends the request, and none of its events is stored.
    */
   begin(request: Request): Result | null
   /** Runs after the events are stored. */

@@ -16,8 +16,8 @@ export async function findEarlier(
   rejects: Rejects,
   strict: boolean,
 ): Promise<ImportedFile | null> {
-  // If no imported file has this size, the checksum is computed during the import, so the file is not read
-  // twice.
+  // If no imported file has this size,
+  // the checksum is computed during the import, so the file is not read twice.
   if (!imported_files.hasSize(source.bytes)) return null
   const checksum = await progress.during('checking for an earlier import', null, source.checksum)
   const earlier = source.isUnchanged() ? imported_files.find(source.bytes, checksum) : null

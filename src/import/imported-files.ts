@@ -27,8 +27,8 @@ export interface ImportedFiles {
 }
 
 /**
- * About 30 MB. The oldest are evicted first. If an evicted file is imported again, all its rows are
- * duplicates.
+ * About 30 MB. The oldest are evicted first.
+ * If an evicted file is imported again, all its rows are duplicates.
  */
 export const IMPORTED_FILES_MAX = 100_000
 

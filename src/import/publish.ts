@@ -50,8 +50,8 @@ export async function publishNewRows(
     },
   )
   for (;;) {
-    // Compares most of the events that arrived meanwhile before the write lock is taken, so that it is
-    // held briefly.
+    // Compares most of the events that arrived meanwhile before
+    // the write lock is taken, so that it is held briefly.
     await rewriteDays(await dropCopiesOfHot(connection, db, scan))
     if (written.size === 0) {
       remember()
@@ -121,14 +121,14 @@ async function countDays(connection: DuckConnection): Promise<DayCount[]> {
 const WRITERS_MAX = 4
 
 /**
- * Reading a small day from the staged file reads a whole row group, so small days are read together in
- * groups.
+ * Reading a small day from the staged file reads a whole row group,
+ * so small days are read together in groups.
  */
 const GROUP_ROWS = 250_000
 
 /**
- * Copies the rows of a group to a temporary table and returns SQL that selects them. A single day is not
- * copied.
+ * Copies the rows of a group to a temporary table and returns SQL that selects them.
+ * A single day is not copied.
  */
 async function cutOut(connection: DuckConnection, group: readonly DayCount[]): Promise<string> {
   const days = freshDays(group[0]!.day, group.at(-1)!.day)

@@ -10,8 +10,8 @@ import type { Rejects } from './rejects.ts'
 import { appendJudged } from './staging.ts'
 
 /**
- * The careful CSV reader: papaparse, row by row, so that a malformed row is rejected alone and with its
- * line.
+ * The careful CSV reader: papaparse, row by row,
+ * so that a malformed row is rejected alone and with its line.
  */
 
 /** A longer row has an unclosed quote; without a limit the rest of the file would be held in memory. */

@@ -40,8 +40,8 @@ const FLAT_NUMBER = '0|-?[1-9][0-9]{0,14}|-?(?:0|[1-9][0-9]{0,9})\\.[0-9]{0,4}[1
 const FLAT_MEMBER = `${FLAT_STRING}: ?(?:${FLAT_STRING}|${FLAT_NUMBER}|true|false|null)`
 const FLAT_OBJECT = `\\{(?:${FLAT_MEMBER}(?:, ?${FLAT_MEMBER})*)?\\}`
 
-// At the start of a JSON value: a number with an exponent, which may be out of range, or NaN and Infinity,
-// which DuckDB accepts.
+// At the start of a JSON value: a number with an exponent,
+// which may be out of range, or NaN and Infinity, which DuckDB accepts.
 const ODD_NUMBER = '[:,\\[]-?([0-9.]+[eE]|[iI]|[nN][aA])'
 
 // DuckDB accepts trailing commas.
@@ -86,8 +86,8 @@ function stageSql(path: string, header: Header, now_us: Micros): string {
     names
       .map((name) => `CASE WHEN contains(${name}, chr(10)) THEN ${count(name, 'chr(10)')} ELSE 0 END`)
       .join(' + ')
-  // The number of brackets is an upper bound of the depth. CASE skips the count for flat objects, which
-  // are most.
+  // The number of brackets is an upper bound of the depth.
+  // CASE skips the count for flat objects, which are most.
   const depth = `CASE WHEN contains(substr(json_text, 2), '{') OR contains(json_text, '[')
     THEN ${count('json_text', "'{'")} + ${count('json_text', "'['")} ELSE 1 END`
   return `

@@ -18,8 +18,8 @@ export interface Source {
 }
 
 /**
- * Two writes within one tick of the file system's clock get the same mtime; on Linux a tick is at most 10
- * ms.
+ * Two writes within one tick of the file system's clock get the same mtime;
+ * on Linux a tick is at most 10 ms.
  */
 const CLOCK_STEP_MS = 20
 

@@ -5,8 +5,8 @@ import { clientLeft, CODINGS, inflate } from './inflate.ts'
 import type { Admit, Coding } from './inflate.ts'
 
 /**
- * Reads request bodies and limits the size of one body, its decompressed size, and the bytes of all bodies
- * in flight.
+ * Reads request bodies and limits the size of one body,
+ * its decompressed size, and the bytes of all bodies in flight.
  */
 export interface BodyReader {
   /**
@@ -75,8 +75,8 @@ export function createBodyReader(limits: BodyLimits): BodyReader {
   }
 
   /**
-   * Counts bytes as they arrive: a client that announces a large body and sends nothing must not block
-   * others.
+   * Counts bytes as they arrive:
+   * a client that announces a large body and sends nothing must not block others.
    */
   async function work<T>(
     request: IncomingBody,
@@ -147,8 +147,8 @@ function contentOf(request: IncomingBody): Content {
 }
 
 /**
- * The HTTP parser enforces an announced size. Returns 0 without one; the body is then counted as it
- * arrives.
+ * The HTTP parser enforces an announced size.
+ * Returns 0 without one; the body is then counted as it arrives.
  */
 function announcedBytes(request: Pick<IncomingBody, 'header'>): number {
   return Number(request.header('content-length') ?? 0)
@@ -193,8 +193,8 @@ function readAll(stream: Readable, admit: Admit): Promise<Buffer<ArrayBuffer>[]>
 }
 
 /**
- * Discards the rest of a rejected body up to {@link DISCARDED_BYTES_MAX}. Also resolves if the client
- * disconnects.
+ * Discards the rest of a rejected body up to {@link DISCARDED_BYTES_MAX}.
+ * Also resolves if the client disconnects.
  */
 function discardRest({ stream, ...request }: IncomingBody): Promise<void> {
   const over = stream.readableEnded || stream.destroyed

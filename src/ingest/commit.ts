@@ -10,8 +10,8 @@ import type { KeptRepliesLimits } from './idempotency.ts'
 import { composeReply } from './reply.ts'
 
 /**
- * Commits a request in one transaction: its events, its dead letters, and the reply for its
- * Idempotency-Key.
+ * Commits a request in one transaction: its events,
+ * its dead letters, and the reply for its Idempotency-Key.
  */
 
 export interface CommitLimits {

@@ -10,8 +10,8 @@ import { judgeBody } from './judge.ts'
 import type { Judgement } from './judge.ts'
 
 /**
- * The thread that parses and validates large bodies, one at a time, so that they do not block the HTTP
- * thread.
+ * The thread that parses and validates large bodies,
+ * one at a time, so that they do not block the HTTP thread.
  */
 
 export interface JudgeSetup {

@@ -13,8 +13,8 @@ import { FORMATS } from './formats/formats.ts'
 import type { Judged } from './reply.ts'
 
 /**
- * Validates the events of a batch: which are stored, which become dead letters, and which errors the reply
- * lists.
+ * Validates the events of a batch: which are stored,
+ * which become dead letters, and which errors the reply lists.
  */
 
 /** More errors do not help to find the mistake, and can make the reply larger than the request. */

@@ -18,8 +18,8 @@ import type { Judgement } from './judge.ts'
 export const JUDGED_AT_ONCE_BYTES_MAX = 512 * 1024
 
 /**
- * A body of this size takes about a millisecond. Larger bodies are validated one per turn of the event
- * loop.
+ * A body of this size takes about a millisecond.
+ * Larger bodies are validated one per turn of the event loop.
  */
 export const OWN_TURN_BYTES_MIN = 32 * 1024
 

@@ -59,8 +59,8 @@ export function createKeysInFlight(): KeysInFlight {
 const HASHED_AT_ONCE_BYTES_MAX = 1024 * 1024
 
 /**
- * Computes the fingerprint of a request. Two requests are the same if parameters and body are equal byte
- * by byte.
+ * Computes the fingerprint of a request.
+ * Two requests are the same if parameters and body are equal byte by byte.
  */
 export async function keyedRequest(
   owner: string,

@@ -21,8 +21,8 @@ export interface WriterSetup {
 }
 
 /**
- * Small requests share a message, and so do the results of a group: waking a thread costs more than one
- * event.
+ * Small requests share a message, and so do the results of a group:
+ * waking a thread costs more than one event.
  */
 export type ToWriter = { kind: 'append'; appends: NumberedAppend[] } | { kind: 'close' }
 
@@ -64,8 +64,8 @@ export interface SqliteStoreOptions extends WriterSetup {
 }
 
 /**
- * Events that are sent to the writer at once. Fewer wait until the current turn of the event loop has
- * ended.
+ * Events that are sent to the writer at once.
+ * Fewer wait until the current turn of the event loop has ended.
  */
 const HANDED_OVER_AT_ONCE_EVENTS = 200
 
@@ -76,8 +76,8 @@ interface Waiting {
 }
 
 /**
- * Starts the writer thread. Returns at once; until the thread has loaded the cold ids, `append` throws
- * `not_ready`.
+ * Starts the writer thread. Returns at once;
+ * until the thread has loaded the cold ids, `append` throws `not_ready`.
  */
 export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
   const { queue_events_max, onCommit, onTrouble, onRepair, onDeath, ...setup } = options

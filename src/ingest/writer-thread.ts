@@ -8,8 +8,8 @@ import type { Append, Appended } from './event-store.ts'
 import type { Failure, FromWriter, ToWriter, WriterSetup } from './sqlite-store.ts'
 
 /**
- * The thread that owns the service's write connection. Requests that arrive during a commit share the next
- * one.
+ * The thread that owns the service's write connection.
+ * Requests that arrive during a commit share the next one.
  */
 
 /** A commit of this many events takes about 0.2 s. Larger groups gain little throughput and add latency. */

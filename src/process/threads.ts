@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 
 /**
- * Starts a module in a thread or process, from sources (`.ts`, run by tsx) or from the built package
- * (`.js`).
+ * Starts a module in a thread or process, from sources (`.ts`,
+ * run by tsx) or from the built package (`.js`).
  */
 
 /** The module has the same extension as its caller. */

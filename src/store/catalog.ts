@@ -56,8 +56,8 @@ export function readGeneration(db: Sqlite): number {
 }
 
 /**
- * Reads the whole catalog. Call it in a transaction, so that it is consistent with the caller's other
- * reads.
+ * Reads the whole catalog. Call it in a transaction,
+ * so that it is consistent with the caller's other reads.
  */
 export function readCatalog(db: Sqlite): Catalog {
   return {

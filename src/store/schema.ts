@@ -1,8 +1,8 @@
 /** The SQLite schema and its migrations. */
 
 /**
- * Entry `n` migrates from version `n` to `n + 1`. Never change the schema in a released entry; append a
- * new one.
+ * Entry `n` migrates from version `n` to `n + 1`.
+ * Never change the schema in a released entry; append a new one.
  */
 export const MIGRATIONS = [
   `

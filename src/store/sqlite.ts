@@ -3,8 +3,8 @@ import Database from 'better-sqlite3'
 import { MIGRATIONS, SCHEMA_VERSION } from './schema.ts'
 
 /**
- * The only file that opens the SQLite store: it sets the pragmas for durability and migrates the
- * schema.
+ * The only file that opens the SQLite store:
+ * it sets the pragmas for durability and migrates the schema.
  */
 
 export type Sqlite = Database.Database
@@ -13,8 +13,8 @@ export type Sqlite = Database.Database
 const BUSY_TIMEOUT_MS = 15_000
 const PAGE_BYTES = 16_384
 /**
- * 4 MiB. The commit that reaches this size runs the checkpoint, and a larger WAL would delay it too
- * long.
+ * 4 MiB. The commit that reaches this size runs the checkpoint,
+ * and a larger WAL would delay it too long.
  */
 const CHECKPOINT_PAGES = 256
 const WAL_BYTES_KEPT = 64 * 1024 * 1024

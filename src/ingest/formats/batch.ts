@@ -7,8 +7,8 @@ import type { FieldError } from '../../problem/problem.ts'
 export type Batch = readonly unknown[]
 
 /**
- * An event that could not be parsed, such as a line that is not JSON. The rest of the batch is not
- * affected.
+ * An event that could not be parsed, such as a line that is not JSON.
+ * The rest of the batch is not affected.
  */
 export class Unreadable {
   readonly error: FieldError

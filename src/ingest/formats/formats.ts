@@ -21,8 +21,8 @@ export const FORMATS: ReadonlyMap<string, ReadBatch> = new Map([
 ])
 
 /**
- * Returns the media type of a Content-Type; null if it is not in {@link FORMATS} or its charset is not
- * UTF-8.
+ * Returns the media type of a Content-Type;
+ * null if it is not in {@link FORMATS} or its charset is not UTF-8.
  */
 export function mediaTypeOf(content_type: string): string | null {
   const [type, ...parameters] = content_type.toLowerCase().split(';')

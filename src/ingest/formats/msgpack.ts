@@ -15,8 +15,8 @@ import { BODY_DEPTH_MAX } from './nesting.ts'
  */
 
 /**
- * Each value takes at least two bytes of JSON, so an event with more values exceeds the limit of its
- * properties.
+ * Each value takes at least two bytes of JSON,
+ * so an event with more values exceeds the limit of its properties.
  */
 const VALUES_PER_EVENT_MAX = PROPERTIES_BYTES_MAX
 
@@ -60,8 +60,8 @@ class Reader {
   }
 
   /**
-   * Reads the head of an array and returns its size. If the next value is not an array, reads nothing and
-   * returns null.
+   * Reads the head of an array and returns its size.
+   * If the next value is not an array, reads nothing and returns null.
    */
   arraySize(): number | null {
     const head = this.#bytes[this.#at]
