@@ -4,10 +4,13 @@ import type { Benchmark } from './benchmark.ts'
 import { makeTable } from './table.ts'
 import type { Measured } from './table.ts'
 
-const README = join(import.meta.dirname, '../README.md')
+const README = join(import.meta.dirname, 'README.md')
 export const RESULTS = join(import.meta.dirname, 'results')
 
-/** Replaces the README's tables between `<!-- bench NAME -->` and `<!-- end -->` by the newest results. */
+/**
+ * Puts the newest result of each benchmark into bench/README.md,
+ * between `<!-- bench NAME -->` and `<!-- end -->`.
+ */
 export function fillReadme(benchmarks: readonly Benchmark[]): void {
   const names = existsSync(RESULTS) ? readdirSync(RESULTS).toSorted() : []
   let text = readFileSync(README, 'utf8')

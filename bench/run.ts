@@ -73,7 +73,7 @@ interface Order {
   chosen: readonly Benchmark[]
   /** Run only cases whose label contains this text. */
   only: string
-  /** Measure nothing; write the newest results to the README. */
+  /** Measure nothing; write the newest results to bench/README.md. */
   readme: boolean
   /** Folder for the results. */
   out: string

@@ -6,6 +6,9 @@ import type { ProblemCode } from '../../src/problem/problem.ts'
 
 const CODES = Object.keys(PROBLEMS) as ProblemCode[]
 
+const headersOf = (code: ProblemCode, retry_after_s?: number) =>
+  renderProblem(new Problem(code, '', retry_after_s === undefined ? {} : { retry_after_s })).headers
+
 describe('a problem', () => {
   it('is a document of RFC 9457 with the status and title of its kind', async () => {
     for (const code of CODES) {
@@ -24,8 +27,6 @@ describe('a problem', () => {
   })
 
   it('says when to try again, where that makes sense, and a time of its own goes first', () => {
-    const headersOf = (code: ProblemCode, retry_after_s?: number) =>
-      renderProblem(new Problem(code, '', retry_after_s === undefined ? {} : { retry_after_s })).headers
     assert.equal(headersOf('queue_full').get('retry-after'), '1')
     assert.equal(headersOf('queue_full', 7).get('retry-after'), '7')
     assert.equal(headersOf('not_json').get('retry-after'), null)

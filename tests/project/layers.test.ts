@@ -59,6 +59,8 @@ function roomOf(file: string): string {
   return top === 'src' ? room! : top!
 }
 
+const floorOf = (file: string) => FLOORS.indexOf(roomOf(file) as (typeof FLOORS)[number])
+
 describe('the rooms', () => {
   it('are the folders that there are; at the top of src/ lie main.ts and config.ts and nothing else', () => {
     const rooms = [...readdirSync(join(ROOT, 'src')), 'compactor']
@@ -66,7 +68,6 @@ describe('the rooms', () => {
   })
 
   it('import only from those below', () => {
-    const floorOf = (file: string) => FLOORS.indexOf(roomOf(file) as (typeof FLOORS)[number])
     const upward = sourcesIn('src', 'compactor').flatMap((file) =>
       importsOf(file)
         .filter((other) => roomOf(other) !== roomOf(file) && floorOf(other) <= floorOf(file))
