@@ -8,8 +8,8 @@ const README = join(import.meta.dirname, 'README.md')
 export const RESULTS = join(import.meta.dirname, 'results')
 
 /**
- * Puts the newest result of each benchmark into bench/README.md,
- * between `<!-- bench NAME -->` and `<!-- end -->`.
+ * Replaces the tables of bench/README.md between `<!--
+ * bench NAME -->` and `<!-- end -->` by the newest results.
  */
 export function fillReadme(benchmarks: readonly Benchmark[]): void {
   const names = existsSync(RESULTS) ? readdirSync(RESULTS).toSorted() : []
