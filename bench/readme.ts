@@ -7,10 +7,7 @@ import type { Measured } from './table.ts'
 const README = join(import.meta.dirname, 'README.md')
 export const RESULTS = join(import.meta.dirname, 'results')
 
-/**
- * Replaces the tables of bench/README.md between `<!--
- * bench NAME -->` and `<!-- end -->` by the newest results.
- */
+/** Writes the newest results to bench/README.md, between `<!-- bench NAME -->` and `<!-- end -->`. */
 export function fillReadme(benchmarks: readonly Benchmark[]): void {
   const names = existsSync(RESULTS) ? readdirSync(RESULTS).toSorted() : []
   let text = readFileSync(README, 'utf8')
