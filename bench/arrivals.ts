@@ -1,14 +1,14 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Connection } from './client.ts'
 
-/** What a client does once its requests are ready. */
+/** An open or closed load: requests arrive at fixed times, or whenever a connection is free. */
 export interface Arrivals {
   connections: readonly Connection[]
-  /** When the first one arrives, on this process's clock. */
+  /** Time of the first arrival, from `performance.now()`. */
   started: number
-  /** From one arrival to the next, whether or not earlier ones were answered. Null: one arrives as soon as a connection is free. */
+  /** Between arrivals, independent of replies. Null: a request arrives as soon as a connection is free. */
   interval_ms: number | null
-  /** Null: there is no other. */
+  /** Returns null after the last request. */
   requestAt(n: number, arrival: number): Buffer | null
   onReply(reply: Answered): void
 }
@@ -16,14 +16,14 @@ export interface Arrivals {
 export interface Answered {
   n: number
   arrival: number
-  /** From the arrival: the wait for a free connection included. */
+  /** Since the arrival, including the wait for a free connection. */
   took_ms: number
   body: string
 }
 
 /**
- * Resolves when the last reply has come.
- * @throws {Error} when a request is not answered with 200
+ * Sends all requests. Resolves after the last reply.
+ * @throws {Error} if a request is not answered with 200
  */
 export async function postArrivals(arrivals: Arrivals): Promise<void> {
   const { connections, started, interval_ms, requestAt, onReply } = arrivals

@@ -1,17 +1,17 @@
-/** What a file of bench/ offers to run.ts: one question, asked of one or several cases. */
+/** A benchmark that run.ts can run: one question, measured in one or more cases. */
 export interface Benchmark {
   name: string
-  /** Takes so long that it is left out unless it is named. */
+  /** Runs only if it is named on the command line. */
   is_long?: true
-  /** Where a round takes minutes: how many there are if nobody asks for more. */
+  /** Maximum number of rounds unless `--rounds` is given; for benchmarks whose rounds take minutes. */
   rounds_max?: number
   /** What the figures answer, in one sentence. */
   question: string
-  /** How they are measured, for whoever reads the table. */
+  /** How the figures are measured, for readers of the table. */
   method(size: Size): string
   /** In the order in which they are printed. */
   metrics: Readonly<Record<string, Metric>>
-  /** In the order in which they are measured: all of them once, then again in the next round. */
+  /** In the order in which they are measured. Each round measures all of them. */
   cases(size: Size): readonly Case[]
 }
 
@@ -22,32 +22,33 @@ export interface Metric {
 
 export interface Case {
   label: string
-  /** Takes so long that it is left out unless `--only` names it. */
+  /** Runs only if `--only` is given. */
   is_long?: boolean
-  /** Measures once, in fresh processes on a fresh store. Returns a number for each metric that the case has. */
+  /** Measures once, in new processes on a new store. Returns a number for each metric that the case has. */
   round(round: number): Promise<Record<string, number>>
 }
 
 export interface Size {
   events: number
   rounds: number
-  /** How often a question is asked before and after compaction. */
-  runs: number
-  /** Rows that are in the hot tier before the load begins, one case each. */
+  /** Rows in the hot tier before the load starts, one case each. */
   hot_rows: readonly number[]
-  /** Events in cold, for the benchmark that is about them. */
+  /** Events in cold, for the benchmark cold-ids. */
   cold_ids: number
-  /** Of the closed days that are compacted, one case each. */
+  /** Rows of the day that is compacted, one case each. */
   compact_rows: readonly number[]
-  /** Of the imported files: the first has many small days, the others have 30 days each. */
+  /**
+   * Rows of the imported files, one case each.
+   * The first file has many small days, the others have 30 days.
+   */
   import_rows: readonly number[]
   soak_minutes: number
   id_version: IdVersion
-  /** How many of the largest bodies are posted. */
+  /** Number of maximum-size bodies that are posted. */
   bodies: number
-  /** In the stores that the three questions are asked of, one after another. */
+  /** Events in the stores of the benchmark stats, one store after the other. */
   stats_events: readonly number[]
 }
 
-/** Of a UUID: random ids are version 4, time-ordered ones version 7. */
+/** UUID version: 4 is random, 7 is time-ordered. */
 export type IdVersion = 4 | 7

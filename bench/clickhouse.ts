@@ -8,9 +8,9 @@ import { sqlText } from '../src/store/duckdb.ts'
 import { MEMORY_MB, THREADS } from './duck.ts'
 import { importPeer } from './peers.ts'
 
-/** ClickHouse in this process, with the events as one table in the order of users and times. */
+/** ClickHouse in this process, with the events in one table ordered by user and time. */
 export interface ClickHouse {
-  /** From cold files. Merged to one part at the end, as a table is that was left alone for long. */
+  /** Loads the cold files and merges the table into one part. */
   fill(cold_folder: string): void
   ask(question: Question): Row[]
   close(): void
@@ -55,7 +55,7 @@ export async function openClickHouse(folder: string): Promise<ClickHouse> {
   }
 }
 
-/** What src/query/sql.ts says of a question without filters, in ClickHouse's words. */
+/** The SQL of src/query/sql.ts for a question without filters, in ClickHouse's dialect. */
 function statementFor(question: Question): string {
   const { from, to } = daysAskedFor(question)
   const selected = `FROM bench.events WHERE day BETWEEN '${formatDay(from)}' AND '${formatDay(to)}'`

@@ -1,8 +1,11 @@
 import { connect } from 'node:net'
 
-/** One kept-alive HTTP/1.1 connection that costs the machine as little as it can, because the client shares the processor with the service. */
+/**
+ * A keep-alive HTTP/1.1 connection with minimal CPU cost,
+ * because the client shares the CPU with the service.
+ */
 export interface Connection {
-  /** One request at a time. */
+  /** Only one request at a time. */
   send(request: Buffer): Promise<Reply>
   close(): void
 }
@@ -12,7 +15,7 @@ export interface Reply {
   body: string
 }
 
-/** A whole `POST` request, made before the clock starts. */
+/** Builds the bytes of a whole `POST` request. */
 export function postRequest(url: string, body: Buffer): Buffer {
   const { host, pathname } = new URL(url)
   const head = `POST ${pathname} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`
@@ -21,7 +24,7 @@ export function postRequest(url: string, body: Buffer): Buffer {
 
 const HEAD_END = '\r\n\r\n'
 
-/** @throws {Error} from `send`, when the other side closes or answers in a way that is not expected of it: without Content-Length */
+/** `send` rejects if the server closes the connection or responds without Content-Length. */
 export async function openConnection(url: string): Promise<Connection> {
   const { hostname, port } = new URL(url)
   const socket = connect(Number(port), hostname)

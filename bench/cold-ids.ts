@@ -15,32 +15,32 @@ import type { LoadOrder, LoadReport } from './load.ts'
 import { residentMib, runApart } from './process.ts'
 import { median } from './statistics.ts'
 
-/** How often each of the two stores takes the events in one round, in turns. */
+/** How often each of the two stores gets the load in one round, alternating. */
 const PAIRS = 5
 const ROWS_PER_DAY = 1_000_000
 const REPLAYED = 1_000
-/** The load posts events of 2026; history lies before them. */
+/** Before the load, whose events are of 2026. */
 const LAST_DAY = parseDay('2025-12-31')!
 
 export const coldIds: Benchmark = {
   name: 'cold-ids',
   rounds_max: 1,
-  question: 'What do many ids in cold cost: at the start, in memory, and for every event that comes in?',
+  question: 'What do many cold ids cost at start-up, in memory, and per ingested event?',
   method: ({ events, cold_ids, id_version }) =>
-    `A store with ${cold_ids} cold events, ids of version ${id_version}, ${ROWS_PER_DAY} a day, written as a compaction writes them; and an empty store. ` +
-    `${PAIRS} times in turns, each is started as a process and takes ${events} new events over HTTP, 1000 a request, 8 connections; medians. ` +
-    `Memory is what the process with cold events holds more when it is ready. Then ${REPLAYED} cold ids of one day are posted in one request.`,
+    `One store has ${cold_ids} cold events with ids of version ${id_version}, ${ROWS_PER_DAY} per day, written with the compactor's functions. Another store is empty. ` +
+    `${PAIRS} times, alternating, each is started as a process and gets ${events} new events over HTTP in requests of 1000 over 8 connections. Figures are medians. ` +
+    `Memory is the difference in resident memory between the two processes when they are ready. At the end ${REPLAYED} cold ids of one day are posted in one request.`,
   metrics: {
     empty_events_per_s: { label: 'no cold ids: events/s', digits: 0 },
     full_events_per_s: { label: 'with cold ids: events/s', digits: 0 },
     ratio: { label: 'with / without', digits: 2 },
     empty_start_ms: { label: 'no cold ids: start until ready, ms', digits: 0 },
     full_start_ms: { label: 'with cold ids: start until ready, ms', digits: 0 },
-    memory_bytes_per_id: { label: 'memory, bytes an id', digits: 2 },
-    disk_bytes_per_id: { label: 'index on disk, bytes an id', digits: 2 },
+    memory_bytes_per_id: { label: 'memory, bytes/id', digits: 2 },
+    disk_bytes_per_id: { label: 'index on disk, bytes/id', digits: 2 },
     segments: { label: 'segments', digits: 0 },
-    first_replay_ms: { label: `${REPLAYED} replays in one request, the first time, ms`, digits: 0 },
-    replay_ms: { label: `${REPLAYED} replays in one request, again, ms`, digits: 0 },
+    first_replay_ms: { label: `first request with ${REPLAYED} duplicates, ms`, digits: 0 },
+    replay_ms: { label: `second request with ${REPLAYED} duplicates, ms`, digits: 0 },
   },
   cases: (size) => [{ label: 'cold-ids', round: () => measure(size) }],
 }
@@ -80,7 +80,10 @@ interface Seen {
   memory_bytes: number
 }
 
-/** One start of a store, and the same events into it. The database is put back afterwards, so that they are new the next time too. */
+/**
+ * Starts the store and posts the load.
+ * Restores the database afterwards, so that the events are new the next time.
+ */
 async function takeEvents(store: TestStore, events: number): Promise<Seen> {
   const { database } = openLayout(store.data_dir)
   const kept = `${database}.kept`
@@ -105,7 +108,10 @@ async function takeEvents(store: TestStore, events: number): Promise<Seen> {
   return { events_per_s: events / last_reply_s, start_ms, memory_bytes }
 }
 
-/** Writes the days through the compactor's own steps, and puts their segments together as its runs would have. */
+/**
+ * Writes the days with the compactor's functions,
+ * and merges the segments after each day as compactions do.
+ */
 async function fill(
   layout: Layout,
   cold_ids: number,
@@ -147,7 +153,7 @@ async function fill(
   }
 }
 
-/** Posts ids of one cold day, under another day and by another user. */
+/** Posts ids of one cold day with a different day and user. */
 async function replay(store: TestStore): Promise<{ first_replay_ms: number; replay_ms: number }> {
   const layout = openLayout(store.data_dir)
   const duck = await openDuck({ threads: 1, memory_mb: 512, spill: layout.spill })

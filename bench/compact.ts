@@ -11,33 +11,33 @@ import type { Filled } from './filled.ts'
 import { watchJob } from './job.ts'
 import { measureLoad, serve, withStore, withStream } from './service.ts'
 
-/** Before the days of the load's events. */
+/** Before the days of the load. */
 const DAY = parseDay('2025-12-01')!
 const RANGE = 'from=2025-12-01&to=2026-12-31'
 const LOAD = { batch: 100, connections: 16 } as const
-/** Of the top rate. */
+/** Share of the top rate. */
 const SHARE = 0.5
 
 export const compact: Benchmark = {
   name: 'compact',
   rounds_max: 1,
-  question: 'How fast does a closed day go to cold, and what does ingest feel of it?',
+  question: 'How fast is a closed day compacted, and how does this affect the latency of ingest?',
   method: ({ events, rounds }) =>
-    `Median of ${rounds} rounds. A store with one closed day of hot rows is compacted by \`frostline compact\`, timed by its own report: until the rows are copied, ` +
-    'sorted, written, read again, compared, synced and published, and until the hot rows are deleted too. Then the same with a service on a copy of that store: ' +
-    `${events} events as fast as they are answered give its top rate, then requests of ${LOAD.batch} events arrive at half of it for as long as ${events} events take, ` +
-    'and go on while the compaction runs. HOT_DAYS is such that only the one day is closed. Their latency is counted from the arrival, before and beside.',
+    `Median of ${rounds} rounds. \`frostline compact\` compacts a store with one closed day of hot rows; its own report is the clock. The time until published includes copying, ` +
+    'sorting, writing, verifying and fsyncing; the whole time also includes deleting the hot rows. Then a service runs on a copy of that store: ' +
+    `${events} events are posted as fast as they are answered, which gives the top rate. Then requests of ${LOAD.batch} events arrive at half of that rate, first alone for as long as ${events} events take, ` +
+    'then while the compaction runs. HOT_DAYS is set so that only this day is closed. Latency is measured from the arrival, before and during the compaction.',
   metrics: {
     rows_per_s: { label: 'rows/s', digits: 0 },
     published_rows_per_s: { label: 'until published', digits: 0 },
-    beside_rows_per_s: { label: 'beside ingest: rows/s', digits: 0 },
+    beside_rows_per_s: { label: 'during ingest: rows/s', digits: 0 },
     beside_published_rows_per_s: { label: 'until published', digits: 0 },
     events_per_s: { label: 'ingest, events/s', digits: 0 },
-    quiet_p99_ms: { label: 'its p99, ms', digits: 1 },
-    beside_p99_ms: { label: 'p99 beside, ms', digits: 1 },
+    quiet_p99_ms: { label: 'ingest p99 before, ms', digits: 1 },
+    beside_p99_ms: { label: 'ingest p99 during, ms', digits: 1 },
     p99_ratio: { label: 'ratio', digits: 2 },
-    peak_mib: { label: 'compactor at most, MiB', digits: 0 },
-    bytes_per_event: { label: 'bytes an event', digits: 1 },
+    peak_mib: { label: 'compactor peak, MiB', digits: 0 },
+    bytes_per_event: { label: 'bytes/event', digits: 1 },
   },
   cases({ compact_rows, events }) {
     const filled = createFilled()
@@ -93,16 +93,16 @@ async function compactBeside(store: TestStore, rows: number, events: number) {
   )
   const stored = rows + events + report.accepted
   const counted = await countOf(url, RANGE)
-  if (counted !== stored) throw new Error(`${counted} of ${stored} events are counted`)
+  if (counted !== stored) throw new Error(`${counted} of ${stored} events were counted`)
   await service.stop()
   const [quiet, beside] = report.windows
   return { ...result, events_per_s, quiet_p99_ms: quiet!.p99_ms, beside_p99_ms: beside!.p99_ms }
 }
 
-/** How exactly the moment of publication is seen. */
-const LOOK_EVERY_MS = 10
+/** Resolution of the time of publication. */
+const POLL_MS = 10
 
-/** @throws {Error} when it moves anything else than the day */
+/** @throws {Error} if the compaction does not move exactly this day */
 async function compactDay(store: TestStore, rows: number) {
   const db = new Database(openLayout(store.data_dir).database, { readonly: true })
   const files = db.prepare('SELECT count(*) AS files, coalesce(sum(bytes), 0) AS bytes FROM cold_files')
@@ -110,13 +110,13 @@ async function compactDay(store: TestStore, rows: number) {
   let published_at: number | null = null
   const timer = setInterval(() => {
     if (published_at === null && seen().files > 0) published_at = performance.now()
-  }, LOOK_EVERY_MS)
+  }, POLL_MS)
   try {
     const hot_days = dayOf(nowMicros()) - DAY - 1
     const job = store.start(['compact', '--json'], { HOT_DAYS: String(hot_days) })
     const { report, reported_at, peak_mib } = await watchJob<CompactionReport>(job)
     if (report.rows !== rows || report.collected_rows !== rows)
-      throw new Error(`${rows} rows were to be moved: ${JSON.stringify(report)}`)
+      throw new Error(`expected ${rows} rows to be moved: ${JSON.stringify(report)}`)
     const took_s = report.took_ms / 1_000
     const published_s = took_s - (reported_at - (published_at ?? reported_at)) / 1_000
     return { took_s, published_s, peak_mib, bytes: seen().bytes }

@@ -3,16 +3,19 @@ import { formatDay, formatInstant } from '../src/event/time.ts'
 import { toCsv } from '../tests/support/sample.ts'
 import { FIRST_DAY, largeDay, makeEvents, renewEvents } from './events.ts'
 
-/** Files for the import. */
+/** Writes CSV files to import. */
 
 export function writeSmallDays(path: string, rows: number): void {
   writeFileSync(path, toCsv(makeEvents(rows).events))
 }
 
-/** Stands where each day gets an id of its own. */
+/** Placeholder that is replaced by a new id for every row of every day. */
 const NO_ID = '00000000-0000-0000-0000-000000000000'
 
-/** One day is made and held; the others repeat it with ids of their own. Each becomes a file for itself in cold, so none is the smaller for it. */
+/**
+ * Generates one day and repeats it with new ids for the others. Each day becomes a separate cold file, so the
+ * repetition does not improve compression.
+ */
 export function writeLargeDays(path: string, rows: number, days: number): void {
   const made = [...largeDay(Math.ceil(rows / days))]
     .flat()

@@ -4,18 +4,18 @@ import { join } from 'node:path'
 import { openDuck } from '../src/store/duckdb.ts'
 import type { DuckConnection } from '../src/store/duckdb.ts'
 
-/** What every DuckDB in these benchmarks has, and what `QUERY_THREADS` and `QUERY_MEMORY_MB` are if nothing else is said. */
+/** Limits of every DuckDB in these benchmarks; the defaults of `QUERY_THREADS` and `QUERY_MEMORY_MB`. */
 export const THREADS = 2
 export const MEMORY_MB = 1_024
 
-/** A folder that is deleted when the process ends. */
+/** Creates a folder that is deleted when the process exits. */
 export function makeFolder(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `frostline-${name}-`))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
 
-/** @param folder for what does not fit into memory */
+/** @param folder for DuckDB's temporary files */
 export async function withDuck<T>(
   folder: string,
   act: (connection: DuckConnection) => Promise<T>,

@@ -8,8 +8,9 @@ import { Hono } from 'hono'
 import { createEdge } from '../src/http/edge.ts'
 
 /**
- * The service's HTTP server with nothing behind it: reads each body and answers an empty 200. With `sync` it writes the bodies to a file first,
- * over those before, and all that wait share an fdatasync. Runs until the other side disconnects.
+ * The service's HTTP server without the service: it reads each body and responds with an empty 200. With
+ * the argument `sync` it first writes the bodies to a file, overwriting earlier ones; concurrent requests
+ * share one fdatasync. Runs until the parent disconnects.
  */
 
 const folder = process.argv[2] === 'sync' ? mkdtempSync(join(tmpdir(), 'frostline-empty-')) : null
@@ -18,7 +19,7 @@ const keep = folder === null ? null : await createKeeper(join(folder, 'bodies'))
 async function createKeeper(path: string): Promise<(body: Uint8Array) => Promise<void>> {
   const file = await open(path, 'w')
   let waiting: { body: Uint8Array; resolve: () => void; reject: (error: unknown) => void }[] = []
-  let is_at_work = false
+  let is_writing = false
   async function work(): Promise<void> {
     while (waiting.length > 0) {
       const group = waiting
@@ -31,13 +32,13 @@ async function createKeeper(path: string): Promise<(body: Uint8Array) => Promise
         for (const { reject } of group) reject(error)
       }
     }
-    is_at_work = false
+    is_writing = false
   }
   return (body) =>
     new Promise((resolve, reject) => {
       waiting.push({ body, resolve, reject })
-      if (is_at_work) return
-      is_at_work = true
+      if (is_writing) return
+      is_writing = true
       setImmediate(() => void work())
     })
 }

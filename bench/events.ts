@@ -6,7 +6,7 @@ import { walkSession } from '../src/demo/session.ts'
 import { formatDay, MICROS_PER_DAY, parseDay } from '../src/event/time.ts'
 import type { IdVersion } from './benchmark.ts'
 
-/** The events of the demo, for days that never change. Their own ids are as good as random, which is the hard case for a unique index. */
+/** Demo events of fixed days. Their ids are pseudo-random, which is the hard case for a unique index. */
 
 export const FIRST_DAY = parseDay('2026-01-05')!
 
@@ -26,15 +26,17 @@ export function makeEvents(count: number, id_version: IdVersion = 4): BenchEvent
 }
 
 export interface LargeDayEvent extends Omit<DemoEvent, 'event_id' | 'occurred_at'> {
-  /** Microseconds since the day began. */
+  /** Microseconds since the start of the day. */
   at_us: number
 }
 
 const VISITS_PER_PART = 1_000
-/** On a day; a visit has about seven events. */
+/** Average per day; a visit has about seven events. */
 const EVENTS_PER_USER = 4
 
-/** What happens on one day in a shop that is as large as it takes, in parts. The demo's own days are small, and take longer to make. */
+/**
+ * Generates one day of `count` events in parts. The demo's generator makes only small days, and is slower.
+ */
 export function* largeDay(count: number): Generator<LargeDayEvent[]> {
   const users = Math.ceil(count / EVENTS_PER_USER)
   for (let visit = 0, left = count; left > 0; visit += VISITS_PER_PART) {
@@ -49,7 +51,7 @@ export function* largeDay(count: number): Generator<LargeDayEvent[]> {
 
 function visitOf(visit: number, users: number): LargeDayEvent[] {
   const random = randomOf(`bench/visit/${visit}`)
-  // Some come far more often than others.
+  // A skewed distribution: some users visit far more often than others.
   const user_id = `u${integerBelow(random, integerBelow(random, users) + 1)}`
   const start_us = integerBelow(random, MICROS_PER_DAY)
   return walkSession(random, pickVisitor(randomOf(`bench/user/${user_id}`)), false, start_us)
@@ -57,19 +59,22 @@ function visitOf(visit: number, users: number): LargeDayEvent[] {
     .map((event) => ({ ...event, user_id }))
 }
 
-/** Where ids and dates begin in a text of many events. */
+/** Byte offsets of ids and dates in a text with many events. */
 export interface Places {
   ids: readonly number[]
   dates: readonly number[]
 }
 
-/** Writes new random ids over those in a text, and a date over the others unless it is null. */
+/** Overwrites the ids in a text with new random ones, and the dates with `date` unless it is null. */
 export function renewEvents(text: Buffer, { ids, dates }: Places, date: string | null): void {
   for (const place of ids) text.write(randomUUID(), place, 'latin1')
   if (date !== null) for (const place of dates) text.write(date, place, 'latin1')
 }
 
-/** Ids as a busy client makes them: four in each millisecond of a time after that of {@link earlierId}, the rest random in each. */
+/**
+ * A version 7 id as a busy client creates them:
+ * four per millisecond, after the ids that `fillEvents` inserts.
+ */
 function orderedId(n: number): string {
   const ms = (FIRST_ORDERED_MS + Math.floor(n / 4)).toString(16).padStart(12, '0')
   const rest = (Math.imul(n + 1, 0x9e3779b1) >>> 0).toString(16).padStart(8, '0')
@@ -78,7 +83,7 @@ function orderedId(n: number): string {
 
 const FIRST_ORDERED_MS = Date.UTC(2026, 0, 5)
 
-/** What `/stats/dau` has to answer once everything is counted. */
+/** The expected answer of `/stats/dau`. */
 export function expectedDau({ events, from, to }: BenchEvents): { date: string; dau: number }[] {
   const users = new Map<string, Set<string>>()
   for (const { occurred_at, user_id } of events) {

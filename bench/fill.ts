@@ -6,18 +6,18 @@ import type { Sqlite } from '../src/store/sqlite.ts'
 import type { IdVersion } from './benchmark.ts'
 import { largeDay, makeEvents } from './events.ts'
 
-/** Rows that are there before a load begins: of days before the load's own, in the order in which they would have come. */
+/** Fills the hot tier before a load starts. The rows are of days before those of the load. */
 
 export const INSERT = `INSERT INTO events (event_id, occurred_at, user_id, event_type, properties) VALUES (?, ?, ?, ?, ?)
   ON CONFLICT DO NOTHING`
 
 const EARLIER_US = 40 * MICROS_PER_DAY
-/** The events repeat after so many, their ids do not. */
+/** The events repeat after this number; their ids do not. */
 const EVENTS_MADE = 20_000
-/** Large, because this is not what is measured. */
+/** Large, because filling is not measured. */
 const ROWS_PER_TRANSACTION = 100_000
 
-/** In SQL alone: a call for every row would take longer than what is measured. */
+/** Inserts with a single SQL statement: one call per row would take longer than the measurement. */
 export function fillEvents(db: Sqlite, rows: number, id_version: IdVersion): void {
   if (rows === 0) return
   db.exec(
@@ -26,7 +26,7 @@ export function fillEvents(db: Sqlite, rows: number, id_version: IdVersion): voi
   const make = db.prepare('INSERT INTO made VALUES (?, ?, ?, ?, ?)')
   const id =
     id_version === 7 ? `unhex(format('%012x', ${FIRST_MS} + i) || hex(randomblob(10)))` : 'randomblob(16)'
-  // A random id changes any page of its index, so all of them are kept until they are written, once.
+  // Random ids dirty pages all over the index. A large cache keeps them, so that each page is written once.
   db.pragma('cache_size = -2000000')
   db.transaction(() => {
     for (const [n, event] of makeEvents(EVENTS_MADE).events.entries())
@@ -47,7 +47,7 @@ export function fillEvents(db: Sqlite, rows: number, id_version: IdVersion): voi
   db.pragma('wal_checkpoint(TRUNCATE)')
 }
 
-/** Rows of one day, as they would have come. */
+/** Inserts rows of one day in the order of their arrival. */
 export function fillDay(db: Sqlite, day: Day, rows: number): void {
   const insert = db.prepare(INSERT)
   const id = Buffer.alloc(ID_BYTES)
@@ -67,5 +67,5 @@ export function fillDay(db: Sqlite, day: Day, rows: number): void {
   db.pragma('wal_checkpoint(TRUNCATE)')
 }
 
-/** Of the first time-ordered id: before those of the load. */
+/** Time of the first version 7 id; before the ids of the load. */
 const FIRST_MS = Date.UTC(2025, 0, 1)

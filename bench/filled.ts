@@ -9,13 +9,13 @@ import { fillDay, fillEvents } from './fill.ts'
 import type { LimitOrder } from './limit.ts'
 import { runApart } from './process.ts'
 
-/** Databases that hold rows before a load begins: each is made once and then copied. */
+/** Databases that have rows before a load starts. Each is created once and then copied. */
 export interface Filled {
-  /** Puts a copy into a folder that is to become a store. */
+  /** Copies a filled database into a new DATA_DIR. */
   copyStore(rows: number, id_version: IdVersion, data_dir: string): Promise<void>
-  /** The same, with all rows on one day. */
+  /** The same with all rows on one day. */
   copyDay(rows: number, day: Day, data_dir: string): void
-  /** @returns the path of a copy for the limit */
+  /** Copies a filled database for limit.ts. Returns its path. */
   copyPlain(rows: number, id_version: IdVersion): Promise<string>
 }
 

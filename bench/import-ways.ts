@@ -5,7 +5,7 @@ import { openDuck, sqlText } from '../src/store/duckdb.ts'
 import type { DuckConnection } from '../src/store/duckdb.ts'
 import { serveApart } from './process.ts'
 
-/** Ways to read a CSV file, each alone in a process. None of them checks a row, finds a duplicate or syncs a file. */
+/** Ways to read a CSV file, each in its own process. None validates rows, detects duplicates or fsyncs. */
 
 export interface WayOrder {
   way: keyof typeof WAYS
@@ -16,7 +16,7 @@ export interface WayOrder {
 export interface WayReport {
   took_s: number
   resident_mib: number
-  /** Of what was written. */
+  /** Bytes written. */
   bytes: number
 }
 
@@ -30,7 +30,7 @@ const typed = (csv: string) =>
      TRY(json(properties_json)) AS properties FROM ${csvSql(csv, 'VARCHAR', 'VARCHAR')}`
 
 const WAYS = {
-  /** What DuckDB needs for the import's result when nothing can be wrong: the limit. */
+  /** The limit: DuckDB writes the result of the import without any checks. */
   async duckdb_alone(connection: DuckConnection, csv: string, folder: string) {
     await connection.run(
       `COPY (SELECT *, occurred_at::DATE AS day FROM ${csvSql(csv, 'UUID', 'TIMESTAMPTZ')} ORDER BY day, user_id, occurred_at)
@@ -48,7 +48,7 @@ const WAYS = {
     await connection.run('CHECKPOINT')
     return statSync(join(folder, 'ways.duckdb')).size
   },
-  /** Splits rows into fields and does nothing with them. */
+  /** Only splits rows into fields. */
   papaparse_alone(_connection: DuckConnection, csv: string) {
     return new Promise<number>((resolve, reject) => {
       papaparse.parse<string[]>(createReadStream(csv, { encoding: 'utf8', highWaterMark: 1 << 20 }), {

@@ -13,18 +13,18 @@ const DAYS = 30
 export const importing: Benchmark = {
   name: 'import',
   rounds_max: 1,
-  question: 'How close does an import come to DuckDB alone, and what do the other ways of reading CSV cost?',
+  question: 'How close is an import to DuckDB alone, and what do other ways of reading CSV cost?',
   method: ({ rounds }) =>
-    `Median of ${rounds} rounds over one CSV file a case, each way in a process of its own, in turn. A small day has about 3,300 events. ` +
-    'The import is timed by its own report, which begins with the command and ends after the commit; it validates, finds duplicates, ' +
-    'verifies and syncs every file. DuckDB alone reads, sorts and writes one file a day and does nothing else.',
+    `Median of ${rounds} rounds with one CSV file per case, each way in its own process, one after the other. A small day has about 3,300 events. ` +
+    'The time of the import is that of its own report, from the start of the command until after the commit. It validates rows, detects duplicates, ' +
+    'and verifies and fsyncs every file. DuckDB alone only reads, sorts and writes one file per day.',
   metrics: {
     import_s: { label: 'import, s', digits: 2 },
     duckdb_alone_s: { label: 'DuckDB alone, s', digits: 2 },
     ratio: { label: 'import / DuckDB alone', digits: 2 },
-    peak_mib: { label: 'import at most, MiB', digits: 0 },
-    duckdb_alone_mib: { label: 'DuckDB alone at most, MiB', digits: 0 },
-    bytes_per_event: { label: 'cold store, bytes an event', digits: 1 },
+    peak_mib: { label: 'import peak, MiB', digits: 0 },
+    duckdb_alone_mib: { label: 'DuckDB alone peak, MiB', digits: 0 },
+    bytes_per_event: { label: 'cold store, bytes/event', digits: 1 },
     papaparse_alone_s: { label: 'papaparse alone, splitting fields only, s', digits: 2 },
     stage_as_parquet_s: { label: 'DuckDB reads and stages as Parquet, s', digits: 2 },
     stage_as_table_s: { label: 'DuckDB reads and stages as a table, s', digits: 2 },
@@ -50,7 +50,7 @@ export const importing: Benchmark = {
   },
 }
 
-/** @param has_ways whether the other ways of reading are measured too */
+/** @param has_ways also measure the other ways of reading */
 function measure(csv: string, rows: number, has_ways: boolean, round: number) {
   return withStore(async (store) => {
     async function runWay(way: WayOrder['way']): Promise<WayReport> {
@@ -60,7 +60,7 @@ function measure(csv: string, rows: number, has_ways: boolean, round: number) {
       rmSync(folder, { recursive: true })
       return report
     }
-    // The disk may remember who wrote before, so the two change places from round to round.
+    // The disk's state depends on earlier writes, so the order alternates between rounds.
     const early = round % 2 === 0 ? await runWay('duckdb_alone') : null
     const job = store.start(['import', csv, '--json'])
     const { report, peak_mib } = await watchJob<{ imported: number; bytes: number; took_ms: number }>(job)

@@ -15,20 +15,23 @@ interface Load {
 
 const USUAL: Omit<Load, 'hot_rows'> = { id_version: 4, batch: 1_000, connections: 16 }
 const BATCHES = [1, 10, 100, 10_000]
-/** The first of the sizes of the hot tier: SQLite alone adds such ids at the end of its index, however many are there. */
+/**
+ * Sizes of the hot tier measured with time-ordered ids.
+ * SQLite appends such ids to its index, whatever its size.
+ */
 const TIME_ORDERED_SIZES = 2
-/** Of the load with one event a request, which takes so much longer. */
+/** Share of the events used with one event per request, which is much slower. */
 const SINGLE_SHARE = 0.05
 
 export const ingest: Benchmark = {
   name: 'ingest',
   rounds_max: 2,
-  question: 'How fast do events come in over HTTP until a question counts them, against SQLite alone?',
+  question: 'How fast are events ingested over HTTP until a query counts them, compared with SQLite alone?',
   method: ({ events, rounds }) =>
-    `Median of ${rounds} rounds, each case with a fresh store and fresh processes. A process of its own posts ${events} events (with one event a request: ` +
-    `${events * SINGLE_SHARE}) over loopback as fast as they are answered, requests made beforehand, and then asks for DAU until every event is counted. ` +
-    'The limit is better-sqlite3 alone on the same rows, over a table with a unique id and as many rows as there are before, 1,000 rows a ' +
-    'transaction, WAL, synchronous=FULL, default page size, in the same round.',
+    `Median of ${rounds} rounds, each case with a new store and new processes. A client process posts ${events} events (with one event per request: ` +
+    `${events * SINGLE_SHARE}) over loopback as fast as they are answered, then queries DAU until every event is counted. Requests are built before the clock starts. ` +
+    'The limit is better-sqlite3 alone with the same rows in the same round: a table with a unique id and the same number of existing rows, 1,000 rows per ' +
+    'transaction, WAL, synchronous=FULL, default page size.',
   metrics: {
     events_per_s: { label: 'events/s until counted', digits: 0 },
     replied_per_s: { label: 'until the last reply', digits: 0 },
@@ -68,7 +71,7 @@ function labelOf({ id_version, batch, connections, hot_rows }: Load): string {
 }
 
 async function measure(load: Load, events: number, filled: Filled, round: number) {
-  // The disk may remember who wrote before, so the two change places from round to round.
+  // The disk's state depends on earlier writes, so the order alternates between rounds.
   const early = round % 2 === 0 ? await measureLimit(load, events, filled) : null
   const { last_reply_s, countable_s, ...seen } = await measureService(load, events, filled)
   const limit_rows_per_s = early ?? (await measureLimit(load, events, filled))
@@ -99,7 +102,7 @@ function measureService({ hot_rows, ...load }: Load, events: number, filled: Fil
   })
 }
 
-/** Rows a second of better-sqlite3 alone. */
+/** Rows per second of better-sqlite3 alone. */
 async function measureLimit({ id_version, hot_rows }: Load, events: number, filled: Filled): Promise<number> {
   const database = await filled.copyPlain(hot_rows, id_version)
   const took_s = await runApart<number>('limit', {

@@ -1,7 +1,7 @@
 import { makeEvents } from './events.ts'
 import { serveApart } from './process.ts'
 
-/** The client that posts the largest bodies it may, one after another without pause. */
+/** A client that posts bodies of the maximum size, one after the other. */
 
 export interface LargeBodiesOrder {
   url: string
@@ -14,7 +14,7 @@ export interface LargeBodiesReport {
   events: number
 }
 
-/** In each body, so that its events fill it. */
+/** Per body; they nearly fill it. */
 const EVENTS = 90_000
 
 serveApart<LargeBodiesOrder, LargeBodiesReport>(async ({ url, body_bytes, bodies }, note) => {
@@ -22,7 +22,7 @@ serveApart<LargeBodiesOrder, LargeBodiesReport>(async ({ url, body_bytes, bodies
   const made = Array.from({ length: bodies }, (_, n) => {
     const body = Buffer.from(JSON.stringify(events.slice(n * EVENTS, (n + 1) * EVENTS)))
     if (body.length > body_bytes) throw new Error(`${EVENTS} events are ${body.length} bytes`)
-    // White space is parsed too.
+    // Pads with whitespace, which the service has to parse too.
     return Buffer.concat([body, Buffer.alloc(body_bytes - body.length, ' ')])
   })
   note('started')

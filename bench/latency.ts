@@ -3,19 +3,22 @@ import { measureLoad, serve, withStore } from './service.ts'
 
 const LOAD = { connections: 16, id_version: 4, is_counted: true } as const
 const BATCHES = [10, 100, 1_000]
-/** Of the top rate. */
+/** Share of the top rate. */
 const SHARE = 0.5
-/** Posted before the clock starts, of as many as are timed: a service that has just started is not compiled yet. */
+/**
+ * Events posted before the clock starts, as a share of the timed ones:
+ * V8 has not compiled a new service yet.
+ */
 const WARM_UP_SHARE = 0.5
 
 export const latency: Benchmark = {
   name: 'latency',
-  question: 'How long does a client wait for its acknowledgement, and how late is the event loop?',
+  question: 'What is the latency of an acknowledgement, and the lag of the event loop?',
   method: ({ events, rounds }) =>
-    `Median of ${rounds} rounds, each case with a fresh store and fresh processes, random ids, ${LOAD.connections} connections. First ${events} events are posted as fast ` +
-    'as they are answered, which gives the top rate; then, to another fresh store, as many at half of that rate: requests arrive at fixed times, whether or not earlier ' +
-    'ones were answered, and are timed from their arrival. The delay of the event loop is what GET /metrics says after each load. Before each, ' +
-    'half as many are posted to a service that has just started, and not timed.',
+    `Median of ${rounds} rounds, each case with a new store and new processes, random ids, ${LOAD.connections} connections. First ${events} events are posted as fast ` +
+    'as they are answered, which gives the top rate. Then the same number is posted to another new store at half of that rate: requests arrive at fixed times, independent of ' +
+    'replies, and latency is measured from the arrival. The lag of the event loop is read from GET /metrics after each load. Each service is warmed up with ' +
+    'half as many events, which are not timed.',
   metrics: {
     top_events_per_s: { label: 'top rate, events/s', digits: 0 },
     top_loop_p99_ms: { label: 'top rate: event loop p99, ms', digits: 1 },
@@ -54,7 +57,7 @@ function measure(events: number, batch: number, events_per_s: number | null) {
   })
 }
 
-/** Milliseconds at the 99th percentile since the last look. */
+/** Event loop lag in ms, p99 since the last scrape. */
 async function loopDelay(url: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text()
   return Number(/^frostline_event_loop_lag_p99_seconds (.+)$/m.exec(text)![1]) * 1_000

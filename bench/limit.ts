@@ -7,11 +7,11 @@ import { fillEvents, INSERT } from './fill.ts'
 import { serveApart } from './process.ts'
 
 /**
- * What the machine can do at most with this store: better-sqlite3 alone inserts the same rows. No HTTP, no JSON, no validation; every value
- * is ready before the clock starts. The table is plain: the unique id and nothing else that costs.
+ * The upper limit of ingest: better-sqlite3 alone inserts the same rows, without HTTP, JSON or validation.
+ * All values are built before the clock starts. The table has no index except the unique id.
  */
 
-/** Either to make its store with the rows that are there before, or to insert the load's rows into a copy of it. */
+/** `fill` creates a database with existing rows; `insert` inserts the rows of the load into a copy of it. */
 export type LimitOrder =
   | { act: 'fill'; database: string; rows: number; id_version: IdVersion }
   | { act: 'insert'; database: string; events: number; id_version: IdVersion }
@@ -29,7 +29,7 @@ function openPlain(database: string): Sqlite {
   return db
 }
 
-/** Seconds that the rows took. */
+/** Inserts the rows. Returns seconds. */
 function insertAlone(db: Sqlite, events: number, id_version: IdVersion): number {
   const rows = makeEvents(events, id_version).events.map((event) => [
     Buffer.from(event.event_id.replaceAll('-', ''), 'hex'),

@@ -6,23 +6,23 @@ import { runApart } from './process.ts'
 import { quantile } from './statistics.ts'
 
 const BODY_BYTES = 32 * 1024 * 1024
-/** Asked at a fixed rate, however long the answers take. */
+/** Fixed rate, independent of responses. */
 const ASK_EVERY_MS = 10
 
 export const livez: Benchmark = {
   name: 'livez',
   rounds_max: 1,
-  question: 'How long does a small request wait while others send the largest bodies?',
+  question: 'What is the latency of a small request while others send bodies of the maximum size?',
   method: ({ bodies, rounds }) =>
-    `Median of ${rounds} rounds, each with a fresh store. A process of its own posts ${bodies} bodies of 32 MiB, made beforehand, one after ` +
-    `another. Meanwhile another asks GET /livez every ${ASK_EVERY_MS} ms over kept-alive connections, whether or not it was answered.`,
+    `Median of ${rounds} rounds, each with a new store. A client process posts ${bodies} bodies of 32 MiB, built beforehand, one after ` +
+    `the other. Meanwhile another process sends GET /livez every ${ASK_EVERY_MS} ms over keep-alive connections, independent of responses.`,
   metrics: {
-    livez_idle_p99_ms: { label: 'nothing else: /livez p99, ms', digits: 1 },
-    livez_p50_ms: { label: 'beside 32 MiB bodies: /livez p50, ms', digits: 1 },
-    livez_p99_ms: { label: 'beside 32 MiB bodies: /livez p99, ms', digits: 1 },
-    livez_most_ms: { label: 'beside 32 MiB bodies: /livez at most, ms', digits: 1 },
-    asked: { label: 'asked', digits: 0 },
-    body_s: { label: 'a body of 32 MiB, s', digits: 2 },
+    livez_idle_p99_ms: { label: 'idle: /livez p99, ms', digits: 1 },
+    livez_p50_ms: { label: 'during 32 MiB bodies: /livez p50, ms', digits: 1 },
+    livez_p99_ms: { label: 'during 32 MiB bodies: /livez p99, ms', digits: 1 },
+    livez_most_ms: { label: 'during 32 MiB bodies: /livez max, ms', digits: 1 },
+    asked: { label: '/livez requests', digits: 0 },
+    body_s: { label: 'one body of 32 MiB, s', digits: 2 },
     events_per_s: { label: 'events/s', digits: 0 },
   },
   cases: (size) => [{ label: 'livez', round: () => measure(size) }],
@@ -58,7 +58,7 @@ async function measure({ bodies }: Size) {
 
 const IDLE_MS = 3_000
 
-/** Milliseconds of each answer, all of which have come when it stops. */
+/** Requests a URL at a fixed rate. `stop` waits for all responses and returns their latencies in ms. */
 function askWithoutPause(url: string): { stop(): Promise<number[]> } {
   const took_ms: number[] = []
   const asked = new Set<Promise<void>>()

@@ -6,32 +6,36 @@ import { expectedDau, makeEvents } from './events.ts'
 import { serveApart } from './process.ts'
 import { quantile } from './statistics.ts'
 
-/** The client: posts requests made beforehand over kept-alive connections, then asks until everything is counted. */
+/**
+ * The load client: posts prebuilt requests over keep-alive connections,
+ * then queries until all events are counted.
+ */
 
 export interface LoadOrder {
   url: string
   events: number
-  /** Of these events the first so many are posted and answered before the clock starts: a service that has just started is not compiled yet. */
+  /** Of `events`, how many are posted before the clock starts: V8 has not compiled a new service yet. */
   warm_up?: number
+  /** Events per request. */
   batch: number
   connections: number
   id_version: IdVersion
-  /** When the requests arrive: this many events a second, whether or not earlier ones were answered. Null: as soon as a connection is free. */
+  /** Arrival rate, independent of replies. Null: a request arrives as soon as a connection is free. */
   events_per_s: number | null
-  /** False: only post, to a service that stores nothing. */
+  /** False for a server that stores nothing: replies are not checked, and no query is made. */
   is_counted: boolean
 }
 
 export interface LoadReport {
   last_reply_s: number
-  /** Until a question counts all; that of the last reply if none was asked. */
+  /** Until a query counts all events; equals `last_reply_s` if no query was made. */
   countable_s: number
-  /** Questions asked until one counted everything; 1 is the promise. */
+  /** Queries until one counted all events. The service promises 1. */
   questions: number
-  /** Of a request, from its arrival: the wait for a free connection included. */
+  /** Since the arrival, including the wait for a free connection. */
   request_p50_ms: number
   request_p99_ms: number
-  /** What the client itself took of the processor until the last reply. */
+  /** CPU time of the client until the last reply. */
   cpu_s: number
 }
 
@@ -86,7 +90,7 @@ serveApart<LoadOrder, LoadReport>(async (order, note) => {
   }
 })
 
-/** How many questions it took. */
+/** Queries DAU until all events are counted. Returns the number of queries. */
 async function askUntilCounted(url: string, data: ReturnType<typeof makeEvents>): Promise<number> {
   const expected = expectedDau(data)
   for (let questions = 1; ; questions += 1) {

@@ -7,28 +7,32 @@ import { withDuck } from './duck.ts'
 import { importPeer } from './peers.ts'
 import { forgetPeak, residentMib, serveApart } from './process.ts'
 
-/** Writers of Parquet, each alone in a process. All rows are in memory, in the form that the writer takes, before the clock starts. */
+/**
+ * Parquet writers, each in its own process.
+ * All rows are in memory, in the writer's input format, before the clock starts.
+ */
 
 export interface WriterOrder {
   writer: keyof typeof WRITERS
   codec: 'zstd' | 'snappy' | 'gzip'
-  /** Parquet with the rows, in their order. */
+  /** Path of a Parquet file with the rows. */
   source: string
-  /** Where to write them. */
+  /** Path of the file to write. */
   path: string
 }
 
 export interface WriterReport {
   took_s: number
-  /** Of what was written. */
+  /** Size of the file. */
   bytes: number
+  /** Resident memory before writing. */
   before_mib: number
   peak_mib: number
 }
 
 type Timed = Omit<WriterReport, 'bytes'>
 
-/** As cold files have them. */
+/** As in cold files. */
 const ROW_GROUP_ROWS = 122_880
 
 async function time(write: () => Promise<unknown>): Promise<Timed> {
@@ -82,7 +86,7 @@ const WRITERS = {
         columnData,
         schema,
         codec: codec.toUpperCase(),
-        // Without one of its own it has snappy in JavaScript.
+        // The package includes only snappy, in JavaScript.
         ...(codec === 'gzip' ? { compressors: { GZIP: gzipSync } } : {}),
         rowGroupSize: ROW_GROUP_ROWS,
       }),

@@ -8,7 +8,7 @@ import { installedOf } from './peers.ts'
 import { runApart } from './process.ts'
 import { writeRows } from './rows.ts'
 
-/** Each with all that it can of what DuckDB's files have. */
+/** Each with the codecs it supports. */
 const WRITERS = [
   { writer: 'duckdb', codec: 'zstd', label: 'DuckDB COPY, zstd, as cold files are written' },
   { writer: 'duckdb', codec: 'snappy', label: 'DuckDB COPY, snappy' },
@@ -17,21 +17,21 @@ const WRITERS = [
   { writer: 'parquetjs-lite', codec: 'snappy', label: 'parquetjs-lite, snappy' },
   { writer: 'parquetjs-lite', codec: 'gzip', label: 'parquetjs-lite, gzip' },
 ] as const
-/** Of the events of a round: fewer would be one row group. */
+/** Multiple of the events of a round: fewer would fit into one row group. */
 const EVENTS_FACTOR = 2
 
 export const parquetWriters: Benchmark = {
   name: 'parquet-writers',
   rounds_max: 1,
-  question: 'What does each writer of Parquet make of the same rows?',
+  question: 'How fast is each Parquet writer, and how large are its files?',
   method: ({ events, rounds }) =>
-    `Median of ${rounds} rounds, each writer in a process of its own. ${events * EVENTS_FACTOR} events, sorted by user and time, lie in memory before the clock starts: for DuckDB (2 threads) ` +
-    'as a table, for hyparquet-writer as an array for each column, for parquetjs-lite as objects. Each writes one file with row groups of 122,880 rows and syncs nothing; then DuckDB reads ' +
-    'the file, and every value has to be there. DuckDB and hyparquet-writer use dictionaries, parquetjs-lite has none. Of codecs parquetjs-lite has gzip and snappy, hyparquet-writer snappy ' +
-    'and any function that is given to it (zstd is part of Node from 22.15 on, so it gets gzip). Memory is the resident peak of the whole process while it writes, and what it held before.',
+    `Median of ${rounds} rounds, each writer in its own process. ${events * EVENTS_FACTOR} events, sorted by user and time, are in memory before the clock starts: for DuckDB (2 threads) ` +
+    'as a table, for hyparquet-writer as one array per column, for parquetjs-lite as objects. Each writes one file with row groups of 122,880 rows and does not fsync. DuckDB then reads ' +
+    'the file and checks every value. DuckDB and hyparquet-writer use dictionaries, parquetjs-lite does not. parquetjs-lite supports gzip and snappy; hyparquet-writer supports snappy ' +
+    'and any function passed to it (gzip here, because Node has zstd only since 22.15). Memory is the peak resident memory of the process while it writes, and its resident memory before.',
   metrics: {
     rows_per_s: { label: 'rows/s', digits: 0 },
-    bytes_per_event: { label: 'bytes an event', digits: 1 },
+    bytes_per_event: { label: 'bytes/event', digits: 1 },
     peak_mib: { label: 'peak, MiB', digits: 0 },
     before_mib: { label: 'before writing, MiB', digits: 0 },
   },
@@ -70,7 +70,10 @@ function makeRows(folder: string, path: string, count: number): Promise<string> 
   })
 }
 
-/** How many rows there are and what they are, whatever their order. An id is a UUID or, without that type, its 16 bytes. */
+/**
+ * Row count and order-independent digest of all values.
+ * An id is a UUID, or 16 bytes if the writer has no such type.
+ */
 async function digest(connection: DuckConnection, path: string): Promise<string> {
   const reader = await connection.runAndReadAll(
     `SELECT count(*), sum(hash(IF(typeof(event_id) = 'BLOB', lower(hex(event_id::BLOB)), replace(event_id::VARCHAR, '-', '')),

@@ -1,7 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** What the service is compared with. Heavy, so a plain install has none of it; bench/package.json lists it. */
+/**
+ * Optional packages that the service is compared with.
+ * They are large, so they have their own bench/package.json.
+ */
 
 const PEERS = ['chdb', 'hyparquet-writer', 'parquetjs-lite'] as const
 export type Peer = (typeof PEERS)[number]
@@ -13,19 +16,18 @@ function isInstalled(peer: Peer): boolean {
   return existsSync(join(FOLDER, peer))
 }
 
-/** The peers of a benchmark that are there; says on stderr which are not, and how to install them. */
+/** Returns the installed peers. Prints to stderr which are missing and how to install them. */
 export function installedOf<T extends Peer>(wanted: readonly T[]): T[] {
   const missing = wanted.filter((peer) => !isInstalled(peer))
   if (missing.length > 0)
-    console.error(
-      `left out, because they are not installed: ${missing.join(', ')}. To install them: ${INSTALL}`,
-    )
+    console.error(`skipped, because not installed: ${missing.join(', ')}. Install with: ${INSTALL}`)
   return wanted.filter(isInstalled)
 }
 
 /**
- * A peer's module. By a name that the compiler does not follow, so that types and lint are the same with and without the peers.
- * @typeParam T the subset of it that is used
+ * Imports a peer. The name is a variable, so that the compiler does not resolve it and checks pass without
+ * the peers.
+ * @typeParam T the subset of the module that is used
  */
 export async function importPeer<T>(peer: Peer): Promise<T> {
   return (await import(peer)) as T

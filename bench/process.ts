@@ -4,20 +4,23 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 
-/** Load and limit run in processes of their own, so that neither shares a heap or an event loop with what is measured. */
+/**
+ * Runs loads and limits in child processes,
+ * so that they share no heap and no event loop with what is measured.
+ */
 
-/** Runs `bench/<name>.ts`, which is sent `order` and answers once. */
+/** Runs `bench/<name>.ts` in a child process, sends it `order`, and returns its one answer. */
 export function runApart<T>(name: string, order: object, onNote?: (note: string) => void): Promise<T> {
   return startApart<T>(name, order, onNote).answer
 }
 
-/** A process that goes on until it is told something. */
+/** A child process that runs until it is told to stop. */
 export interface Apart<T> {
   answer: Promise<T>
   tell(word: string): void
 }
 
-/** As {@link runApart}; the other side hears each word as a message. */
+/** Like {@link runApart}. The child receives each word of `tell` as a message. */
 export function startApart<T>(
   name: string,
   order: object,
@@ -34,7 +37,7 @@ export function startApart<T>(
         if ('note' in message) onNote(message.note)
         else resolve(message.answer)
       })
-      child.once('exit', (code) => reject(new Error(`bench/${name}.ts ended with ${code} and no answer`)))
+      child.once('exit', (code) => reject(new Error(`bench/${name}.ts exited with ${code} and no answer`)))
     })
     child.disconnect()
     await exited
@@ -49,7 +52,7 @@ export function startApart<T>(
   }
 }
 
-/** The other side of {@link runApart}. */
+/** The child's side of {@link runApart}. */
 export function serveApart<Order, T>(
   act: (order: Order, note: (note: string) => void) => Promise<T> | T,
 ): void {
@@ -67,7 +70,8 @@ export function threadSeconds(pid: number): Map<number, number> {
   const folder = `/proc/${pid}/task`
   if (process.platform !== 'linux') return seconds
   for (const tid of readdirSync(folder)) {
-    // After the name in brackets, which may hold anything: fields 14 and 15 are the ticks in user and kernel mode, 100 a second.
+    // The name in parentheses may contain anything, so fields are counted after it. Fields 14 and 15 are
+    // the ticks in user and kernel mode, 100 per second.
     const stat = readFileSync(`${folder}/${tid}/stat`, 'utf8')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     seconds.set(Number(tid), (Number(fields[11]) + Number(fields[12])) / 100)
@@ -75,25 +79,28 @@ export function threadSeconds(pid: number): Map<number, number> {
   return seconds
 }
 
-/** CPU seconds that the whole machine has spent on anything. */
+/** CPU seconds that the whole machine has been busy. */
 export function machineSeconds(): number {
   return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1_000
 }
 
-/** MiB that a process holds (`VmRSS`), or held at the most (`VmHWM`). Linux only; 0 elsewhere, and once it has ended. */
+/**
+ * Resident MiB of a process now (`VmRSS`) or at its peak (`VmHWM`).
+ * Linux only; 0 elsewhere and after it has exited.
+ */
 export function residentMib(pid: number, which: 'VmRSS' | 'VmHWM'): number {
   const path = `/proc/${pid}/status`
   const status = existsSync(path) ? readFileSync(path, 'utf8') : ''
   return Number(new RegExp(`^${which}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) / 1_024
 }
 
-/** Open files of a process. Linux only; 0 elsewhere, and once it has ended. */
+/** Open files of a process. Linux only; 0 elsewhere and after it has exited. */
 export function openFiles(pid: number): number {
   const path = `/proc/${pid}/fd`
   return existsSync(path) ? readdirSync(path).length : 0
 }
 
-/** The peak of this process begins anew at what it holds now. */
+/** Resets this process's peak memory (`VmHWM`) to its current memory. */
 export function forgetPeak(): void {
   writeFileSync('/proc/self/clear_refs', '5')
 }

@@ -7,7 +7,7 @@ import type { Measured } from './table.ts'
 const README = join(import.meta.dirname, 'README.md')
 export const RESULTS = join(import.meta.dirname, 'results')
 
-/** Puts the newest result of each benchmark into bench/README.md, between `<!-- bench NAME -->` and `<!-- end -->`. */
+/** Writes the newest results to bench/README.md, between `<!-- bench NAME -->` and `<!-- end -->`. */
 export function fillReadme(benchmarks: readonly Benchmark[]): void {
   const names = existsSync(RESULTS) ? readdirSync(RESULTS).toSorted() : []
   let text = readFileSync(README, 'utf8')

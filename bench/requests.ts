@@ -4,23 +4,25 @@ import { join } from 'node:path'
 import type { Benchmark, Case } from './benchmark.ts'
 import { measureLoad, serve, withStore } from './service.ts'
 
-/** Each with its share of the events of a round: they are a request each here, and one connection takes five times as long. */
+/**
+ * Number of connections, and the share of a round's events:
+ * one event per request, and one connection is slower.
+ */
 const CONNECTIONS = [
   [1, 0.03],
   [16, 0.2],
 ] as const
-/** Of as many as are timed: a server that has just started is not compiled yet. */
+/** As a share of the timed events: V8 has not compiled a new server yet. */
 const WARM_UP_SHARE = 0.2
 
 export const requests: Benchmark = {
   name: 'requests',
-  question:
-    'What does a request with a single event cost, against the same server without a service behind it?',
+  question: 'What does a request with one event cost, compared with an HTTP server that does nothing?',
   method: ({ events, rounds }) =>
-    `Median of ${rounds} rounds, each case with a fresh store and fresh processes. A process of its own posts requests of one event, ${CONNECTIONS.map(([n, share]) => `${events * share} over ${n}`).join(' and ')} ` +
-    'kept-alive connections as fast as they are answered, after a fifth as many that are not timed. The limit is the same HTTP server with a handler that reads the body and answers an ' +
-    'empty 200, under the same load in the same round. `with a sync` is that server when it writes the bodies to one file, over those before, and an fdatasync for all that wait comes before ' +
-    'their replies.',
+    `Median of ${rounds} rounds, each case with a new store and new processes. A client process posts requests of one event, ${CONNECTIONS.map(([n, share]) => `${events * share} over ${n}`).join(' and ')} ` +
+    'keep-alive connections, as fast as they are answered, after a warm-up with a fifth as many. The limit is the same HTTP server with a handler that reads the body and responds with an ' +
+    'empty 200, under the same load in the same round. `with a sync` is that server when it first writes the bodies to one file, overwriting earlier ones, with one fdatasync for all ' +
+    'waiting requests.',
   metrics: {
     requests_per_s: { label: 'requests/s', digits: 0 },
     limit_requests_per_s: { label: 'empty server', digits: 0 },

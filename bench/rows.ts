@@ -5,13 +5,16 @@ import type { DuckConnection } from '../src/store/duckdb.ts'
 import { toCsv } from '../tests/support/sample.ts'
 import { makeEvents } from './events.ts'
 
-/** Events by the million for 30 days, made by DuckDB: the demo's generator makes 40,000 a second, and takes 3,000 for a day. */
+/**
+ * Millions of events over 30 days, generated with DuckDB. The demo's generator makes 40,000 events/s and
+ * about 3,000 events per day.
+ */
 
 export interface Rows {
   /** A Parquet file with the columns of a cold file. */
   path: string
   count: number
-  /** The days that they are of, both included. */
+  /** First and last day, both included. */
   from: string
   to: string
 }
@@ -20,8 +23,8 @@ export interface Rows {
 const EVENTS_MADE = 100_000
 
 /**
- * Writes the demo's events over and over, every time by other users, in other sessions and at another time of the same day. So a day gets
- * more users as it gets more events, and texts compress as they did.
+ * Writes the demo's events repeatedly, each time with other users, sessions and times of the same day.
+ * More events therefore mean more users per day, and the text columns compress like the original.
  */
 export async function writeRows(
   connection: DuckConnection,
@@ -53,12 +56,12 @@ export async function writeRows(
   return { path, count, from, to }
 }
 
-/** The SQL of eight digits, which are the same for the same value. */
+/** SQL that formats a value as eight hex digits. */
 function hex(value: string): string {
   return `format('{:08x}', ${value} % 4294967296)`
 }
 
-/** The first day of the second half, which is what is hot where the tiers are half and half. */
+/** The first day of the second half, which is the hot half in the store with half and half. */
 export function middleOf({ from, to }: Rows): string {
   return formatDay(Math.ceil((parseDay(from)! + parseDay(to)! + 1) / 2))
 }

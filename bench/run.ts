@@ -20,7 +20,7 @@ import { stats } from './stats.ts'
 import { makeTable } from './table.ts'
 import type { Measured } from './table.ts'
 
-/** `npm run bench`: asks the questions of this folder, prints a table each, writes JSON to bench/results/. */
+/** `npm run bench`: runs the benchmarks, prints a table for each, and writes JSON to bench/results/. */
 
 const BENCHMARKS: readonly Benchmark[] = [
   start,
@@ -39,7 +39,6 @@ const BENCHMARKS: readonly Benchmark[] = [
 const FULL: Size = {
   events: 100_000,
   rounds: 3,
-  runs: 15,
   hot_rows: [0, 1_000_000, 5_000_000],
   cold_ids: 10_000_000,
   compact_rows: [100_000, 1_000_000, 5_000_000],
@@ -49,11 +48,10 @@ const FULL: Size = {
   bodies: 8,
   stats_events: [1_000_000, 10_000_000],
 }
-/** To see that it works; its figures say little. */
+/** Only to test the benchmarks; the figures are not meaningful. */
 const QUICK: Size = {
   events: 10_000,
   rounds: 1,
-  runs: 3,
   hot_rows: [0, 50_000],
   cold_ids: 200_000,
   compact_rows: [50_000],
@@ -70,18 +68,18 @@ const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).joi
 
 interface Order {
   size: Size
-  /** Null: each benchmark decides. */
+  /** Null: the benchmark's default. */
   rounds: number | null
   chosen: readonly Benchmark[]
-  /** Cases whose label holds this. */
+  /** Run only cases whose label contains this text. */
   only: string
-  /** Measure nothing; put what was measured last into the README. */
+  /** Measure nothing; write the newest results to bench/README.md. */
   readme: boolean
   /** Folder for the results. */
   out: string
 }
 
-/** @throws {Error} whose message says what cannot be read */
+/** @throws {Error} if an argument is invalid */
 function readOrder(): Order {
   const text = { type: 'string' } as const
   const { values, positionals } = parseArgs({
@@ -104,12 +102,12 @@ function readOrder(): Order {
   })
   const usual = values.quick === true ? QUICK : FULL
   const id_version = values['id-version'] ?? '4'
-  if (id_version !== '4' && id_version !== '7') throw new Error('--id-version is 4 or 7')
+  if (id_version !== '4' && id_version !== '7') throw new Error('--id-version must be 4 or 7')
   const chosen = positionals.map((name) => BENCHMARKS.find((known) => known.name === name) ?? name)
-  // A result that is there may be shown, however long it took.
+  // --readme measures nothing, so it includes long benchmarks.
   const usualOnes = BENCHMARKS.filter(({ is_long }) => is_long !== true || values.readme === true)
   const unknown = chosen.find((known) => typeof known === 'string')
-  if (unknown !== undefined) throw new Error(`there is no benchmark ${unknown}`)
+  if (unknown !== undefined) throw new Error(`unknown benchmark ${unknown}`)
   return {
     size: {
       ...usual,
@@ -132,7 +130,7 @@ function readOrder(): Order {
 
 function count(text: string | undefined): number | undefined {
   if (text === undefined || /^\d{1,9}$/.test(text)) return text === undefined ? undefined : Number(text)
-  throw new Error(`${text} is no number`)
+  throw new Error(`${text} is not a number`)
 }
 
 function counts(text: string | undefined): number[] | undefined {
@@ -142,7 +140,7 @@ function counts(text: string | undefined): number[] | undefined {
 function minutes(text: string | undefined): number | undefined {
   if (text === undefined || /^\d{1,4}(\.\d+)?$/.test(text))
     return text === undefined ? undefined : Number(text)
-  throw new Error(`${text} is no number of minutes`)
+  throw new Error(`${text} is not a number of minutes`)
 }
 
 function versionOf(name: string): string {
@@ -194,7 +192,7 @@ async function runBenchmark(benchmark: Benchmark, size: Size, only: string, fold
   )
 }
 
-/** What is measured is what is installed: the compiled program. */
+/** Builds the package, because the compiled program is measured and not its sources. */
 function compile(): void {
   if (process.env[BUILD_VARIABLE] !== undefined) return
   const build = mkdtempSync(join(tmpdir(), 'frostline-build-'))

@@ -5,9 +5,9 @@ import { machineSeconds, runApart, startApart, threadSeconds } from './process.t
 import type { Apart } from './process.ts'
 import type { StreamOrder, StreamReport } from './stream.ts'
 
-/** The service as a process of its own on a fresh store, and what a load makes of it. */
+/** Starts the service as a process on a new store, and measures it under load. */
 
-/** All load comes from one address. */
+/** Rate limits are off, because the whole load comes from one address. */
 const UNLIMITED = { RATE_LIMIT_RPS: 'off', RATE_LIMIT_EPS: 'off' }
 
 export async function withStore<T>(use: (store: TestStore) => Promise<T>): Promise<T> {
@@ -19,7 +19,7 @@ export async function withStore<T>(use: (store: TestStore) => Promise<T>): Promi
   }
 }
 
-/** A service that is ready, and whose mirror holds all rows that were there before. */
+/** Starts a service and waits until it is ready and its mirror has all existing rows. */
 export async function serve(store: TestStore, env: Record<string, string> = {}): Promise<ServiceProcess> {
   const service = await store.serve({ ...UNLIMITED, ...env })
   const response = await fetch(`${service.url}/stats/top-events?from=2025-01-01&to=2025-01-02`)
@@ -27,13 +27,13 @@ export async function serve(store: TestStore, env: Record<string, string> = {}):
   return service
 }
 
-/** Runs the load, and looks at the service's threads when it begins and when the last reply has come. */
+/** Runs the load, and measures the CPU use of the service's threads from its start to its last reply. */
 export async function measureLoad(service: Pick<ServiceProcess, 'pid'>, order: LoadOrder) {
-  const looks: { at: number; machine_s: number; threads: Map<number, number> }[] = []
+  const samples: { at: number; machine_s: number; threads: Map<number, number> }[] = []
   const report = await runApart<LoadReport>('load', order, () =>
-    looks.push({ at: performance.now(), machine_s: machineSeconds(), threads: threadSeconds(service.pid) }),
+    samples.push({ at: performance.now(), machine_s: machineSeconds(), threads: threadSeconds(service.pid) }),
   )
-  const [from, to] = [looks[0]!, looks[1]!]
+  const [from, to] = [samples[0]!, samples[1]!]
   const wall_s = (to.at - from.at) / 1_000
   const share = (tid: number) => ((to.threads.get(tid) ?? 0) - (from.threads.get(tid) ?? 0)) / wall_s
   const threads = [...to.threads.keys()]
@@ -49,14 +49,14 @@ export async function measureLoad(service: Pick<ServiceProcess, 'pid'>, order: L
   }
 }
 
-/** Posts without end while something else is done. */
+/** Posts continuously while `act` runs. */
 export async function withStream<T>(
   order: StreamOrder,
   act: (nextWindow: () => void) => Promise<T>,
 ): Promise<{ result: T; report: StreamReport }> {
   const client = await new Promise<Apart<StreamReport>>((resolve, reject) => {
     const begun = startApart<StreamReport>('stream', order, () => resolve(begun))
-    // Should it fail later, that is heard of where its answer is waited for.
+    // A later failure is reported where the answer is awaited.
     begun.answer.catch(reject)
   })
   try {

@@ -10,22 +10,22 @@ import { growthOf, median } from './statistics.ts'
 import { startWatch } from './watch.ts'
 import type { Sample } from './watch.ts'
 
-/** So long past that every day is closed, also those of a run of days. */
+/** So early that all days of any run are closed. */
 const FIRST_DAY = parseDay('2000-01-01')!
 const LOAD = { batch: 1_000, connections: 16 } as const
-/** Of the top rate. */
+/** Share of the top rate. */
 const SHARE = 0.5
 const MINUTE_S = 60
-/** A short run has so many parts instead of minutes. */
+/** A run of fewer minutes is divided into this many parts. */
 const PARTS_MIN = 6
 const TOP_S_MAX = 30
 
 type Part = Sample & { request_p99_ms: number }
 
-/** What must not grow, and in which unit. */
+/** What must not grow, with labels. */
 const WATCHED: Record<keyof Part, string> = {
   resident_mib: 'resident, MiB',
-  wal_mib: 'log of SQLite, MiB',
+  wal_mib: 'WAL, MiB',
   open_files: 'open files',
   request_p99_ms: 'request p99, ms',
 }
@@ -35,25 +35,25 @@ export const soak: Benchmark = {
   name: 'soak',
   rounds_max: 1,
   is_long: true,
-  question: 'What grows while events come in and days go to cold without end?',
+  question: 'Does anything grow during continuous ingest and compaction?',
   method: ({ soak_minutes }) =>
-    `${soak_minutes} minutes. First events are posted as fast as they are answered to a store of its own, for ${TOP_S_MAX} s at the most and without compaction, which gives ` +
-    `the top rate. Then, to a fresh store, ${LOAD.batch} events with random ids a request at half of it, at fixed times over ${LOAD.connections} connections. Every minute the ` +
-    'events are of the next day, and the service’s own schedule compacts all days. Every second it is asked for DAU or top events of the last three days, unless the last ' +
-    'question still waits for its answer. Of each minute there are the median of its samples and the p99 of its requests; of those the medians over the first and the last ' +
-    'third of the run, and the slope of a line through all of them. At the end a question has to count what was acknowledged. A short run has parts instead of minutes.',
+    `${soak_minutes} minutes. First events are posted to a separate store as fast as they are answered, for at most ${TOP_S_MAX} s and without compaction, which gives ` +
+    `the top rate. Then requests of ${LOAD.batch} events with random ids are posted to a new store at half of that rate, at fixed times over ${LOAD.connections} connections. Every minute the ` +
+    'events advance by one day, and the service’s own schedule compacts all days. Every second DAU or top events of the last three days is queried, unless the previous ' +
+    'query is still running. Each minute gives the median of its samples and the p99 of its requests. The table has their medians over the first and the last ' +
+    'third of the run, and the slope of a linear fit. At the end a query must count all acknowledged events. A short run is divided into parts instead of minutes.',
   metrics: {
     top_events_per_s: { label: 'top rate, events/s', digits: 0 },
     events: { label: 'events acknowledged and counted', digits: 0 },
     compactions: { label: 'compactions', digits: 0 },
-    compacted: { label: 'events that they moved', digits: 0 },
-    questions: { label: 'questions', digits: 0 },
-    question_ms: { label: 'question, median, ms', digits: 0 },
+    compacted: { label: 'events compacted', digits: 0 },
+    questions: { label: 'queries', digits: 0 },
+    question_ms: { label: 'query, median, ms', digits: 0 },
     ...Object.fromEntries(
       KEYS.flatMap((key) => [
         [`first_${key}`, { label: `${WATCHED[key]}: first third`, digits: 1 }],
         [`last_${key}`, { label: `${WATCHED[key]}: last third`, digits: 1 }],
-        [`slope_${key}`, { label: `${WATCHED[key]}: growth a minute`, digits: 2 }],
+        [`slope_${key}`, { label: `${WATCHED[key]}: growth per minute`, digits: 2 }],
       ]),
     ),
   },
@@ -89,7 +89,7 @@ async function measure({ soak_minutes }: Size) {
   }
 }
 
-/** @throws {Error} when an acknowledged event is not counted, or a compaction failed */
+/** @throws {Error} if an acknowledged event is not counted, or a compaction failed */
 async function run(
   store: TestStore,
   events_per_s: number,
@@ -119,7 +119,7 @@ async function run(
   })
   const counted = await countOf(url, `from=${formatDay(days.first)}&to=${formatDay(days.first + 2 * parts)}`)
   if (counted !== report.accepted)
-    throw new Error(`${report.accepted} events were acknowledged, ${counted} are counted`)
+    throw new Error(`${report.accepted} events were acknowledged, but ${counted} were counted`)
   await service.stop()
   const { done, failed, rows } = readLedger(compactions)
   if (failed > 0) throw new Error(`${failed} compactions failed`)

@@ -6,9 +6,9 @@ import { withStore } from './service.ts'
 
 export const start: Benchmark = {
   name: 'start',
-  question: 'How soon does an empty service answer, and what does it hold?',
+  question: 'How fast does an empty service start, and how much memory does it use?',
   method: ({ rounds }) =>
-    `Median of ${rounds} starts, each with a fresh store, timed from the start of the process: until it logs that it listens, and until GET /readyz says 200. Resident memory is that of this moment.`,
+    `Median of ${rounds} starts, each with a new store. Times are from the start of the process until it logs "listening", and until GET /readyz returns 200. Resident memory is measured at that moment.`,
   metrics: {
     listening_ms: { label: 'listening after, ms', digits: 0 },
     ready_ms: { label: 'ready after, ms', digits: 0 },
@@ -31,6 +31,6 @@ function measure() {
         resident_mib: residentMib(service.pid!, 'VmRSS'),
       }
     }
-    throw new Error('the service ended before it listened')
+    throw new Error('the service exited before it listened')
   })
 }

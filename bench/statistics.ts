@@ -1,4 +1,4 @@
-/** Medians, because one disturbed round must not move the figure. */
+/** Statistics of the results. Medians are used, because one disturbed round must not change the figure. */
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
@@ -6,13 +6,13 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-/** The value that a share of all values does not exceed. */
+/** @param share 0.99 for p99 */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)]!
 }
 
-/** How a row of values at equal distances develops: medians of the first and the last third, and the slope of the line that fits best. */
+/** Medians of the first and the last third of a series, and the slope of its linear fit per value. */
 export function growthOf(values: readonly number[]): { first: number; last: number; slope: number } {
   const third = Math.ceil(values.length / 3)
   const steps = values.map((_, n) => n - (values.length - 1) / 2)

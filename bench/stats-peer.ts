@@ -9,13 +9,13 @@ import { residentMib, serveApart } from './process.ts'
 import { askInTurn } from './stats-questions.ts'
 import type { Asked, Kind } from './stats-questions.ts'
 
-/** An engine alone in a process: no service, no HTTP, no second tier. */
+/** A query engine alone in a process: no service, no HTTP, one tier. */
 
 export type PeerOrder =
   | {
       act: 'ask'
       engine: keyof typeof ENGINES
-      /** Of the cold files, or what ClickHouse has made of them. */
+      /** Folder of the cold files, or of ClickHouse's data. */
       folder: string
       questions: Record<Kind, Question>
     }
@@ -31,7 +31,7 @@ interface Engine {
 }
 
 const ENGINES = {
-  /** The service's own SQL over the same files, which it finds by itself and does not check. */
+  /** The service's SQL over the same files, which are found by glob and not verified. */
   async duckdb(folder: string): Promise<Engine> {
     const duck = await openDuck({ threads: THREADS, memory_mb: MEMORY_MB, spill: join(folder, '../spill') })
     const connection = await duck.connect()

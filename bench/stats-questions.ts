@@ -3,17 +3,17 @@ import { middleOf } from './rows.ts'
 import type { Rows } from './rows.ts'
 import { median } from './statistics.ts'
 
-/** The three questions, and how each engine is asked them. */
+/** The three questions of the benchmark stats, and how their latency is measured. */
 
 export const KINDS = ['dau', 'top_events', 'retention'] as const
 export type Kind = (typeof KINDS)[number]
 
-/** As they stand in a URL. */
+/** Query parameters of each question. */
 export type Parameters = Record<Kind, Record<string, string>>
 
-/** How often a question is asked once it is warm. */
+/** Timed runs of a question after the first, cold one. */
 export const RUNS = 5
-/** From as many days before the middle of all days as behind it, so that retention needs both tiers where there are both. */
+/** The windows of retention are centred on the middle day, so that in mixed stores they need both tiers. */
 export const WINDOWS = 7
 
 export function parametersOver(rows: Rows): Parameters {
@@ -23,7 +23,7 @@ export function parametersOver(rows: Rows): Parameters {
 }
 
 export interface Asked<T> {
-  /** Of the very first question, which is DAU. */
+  /** The very first query, which is DAU. */
   first_ms: number
   warm_ms: Record<Kind, number>
   answers: Record<Kind, T>

@@ -13,17 +13,21 @@ import type { Rows } from './rows.ts'
 import { withStore } from './service.ts'
 import type { PeerOrder } from './stats-peer.ts'
 
-/** The same events in stores of different tiers, and in ClickHouse. Each is made when it is first wanted, and then only asked. */
+/**
+ * Stores with the same events in different tiers, and in ClickHouse.
+ * Each is created on first use and then only read.
+ */
 
 export const TIERS = ['all hot', 'half and half', 'all cold'] as const
 export type Tier = (typeof TIERS)[number]
 
 export interface Stores {
   rows(): Promise<Rows>
-  /** @returns its DATA_DIR */
+  /** Returns its DATA_DIR. */
   store(tier: Tier): Promise<string>
-  /** @returns the folder of the cold files of the store that is all cold */
+  /** Returns the cold folder of the store `all cold`. */
   parquet(): Promise<string>
+  /** Returns the folder of ClickHouse's data. */
   clickhouse(): Promise<string>
 }
 
@@ -59,7 +63,7 @@ export function createStores(count: number): Stores {
   }
 }
 
-/** @param hot_from the first day that is hot; null if none is */
+/** @param hot_from the first hot day; null if all days are cold */
 async function fillStore(folder: string, data_dir: string, source: Rows, hot_from: string | null) {
   const { database } = openLayout(data_dir)
   const columns = 'event_id, occurred_at, user_id, event_type, properties'
@@ -75,7 +79,7 @@ async function fillStore(folder: string, data_dir: string, source: Rows, hot_fro
     try {
       const hot_rows = await insertRows(db, connection, of(hot))
       if (cold_rows + hot_rows !== source.count)
-        throw new Error(`of ${source.count} events ${cold_rows} went to cold and ${hot_rows} to hot`)
+        throw new Error(`${source.count} events were split into ${cold_rows} cold and ${hot_rows} hot rows`)
     } finally {
       db.close()
     }
@@ -90,17 +94,17 @@ async function writeCsv(connection: DuckConnection, events: string, csv: string)
   return rowsChanged
 }
 
-/** The import of the command line, which makes a file for each day. */
+/** Runs `frostline import`, which writes one file per day. */
 function importCsv(data_dir: string, csv: string, rows: number): Promise<void> {
   return withStore(async (store) => {
     const { code, stdout, stderr } = await store.cli(['import', csv, '--json'], { DATA_DIR: data_dir })
-    if (code !== 0) throw new Error(`the import ended with ${code}: ${stderr}`)
+    if (code !== 0) throw new Error(`the import exited with ${code}: ${stderr}`)
     const { imported } = JSON.parse(stdout) as { imported: number }
     if (imported !== rows) throw new Error(`imported ${imported} of ${rows}`)
   })
 }
 
-/** Straight into SQLite: how events come in is not what is measured here. Returns how many. */
+/** Inserts rows directly into SQLite, because ingest is not measured here. Returns the number of rows. */
 async function insertRows(db: Sqlite, connection: DuckConnection, events: string): Promise<number> {
   const insert = db.prepare(INSERT)
   const insertAll = db.transaction((rows: DuckValue[][]) => {

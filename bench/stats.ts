@@ -13,7 +13,7 @@ import type { Asked, Kind } from './stats-questions.ts'
 import { createStores, TIERS } from './stats-stores.ts'
 import type { Stores, Tier } from './stats-stores.ts'
 
-/** A case with more of them is long: minutes until SQLite has them and the service has mirrored them. */
+/** A case with more hot events takes minutes to fill SQLite and the mirror, so it is marked as long. */
 const HOT_EVENTS_MAX = 5_000_000
 const HOT_SHARE = { 'all hot': 1, 'half and half': 0.5, 'all cold': 0 } as const satisfies Record<
   Tier,
@@ -23,14 +23,15 @@ const HOT_SHARE = { 'all hot': 1, 'half and half': 0.5, 'all cold': 0 } as const
 export const stats: Benchmark = {
   name: 'stats',
   rounds_max: 1,
-  question: 'How long do the three questions take, against DuckDB alone and ClickHouse over the same events?',
+  question:
+    'How long do the three questions take, compared with DuckDB alone and ClickHouse over the same events?',
   method: ({ rounds }) =>
-    `Median of ${rounds} rounds. Of each process that has just started DAU is asked first, which is its cold start; then DAU and top events of all days and retention of ${WINDOWS} days, ` +
-    `${RUNS} times each, of which the median is taken. All files are in the operating system's cache. The service is asked over HTTP, and before its first answer it checks every cold file ` +
-    'against its checksum. DuckDB alone runs the same SQL over the cold files of the store that is all cold. ClickHouse (chdb) has one MergeTree table, ordered by user and time, one part. ' +
-    `Each has ${THREADS} threads and ${MEMORY_MB} MB for a question, and all answers are equal. The ratios are to DuckDB alone in the same round. The start of the service is that of its ` +
-    'process until it is ready, with all hot rows mirrored; that of an engine is the opening of its library in a process that runs. ' +
-    `Where more than ${HOT_EVENTS_MAX} are hot, which takes longer than all the rest, it is measured only if --only names it.`,
+    `Median of ${rounds} rounds. The first query of a new process is DAU, its cold start. Then follow DAU and top events of all days and retention of ${WINDOWS} days, ` +
+    `${RUNS} times each; the figure is the median. All files are in the operating system's page cache. The service is queried over HTTP; before its first answer it verifies the checksum of ` +
+    'every cold file. DuckDB alone runs the same SQL over the cold files of the store that is all cold. ClickHouse (chdb) has one MergeTree table, ordered by user and time, one part. ' +
+    `Each has ${THREADS} threads and ${MEMORY_MB} MB for a query, and all answers must be equal. The ratios are to DuckDB alone in the same round. The start of the service is the time from ` +
+    'the start of its process until it is ready, with all hot rows mirrored; that of an engine is the time to open its library in a running process. ' +
+    `Cases with more than ${HOT_EVENTS_MAX} hot events take much longer and run only if --only is given.`,
   metrics: {
     start_ms: { label: 'start, ms', digits: 0 },
     first_ms: { label: 'first DAU, ms', digits: 0 },
@@ -47,7 +48,7 @@ export const stats: Benchmark = {
     return stats_events.flatMap((count) => {
       const stores = createStores(count)
       const alone = new Map<number, Promise<Seen>>()
-      /** Once a round, by whichever case comes first. */
+      /** Measured once per round, by the first case. */
       function askAlone(round: number): Promise<Seen> {
         if (!alone.has(round)) alone.set(round, askPeer('duckdb', stores))
         return alone.get(round)!
@@ -81,7 +82,9 @@ function compare(seen: Seen, limit: Seen): Record<string, number> {
   const figures = KINDS.flatMap((kind): [string, number][] => {
     const [answer, expected] = [seen.answers[kind], limit.answers[kind]]
     if (!isDeepStrictEqual(answer, expected))
-      throw new Error(`${kind} is ${JSON.stringify(answer)}, and of DuckDB alone ${JSON.stringify(expected)}`)
+      throw new Error(
+        `${kind} is ${JSON.stringify(answer)}, but DuckDB alone has ${JSON.stringify(expected)}`,
+      )
     const warm_ms = seen.warm_ms[kind]
     return [
       [`${kind}_ms`, warm_ms],

@@ -7,8 +7,9 @@ import { serveApart } from './process.ts'
 import { quantile } from './statistics.ts'
 
 /**
- * The client that goes on until it is told to `stop`, and begins another window of its report when it is told `window`. Its requests are
- * made beforehand; each gets new random ids, and the day it is meant for, before it is sent again.
+ * A load client that runs until it is told to `stop`, and starts a new window of its report when it is
+ * told `window`. Requests are built beforehand and reused with new random ids and, if `days` is set, a new
+ * day.
  */
 
 export interface StreamOrder {
@@ -17,25 +18,28 @@ export interface StreamOrder {
   connections: number
   /** Null: as soon as a connection is free. */
   events_per_s: number | null
-  /** The day of the events: this one at the start, the next one after so many seconds. Null: as the events have it. */
+  /**
+   * The events start at day `first` and advance by one day every `each_s` seconds.
+   * Null: the days are not changed.
+   */
   days: { first: Day; each_s: number } | null
 }
 
 export interface StreamReport {
   accepted: number
-  /** Until the last reply. */
+  /** From the start to the last reply. */
   took_s: number
   windows: StreamWindow[]
 }
 
 export interface StreamWindow {
-  /** That arrived in it. */
+  /** Requests that arrived in this window. */
   requests: number
   p50_ms: number
   p99_ms: number
 }
 
-/** More than there are connections: each waits some turns until it is needed again. */
+/** More than the connections, so that an answered request can be renewed before it is needed again. */
 const REQUESTS_MADE = 64
 
 serveApart<StreamOrder, StreamReport>(async ({ url, batch, connections, events_per_s, days }, note) => {
@@ -99,7 +103,7 @@ serveApart<StreamOrder, StreamReport>(async ({ url, batch, connections, events_p
   }
 })
 
-/** Where the values of a field begin. */
+/** Offsets of the values of a field. */
 function placesOf(request: Buffer, field: string): number[] {
   const places: number[] = []
   for (let at = request.indexOf(field); at !== -1; at = request.indexOf(field, at + 1))

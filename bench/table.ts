@@ -1,13 +1,13 @@
 import type { Benchmark } from './benchmark.ts'
 import { median } from './statistics.ts'
 
-/** What was measured of one case: a number for each metric, a round each. */
+/** The results of one case: for each round, a number per metric. */
 export interface Measured {
   label: string
   rounds: Record<string, number>[]
 }
 
-/** One case: a line for each metric that it has. Several: a line for each case. */
+/** Makes a Markdown table. One case gives one row per metric, several cases give one row per case. */
 export function makeTable({ metrics }: Benchmark, measured: readonly Measured[]): string {
   const columns = Object.entries(metrics)
   const [only, ...others] = measured

@@ -3,7 +3,7 @@ import type { ServiceProcess } from '../tests/support/store.ts'
 import { openFiles, residentMib } from './process.ts'
 import { median } from './statistics.ts'
 
-/** What is looked at again and again while a service works, and must not grow. */
+/** Figures that must not grow while a service runs. */
 export interface Sample {
   resident_mib: number
   wal_mib: number
@@ -11,18 +11,21 @@ export interface Sample {
 }
 
 export interface Watch {
-  /** The medians since it was asked last. */
+  /** Returns the medians since the last call. */
   takeSamples(): Sample
-  /** @returns how long each question took. @throws {Error} when one was not answered with 200 */
+  /**
+   * Returns the latency of each query in ms.
+   * @throws {Error} if a query failed
+   */
   stop(): Promise<number[]>
 }
 
-const LOOK_EVERY_MS = 250
+const SAMPLE_EVERY_MS = 250
 const ASK_EVERY_MS = 1_000
 
 /**
- * Looks at the service, and asks it a question a second, unless the last one still waits for its answer.
- * @param questionNow path and search
+ * Samples the service, and sends it one query per second unless the previous one is still running.
+ * @param questionNow returns path and query string of the next query
  */
 export function startWatch(
   service: ServiceProcess,
@@ -30,7 +33,7 @@ export function startWatch(
   questionNow: (n: number) => string,
 ): Watch {
   let samples: Sample[] = []
-  function look(): void {
+  function sample(): void {
     samples.push({
       resident_mib: residentMib(service.pid, 'VmRSS'),
       wal_mib: (statSync(`${database}-wal`, { throwIfNoEntry: false })?.size ?? 0) / 1024 ** 2,
@@ -46,19 +49,19 @@ export function startWatch(
     try {
       const response = await fetch(service.url + question)
       await response.arrayBuffer()
-      if (response.status !== 200) throw new Error(`it was answered with ${response.status}`)
+      if (response.status !== 200) throw new Error(`the status is ${response.status}`)
       took_ms.push(performance.now() - asked)
     } catch (error) {
-      failure ??= new Error(`a question failed: ${question}`, { cause: error })
+      failure ??= new Error(`a query failed: ${question}`, { cause: error })
     }
     asking = null
   }
-  const looking = setInterval(look, LOOK_EVERY_MS).unref()
+  const sampling = setInterval(sample, SAMPLE_EVERY_MS).unref()
   const questions = setInterval(() => (asking ??= ask()), ASK_EVERY_MS).unref()
   return {
     takeSamples() {
-      look()
-      const of = (key: keyof Sample) => median(samples.map((sample) => sample[key]))
+      sample()
+      const of = (key: keyof Sample) => median(samples.map((each) => each[key]))
       const taken = {
         resident_mib: of('resident_mib'),
         wal_mib: of('wal_mib'),
@@ -68,7 +71,7 @@ export function startWatch(
       return taken
     },
     async stop() {
-      clearInterval(looking)
+      clearInterval(sampling)
       clearInterval(questions)
       await asking
       if (failure !== null) throw failure

@@ -3,20 +3,20 @@ import * as v from 'valibot'
 import type { CompactionReport } from './run.ts'
 
 /**
- * What compactions have done so far, whichever process ran them: a file beside the store, for the metrics of the service. Nothing is
- * decided by it, so it is no part of the store; where it is lost, counting begins anew.
+ * Totals over all compactions of any process, kept in a file in DATA_DIR for the metrics of the service.
+ * Nothing depends on it; if it is lost, the counters restart at 0.
  */
 
 const LEDGER = v.object({
   done: v.number(),
-  /** Those that were killed are found out by the next one. */
+  /** A killed run is counted when the next run starts. */
   failed: v.number(),
-  /** Moved by those that were done. */
+  /** Rows moved by successful runs. */
   rows: v.number(),
   seconds: v.number(),
-  /** Seconds since 1970; null: never yet. */
+  /** Seconds since 1970; null before the first success. */
   last_success_s: v.nullable(v.number()),
-  /** One has begun and not ended. */
+  /** A run has started and not ended. */
   running: v.boolean(),
 })
 
@@ -24,7 +24,10 @@ export type Ledger = v.InferOutput<typeof LEDGER>
 
 const NONE: Ledger = { done: 0, failed: 0, rows: 0, seconds: 0, last_success_s: null, running: false }
 
-/** @throws {Error} if it cannot be read */
+/**
+ * Reads the ledger; all zero if the file does not exist.
+ * @throws {Error} if the file cannot be read or parsed
+ */
 export function readLedger(path: string): Ledger {
   let text: string
   try {
@@ -37,8 +40,10 @@ export function readLedger(path: string): Ledger {
 }
 
 /**
- * Runs a compaction and notes how it ended. The caller holds the cold lock, so nobody else writes here.
- * @param onTrouble the ledger cannot be read or written; the run goes on, because it may be what makes room on the disk
+ * Runs a compaction and records its result. The caller holds the cold lock, so no other process writes the
+ * ledger.
+ * @param onTrouble called if the ledger cannot be read or written; the run continues, because it may free
+ * disk space
  */
 export async function noteRun(
   path: string,
@@ -82,7 +87,7 @@ export async function noteRun(
 }
 
 function writeLedger(path: string, ledger: Ledger): void {
-  const half_made = `${path}.new`
-  writeFileSync(half_made, `${JSON.stringify(ledger)}\n`, { flush: true })
-  renameSync(half_made, path)
+  const temporary = `${path}.new`
+  writeFileSync(temporary, `${JSON.stringify(ledger)}\n`, { flush: true })
+  renameSync(temporary, path)
 }

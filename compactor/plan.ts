@@ -1,12 +1,12 @@
 import { MICROS_PER_DAY } from '../src/event/time.ts'
 import type { Day, Micros } from '../src/event/time.ts'
 
-/** A day with more files than this is merged into one, so that a question opens few files and a rewrite stays rare. */
+/** A day with more files than this is merged. Queries then open few files, and rewrites stay rare. */
 export const FILES_PER_DAY_MAX = 4
 
 export interface DayState {
   day: Day
-  /** Of its hot rows; 0 where there are none. */
+  /** Highest seq of its hot rows; 0 if it has none. */
   newest_seq: number
   sealed_through: number
   cold_files: number
@@ -14,21 +14,21 @@ export interface DayState {
 
 export interface Step {
   day: Day
-  /** Move the day's visible hot rows into a file of their own. */
+  /** Move the day's visible hot rows into a new cold file. */
   seal: boolean
-  /** Then rewrite all of the day's files as one. */
+  /** Then rewrite all files of the day as one. */
   merge: boolean
 }
 
 /**
- * Whether a day is closed: `hot_days` whole days have passed since its end.
- * An event for a closed day is welcome; it waits in hot for the next run.
+ * A day is closed when `hot_days` whole days have passed since its end. Events of a closed day are still
+ * accepted; they stay in hot until the next run.
  */
 export function isClosed(day: Day, now_us: Micros, hot_days: number): boolean {
   return now_us >= (day + 1 + hot_days) * MICROS_PER_DAY
 }
 
-/** What to do, oldest day first. Pure: no clock, no disk, no database. */
+/** Plans the steps of a run, oldest day first. Pure: no clock, no disk, no database. */
 export function planCompaction(days: readonly DayState[], now_us: Micros, hot_days: number): Step[] {
   return days
     .filter(({ day }) => isClosed(day, now_us, hot_days))

@@ -19,7 +19,7 @@ import type { Sqlite } from '../src/store/sqlite.ts'
 import { planCompaction } from './plan.ts'
 import type { DayState } from './plan.ts'
 
-/** One compaction run. The caller holds the cold lock. */
+/** A compaction run: moves closed days from hot to cold, and merges cold files. */
 
 export interface CompactionDeps {
   db: Sqlite
@@ -27,11 +27,15 @@ export interface CompactionDeps {
   disk: ColdDisk
   log: Logger
   now_us: () => Micros
+  /** Whole days after its end until a day closes. */
   hot_days: number
+  /** How long replaced files are kept for running queries. */
   grace_s: number
+  /** Limit for DuckDB. */
   memory_mb: number
+  /** For DuckDB. */
   threads: number
-  /** Abandons the run between two steps; nothing is lost, the next run goes on. */
+  /** Stops the run after the current step. The next run continues. */
   signal: AbortSignal
 }
 
@@ -45,6 +49,7 @@ export interface CompactionReport {
   took_ms: number
 }
 
+/** Runs one compaction. The caller holds the cold lock. */
 export async function runCompaction(deps: CompactionDeps): Promise<CompactionReport> {
   const { db, layout, disk, log } = deps
   const started = performance.now()
@@ -74,7 +79,7 @@ export async function runCompaction(deps: CompactionDeps): Promise<CompactionRep
       report.days += 1
     }
     const index = await tidyIndex({ db, layout, disk, connect })
-    if (index === 'rebuilt') log.warn('the index of cold ids was not whole and was made anew')
+    if (index === 'rebuilt') log.warn('the index of cold ids was incomplete or damaged and was rebuilt')
   })
   const again = sweepFiles(db, disk, layout, deps.now_us(), deps.grace_s)
   const removed_files = [swept, again].reduce(
@@ -84,7 +89,7 @@ export async function runCompaction(deps: CompactionDeps): Promise<CompactionRep
   return { ...report, removed_files, took_ms: Math.round(performance.now() - started) }
 }
 
-/** Opens DuckDB when it is first needed: most runs find nothing to do. */
+/** Opens DuckDB on first use, because most runs have nothing to do. */
 async function withDuck(
   { layout, disk, threads, memory_mb }: CompactionDeps,
   act: (connect: () => Promise<DuckConnection>) => Promise<void>,
@@ -107,7 +112,7 @@ async function withDuck(
 function readDayStates(db: Sqlite): DayState[] {
   return db
     .prepare(
-      // From one day to the next by the index, however many rows each has.
+      // One index lookup per day, independent of the number of rows.
       `WITH RECURSIVE hot_days (day) AS (
          SELECT min(day) FROM events
          UNION ALL SELECT (SELECT min(day) FROM events WHERE day > d.day) FROM hot_days AS d WHERE d.day IS NOT NULL
@@ -121,7 +126,7 @@ function readDayStates(db: Sqlite): DayState[] {
     .all() as DayState[]
 }
 
-/** Moves a day's visible hot rows into a new cold file. Returns how many. */
+/** Moves a day's visible hot rows into a new cold file. Returns the number of rows. */
 async function sealDay(deps: CompactionDeps, connection: DuckConnection, day: Day): Promise<number> {
   const { db, layout, disk } = deps
   const through = db.prepare('SELECT max(seq) FROM events WHERE day = ?').pluck().get(day) as number
@@ -148,14 +153,14 @@ async function sealDay(deps: CompactionDeps, connection: DuckConnection, day: Da
     })
     return digest.count
   } finally {
-    // Its memory is for the next day.
+    // Frees its memory for the next day.
     await connection.run('DROP TABLE IF EXISTS sealing')
   }
 }
 
 const COLUMNS = ['event_id', 'occurred_at_us', 'user_id', 'event_type', 'properties'] as const
 
-/** Copies the day's visible rows up to a seq out of SQLite, and digests their ids on the way. */
+/** Copies the day's visible rows up to a seq from SQLite to DuckDB. Returns the digest of their ids. */
 async function copyHotRows(
   { db, threads }: CompactionDeps,
   connection: DuckConnection,
@@ -164,7 +169,8 @@ async function copyHotRows(
 ): Promise<IdDigest> {
   const nextPage = openPages(db, COLUMNS, day)
   const append = await openCopy(connection, 'sealing', COLUMNS)
-  // With a second thread DuckDB takes a fifth longer for a page, and what it keeps busy is wanted for reading the next one.
+  // With a second thread DuckDB takes a fifth longer per page,
+  // and the core is needed for reading the next page.
   await connection.run('SET threads = 1')
   const sealed = db.prepare('SELECT sealed_through FROM cold_days WHERE day = ?').pluck().get(day)
   const digest = new IdDigest()
@@ -172,7 +178,7 @@ async function copyHotRows(
   let copied: Promise<void> = Promise.resolve()
   try {
     for (let page = nextPage({ after, through }); page !== null; page = nextPage({ after, through })) {
-      // One page is read while DuckDB takes the one before.
+      // Reads a page from SQLite while DuckDB inserts the previous one.
       await copied
       copied = append(page)
       digest.addBytes(Buffer.from(page.texts.event_id.replaceAll('\0', ''), 'hex'))
@@ -185,7 +191,7 @@ async function copyHotRows(
   return digest
 }
 
-/** Rewrites all files of a day as one. Returns how many there were. */
+/** Rewrites all files of a day as one. Returns the number of files replaced. */
 async function mergeDay(deps: CompactionDeps, connection: DuckConnection, day: Day): Promise<number> {
   const { db, layout, disk } = deps
   const files = db.prepare('SELECT * FROM cold_files WHERE day = ? ORDER BY path').all(day) as ColdFile[]
@@ -211,7 +217,7 @@ async function mergeDay(deps: CompactionDeps, connection: DuckConnection, day: D
   return files.length
 }
 
-/** The commit point: before it nothing has changed for anyone, after it everything has. */
+/** The commit point: the whole change becomes visible at once. */
 function publish(db: Sqlite, origin: 'compaction' | 'merge', change: CatalogChange): void {
   db.transaction(() => {
     applyChange(db, change)

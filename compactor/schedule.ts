@@ -6,17 +6,23 @@ import { commandArgs } from '../src/process/command.ts'
 import type { Logger } from '../src/process/log.ts'
 
 /**
- * Runs compactions by the clock, each in a process of its own: sorting a big day never slows an answer, a crash never takes the
- * service down, and the memory goes back when the run ends.
+ * Runs compactions on a cron schedule, each in a child process: sorting a large day does not block the
+ * service, a crash does not stop it, and the memory is returned when the run ends.
  */
 export interface Schedule {
-  /** No new run; asks a running one to stop at its next step, and ends it after the limit. */
+  /**
+   * Starts no more runs.
+   * Asks a running one to stop after its current step, and kills it after the timeout.
+   */
   stop(): Promise<void>
-  /** Ends a running one at once, for a caller that will not be there any more when the limit has passed. */
+  /** Kills a running one at once, for a caller that cannot wait for {@link stop}. */
   kill(): void
 }
 
-/** @param expression a cron expression, or `off` */
+/**
+ * Starts the schedule.
+ * @param expression a cron expression, or `off`
+ */
 export function startSchedule(expression: string, stop_timeout_ms: number, log: Logger): Schedule {
   let child: ChildProcess | null = null
   let ended: Promise<void> = Promise.resolve()
@@ -24,12 +30,12 @@ export function startSchedule(expression: string, stop_timeout_ms: number, log: 
 
   function run(): void {
     if (child !== null) {
-      log.info('compaction still running; this turn is left out')
+      log.info('previous compaction still running; this run is skipped')
       return
     }
-    // A run that finds another one at work leaves at once: its rows are being moved already.
+    // --wait 0: if another process holds the cold lock, the run exits at once.
     child = spawn(process.execPath, commandArgs(['compact', '--json', '--wait', '0']), {
-      // The run logs JSON lines of its own there.
+      // The child logs to stderr.
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     ended = watch(child, log, () => stopping).then(() => {
@@ -53,7 +59,7 @@ export function startSchedule(expression: string, stop_timeout_ms: number, log: 
   }
 }
 
-/** Logs what a run did, and how it ended. */
+/** Logs the report of a run and how it ended. */
 async function watch(child: ChildProcess, log: Logger, stopping: () => boolean): Promise<void> {
   createInterface({ input: child.stdout! }).on('line', (line) => log.info({ report: line }, 'compaction'))
   await new Promise<void>((resolve) => {
@@ -62,9 +68,9 @@ async function watch(child: ChildProcess, log: Logger, stopping: () => boolean):
       resolve()
     })
     child.once('close', (code, signal) => {
-      // A run that is asked to stop before it has begun to listen simply dies. Nothing has failed then.
-      if (code !== 0 && stopping()) log.info({ code, signal }, 'compaction ended by the stop')
-      else if (code !== 0) log.error({ code, signal }, 'compaction failed; hot rows stay where they are')
+      // A child that gets SIGTERM before it handles signals exits with a signal, which is not a failure.
+      if (code !== 0 && stopping()) log.info({ code, signal }, 'compaction stopped by shutdown')
+      else if (code !== 0) log.error({ code, signal }, 'compaction failed; rows not yet moved stay in SQLite')
       resolve()
     })
   })

@@ -5,7 +5,7 @@ import type { ColdFile } from '../store/catalog.ts'
 import { realDisk } from '../store/disk.ts'
 import type { Layout } from '../store/layout.ts'
 
-/** A cold file that the catalog lists is not there or not what it was. Never answered with a smaller number. */
+/** A cold file is missing or damaged. The query fails; it must not return a smaller number. */
 export class ColdFileError extends Error {
   override name = 'ColdFileError'
   constructor(file: ColdFile, what: string, cause?: unknown) {
@@ -13,12 +13,12 @@ export class ColdFileError extends Error {
   }
 }
 
-/** Entries of the cache below; a forgotten one is only read once more. */
+/** Entries in the cache of verified files. A file that was dropped from the cache is only verified again. */
 const CHECKED_FILES_MAX = 100_000
 
 /**
- * Compares cold files with the catalog: their size every time, and their bytes when they are new to us or the disk says that somebody
- * wrote to them. One flipped bit in a file can be another answer that looks as good as the right one.
+ * Verifies cold files against the catalog: the size on every call, the checksum on the first call and after
+ * inode, mtime or ctime changed. Without the checksum, a flipped bit could silently change an answer.
  * @returns a check that rejects with {@link ColdFileError}
  */
 export function createFileCheck(layout: Layout): (file: ColdFile) => Promise<void> {
@@ -36,7 +36,7 @@ export function createFileCheck(layout: Layout): (file: ColdFile) => Promise<voi
     const checksum = await realDisk.checksum(path).catch((error: unknown) => {
       throw new ColdFileError(file, 'cannot be read', error)
     })
-    if (checksum !== file.checksum) throw new ColdFileError(file, 'is not what was written there')
+    if (checksum !== file.checksum) throw new ColdFileError(file, 'does not match its checksum')
     if (checked.size >= CHECKED_FILES_MAX) checked.clear()
     checked.set(file.path, version)
   }

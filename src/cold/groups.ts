@@ -1,4 +1,7 @@
-/** Puts neighbours together until a group would have more than so many rows; one that has more by itself is a group of its own. */
+/**
+ * Groups consecutive items into groups of at most `rows_max` rows.
+ * An item with more rows is its own group.
+ */
 export function groupByRows<T extends { rows: number }>(items: readonly T[], rows_max: number): T[][] {
   const groups: T[][] = []
   let rows = rows_max

@@ -14,20 +14,22 @@ import { groupByRows } from './groups.ts'
 import { ENTRY_BYTES, IdEntries, mergeSegments, writeSegment } from './id-segment.ts'
 
 /**
- * The index of cold ids: segments that together hold every id of every cold file once. A job that adds rows to cold adds a segment in the
- * same transaction; a merge of files changes no id, and so no segment. Everything here is for the holder of the cold lock.
+ * The index of cold ids: segments that together hold every id of every cold file exactly once. A job that
+ * adds rows to cold adds a segment in the same transaction. Merging files changes no ids, so it changes no
+ * segment. The caller holds the cold lock.
  */
 
-/** A segment that is written but neither synced nor known to the catalog. */
+/** A segment that is written, but not fsynced and not in the catalog. */
 export interface StagedSegment {
   staged: string
   ids: number
   id_digest: string
 }
 
-/** Whose step it is, for the failpoints. */
+/** Selects the failpoints. */
 type Owner = 'compaction' | 'import' | 'index'
 
+/** Writes a segment to the staging folder. */
 export function stageSegment(
   layout: Layout,
   entries: IdEntries,
@@ -40,7 +42,7 @@ export function stageSegment(
   return { staged, ids: digest.count, id_digest: digest.toString() }
 }
 
-/** Makes one segment of several, which stay as they are. */
+/** Merges segments into a new one and keeps the inputs. */
 export function joinSegments(layout: Layout, parts: readonly StagedSegment[]): StagedSegment {
   const staged = stagedName(layout)
   mergeSegments(
@@ -54,7 +56,7 @@ function stagedName(layout: Layout): string {
   return join(layout.staging, `${randomUUID()}.ids`)
 }
 
-/** Makes a staged segment last, under its final name. Only the catalog makes it count. */
+/** Moves a staged segment to its final path durably. It takes effect when the catalog lists it. */
 export async function placeSegment(
   disk: ColdDisk,
   layout: Layout,
@@ -71,7 +73,7 @@ export async function placeSegment(
   return { path, ids, checksum, id_digest }
 }
 
-/** Whether the segments hold as many ids as the files, and the same ones. */
+/** Compares the ids of segments and files by count and digest. */
 export function isComplete(files: readonly ColdFile[], segments: readonly IdSegmentRow[]): boolean {
   const in_files = sumOf(files.map(({ rows, id_digest }) => ({ ids: rows, id_digest })))
   const in_segments = sumOf(segments)
@@ -84,14 +86,15 @@ function sumOf(parts: readonly { ids: number; id_digest: string }[]): { ids: num
   return { ids: sum.count, id_digest: sum.toString() }
 }
 
-/** Smaller segments are always put together: rewriting them costs milliseconds. */
+/** Segments up to this size are always merged, because rewriting them costs milliseconds. */
 export const SMALL_SEGMENT_IDS = 100_000
-/** A segment with more than this many times the ids of all smaller ones together is left alone. */
+/** A segment with more than this many times the ids of all smaller ones together is not rewritten. */
 export const FOLD_RATIO = 2
 
 /**
- * Which segments to make one of: all up to the largest that is not far larger than those below it together. None if there is no such.
- * What is left grows more than threefold from each to the next, so a hundred million ids stand in at most eight segments.
+ * Chooses the segments to merge: the largest one within {@link FOLD_RATIO} and all smaller ones; empty if
+ * there is none. Each remaining segment more than triples the number of ids, so 100 million ids are in at
+ * most eight segments.
  */
 export function planFold<T extends { ids: number }>(segments: readonly T[]): T[] {
   const ascending = segments.toSorted((a, b) => a.ids - b.ids)
@@ -104,18 +107,18 @@ export function planFold<T extends { ids: number }>(segments: readonly T[]): T[]
   return ascending.slice(0, chosen)
 }
 
-/** Ids that are read before a segment is written: 8 bytes each. */
+/** Ids held in memory during a rebuild, 8 bytes each. */
 const REBUILD_IDS = 4_000_000
 
 export interface IndexDeps {
   db: Sqlite
   layout: Layout
   disk: ColdDisk
-  /** Called only if cold files have to be read. */
+  /** Called only if cold files must be read. */
   connect: () => Promise<DuckConnection>
 }
 
-/** Puts segments together where there are too many, and makes all of them anew if one is missing or damaged. */
+/** Merges segments if there are too many, and rebuilds the index if a segment is missing or damaged. */
 export async function tidyIndex(deps: IndexDeps): Promise<'unchanged' | 'folded' | 'rebuilt'> {
   const { db, layout, disk } = deps
   const { files, segments } = readCatalog(db)
@@ -137,8 +140,8 @@ export async function tidyIndex(deps: IndexDeps): Promise<'unchanged' | 'folded'
 }
 
 /**
- * Makes the index anew out of the cold files, whatever there was before.
- * @throws if the ids in a file are not those that the catalog says
+ * Rebuilds the index from the cold files.
+ * @throws if the ids of a file do not match the catalog
  */
 export async function rebuildIndex({ db, layout, disk, connect }: IndexDeps): Promise<void> {
   const { files, segments } = readCatalog(db)
@@ -152,7 +155,7 @@ export async function rebuildIndex({ db, layout, disk, connect }: IndexDeps): Pr
       if (digest.count !== file.rows || digest.toString() !== file.id_digest) {
         throw new Error(
           `cold file ${file.path} has ${digest.count} rows with digest ${digest}, ` +
-            `and the catalog says ${file.rows} with ${file.id_digest}`,
+            `but the catalog says ${file.rows} rows with digest ${file.id_digest}`,
         )
       }
       all.addDigest(file.id_digest, file.rows)
@@ -162,7 +165,7 @@ export async function rebuildIndex({ db, layout, disk, connect }: IndexDeps): Pr
   publish(db, add, segments)
 }
 
-/** Reads the ids of a Parquet file into `entries`. Returns their digest. */
+/** Adds the ids of a Parquet file to `entries`, if given. Returns their digest. */
 export async function readIds(
   connection: DuckConnection,
   path: string,
@@ -195,7 +198,10 @@ async function haveTheirBytes(
   return true
 }
 
-/** The commit point. What is replaced is no longer known to the catalog, so the next sweep deletes it. */
+/**
+ * The commit point. The next sweep deletes the replaced segments,
+ * because the catalog no longer lists them.
+ */
 function publish(db: Sqlite, add: readonly IdSegmentRow[], replaced: readonly IdSegmentRow[]): void {
   const segments = { add, remove: replaced.map(({ path }) => path) }
   db.transaction(() => {

@@ -5,35 +5,41 @@ import { fingerprint } from '../event/id.ts'
 import type { Day } from '../event/time.ts'
 
 /**
- * A segment: the ids of many cold rows as one sorted file, so that a new id is known to be new without opening a Parquet file.
+ * A segment: the ids of many cold rows in one sorted file, so that most new ids are recognised as new
+ * without opening a Parquet file.
  *
- * On disk 8 bytes an id, little-endian: the upper 48 bits of the id's fingerprint, then its day in 16, in ascending order and with nothing
- * else around them. In memory 2.2 bytes an id: the position where each bucket of fingerprints begins, and 16 further bits of every one.
- * An id whose bits are found (one of about 3,000 new ones) costs one read of its entry, which then is wrong about once in 2^48 / ids.
+ * On disk: one little-endian 64-bit integer per id in ascending order, and nothing else. Its upper 48 bits
+ * are those of the id's fingerprint, its lower 16 bits are the day. In memory, 2.2 bytes per id: the
+ * position of each bucket of fingerprints, and for every id the 16 bits that follow the bucket's bits. If
+ * they match (about 1 in 3,000 new ids), the entry is read from disk; it then matches falsely about once
+ * in 2^48 / ids.
  */
 
 export const ENTRY_BYTES = 8
-/** A bucket holds 16 to 32 entries: few to search, and 4 bytes of index among many. */
+/**
+ * Buckets hold 16 to 32 entries on average:
+ * few to search, and enough to share the 4 bytes of the position.
+ */
 const BUCKET_ENTRIES_MIN = 16
 const DAYS_MAX = 2 ** 16
-/** Bytes a read while a segment is opened: some 2 ms of work. */
+/** Bytes per read when a segment is opened, about 2 ms of work. */
 const READ_BYTES = 1024 * 1024
 
-/** Entries in the making. Holds 8 bytes an id. */
+/** Collects the entries of a new segment in memory, 8 bytes per id. */
 export class IdEntries {
   count = 0
   #entries: BigUint64Array
   #words: Int32Array
 
-  /** @param expected how many will come; more are taken too */
+  /** @param expected the expected number of ids; the array grows beyond it if needed */
   constructor(expected: number) {
     this.#entries = new BigUint64Array(Math.max(expected, 1))
     this.#words = new Int32Array(this.#entries.buffer)
   }
 
   /**
-   * Takes an id as its four big-endian 32-bit words.
-   * @throws {RangeError} for a day after 2149-06-06, which 16 bits do not hold
+   * Adds an id, given as four big-endian 32-bit words.
+   * @throws {RangeError} for a day after 2149-06-06, which does not fit in 16 bits
    */
   add(w0: number, w1: number, w2: number, w3: number, day: Day): void {
     if (day < 0 || day >= DAYS_MAX) throw new RangeError(`day ${day} does not fit an id segment`)
@@ -45,7 +51,7 @@ export class IdEntries {
     this.count += 1
   }
 
-  /** The file's bytes. Sorts in place. */
+  /** Returns the content of the file. Sorts in place. */
   toBytes(): Uint8Array {
     const entries = this.#entries.subarray(0, this.count)
     entries.sort()
@@ -64,27 +70,27 @@ export function writeSegment(path: string, entries: IdEntries): void {
   writeFileSync(path, entries.toBytes())
 }
 
-/** The file is missing, cannot be read, is not what was written there, or was not read to its end. */
+/** The file is missing, unreadable or damaged, or reading it was aborted. */
 export class IdSegmentError extends Error {
   override name = 'IdSegmentError'
 }
 
-/** An open segment. Its file stays open, so that it can be deleted meanwhile. */
+/** An open segment. It keeps the file open, so that the file can be deleted while it is in use. */
 export class IdSegment {
   readonly count: number
   #fd: number
   #shift: number
-  /** Where each bucket begins, and where the last one ends. */
+  /** Position of each bucket, and the end of the last one. */
   #begins: Uint32Array
-  /** The 16 bits of each fingerprint that follow those that choose its bucket. */
+  /** For each fingerprint the 16 bits after those that select its bucket. */
   #bits: Uint16Array
   #entry = new Int32Array(2)
   #version: string
 
   /**
-   * Opens a segment and reads all of it once, a piece of {@link READ_BYTES} a turn of the event loop.
+   * Opens a segment and reads it once, {@link READ_BYTES} per turn of the event loop.
    * @param checksum SHA-256, hex
-   * @throws {IdSegmentError} if the file is missing or has other bytes, or the signal came first
+   * @throws {IdSegmentError} if the file is missing, unreadable or damaged, or the signal aborts
    */
   static async open(path: string, count: number, checksum: string, signal?: AbortSignal): Promise<IdSegment> {
     let fd: number
@@ -94,12 +100,13 @@ export class IdSegment {
       throw new IdSegmentError(`id segment ${path} cannot be opened`, { cause: error })
     }
     try {
-      // Before anything is made in the size that a damaged catalog may ask for.
+      // Checked before allocating: a damaged catalog may contain any count.
       const { size } = fstatSync(fd)
-      if (size !== count * ENTRY_BYTES) throw new IdSegmentError(`id segment ${path} has ${size} bytes`)
+      if (size !== count * ENTRY_BYTES)
+        throw new IdSegmentError(`id segment ${path} has ${size} bytes instead of ${count * ENTRY_BYTES}`)
       const segment = new IdSegment(fd, count)
       if ((await segment.#load(signal)) !== checksum)
-        throw new IdSegmentError(`id segment ${path} is not what was written there`)
+        throw new IdSegmentError(`id segment ${path} does not match its checksum`)
       return segment
     } catch (error) {
       closeSync(fd)
@@ -117,7 +124,7 @@ export class IdSegment {
     this.#bits = new Uint16Array(count)
   }
 
-  /** Whether nobody has written to the file since it was opened. */
+  /** Whether size and mtime are the same as when the file was opened. */
   get is_unchanged(): boolean {
     return this.#readVersion() === this.#version
   }
@@ -127,14 +134,14 @@ export class IdSegment {
     return `${size} ${mtimeNs}`
   }
 
-  /** Bytes of memory. */
+  /** Memory of the index arrays. */
   get memory_bytes(): number {
     return this.#begins.byteLength + this.#bits.byteLength
   }
 
   /**
-   * Under which days an id stands here, as far as 48 bits can tell; added to `days`.
-   * Nothing is added for an id that is certainly not here.
+   * Appends to `days` every day that has this fingerprint, compared by 48 bits. Appends nothing if the id is
+   * certainly not in the segment.
    */
   find(low: number, high: number, days: Day[]): void {
     const bits = this.#bitsOf(low, high)
@@ -167,7 +174,7 @@ export class IdSegment {
     return this.#shift === 0 ? high >>> 16 : ((high << this.#shift) | (low >>> (32 - this.#shift))) >>> 16
   }
 
-  /** Fills the arrays. Returns the file's checksum. */
+  /** Reads the file into the arrays. Returns its checksum. */
   async #load(signal?: AbortSignal): Promise<string> {
     const hash = createHash('sha256')
     const words = new Int32Array(READ_BYTES / 4)
@@ -188,9 +195,13 @@ export class IdSegment {
     return hash.digest('hex')
   }
 
-  /** Takes in entries from a position on, with so many buckets begun before. Returns how many are begun after. */
+  /**
+   * Indexes `count` entries that start at position `from`.
+   * @param buckets number of buckets whose position is already set
+   * @returns the same number afterwards
+   */
   #take(words: Int32Array, count: number, from: number, buckets: number): number {
-    // In locals: from the fields this takes twice as long, and with many ids it is what everybody waits for.
+    // Local variables, because accessing the fields takes twice as long and start-up waits for this loop.
     const begins = this.#begins
     const bits = this.#bits
     for (let n = 0; n < count; n += 1) {
@@ -203,7 +214,7 @@ export class IdSegment {
   }
 }
 
-/** Reads until the buffer is full or the file ends. */
+/** Reads until the buffer is full or the file ends. Returns the number of bytes. */
 function readWhole(fd: number, buffer: Uint8Array, position: number): number {
   let bytes = 0
   for (let read = 1; read > 0 && bytes < buffer.length; bytes += read)
@@ -215,12 +226,12 @@ function bucketBits(count: number): number {
   return Math.max(0, Math.floor(Math.log2(count / BUCKET_ENTRIES_MIN)))
 }
 
-/** Entries that are merged at a time. */
+/** Entries held in memory during a merge. */
 const MERGE_ENTRIES = 4_000_000
 
 /**
- * Writes the entries of several segments as one. Holds no more than some {@link MERGE_ENTRIES} of them: fingerprints are spread evenly, so
- * the inputs are cut into the same ranges of fingerprints, and each range is put together and sorted by itself.
+ * Merges segments into a new file. It holds about {@link MERGE_ENTRIES} in memory: fingerprints are uniformly
+ * distributed, so it splits the inputs into equal ranges of fingerprints and sorts one range at a time.
  */
 export function mergeSegments(paths: readonly string[], target: string): void {
   const inputs = paths.map((path) => ({
@@ -256,7 +267,7 @@ export function mergeSegments(paths: readonly string[], target: string): void {
   }
 }
 
-/** The first position in `[from, end)` whose fingerprint's upper 32 bits are `bound` or more; `end` if there is none. */
+/** The first position in `[from, end)` whose upper 32 bits are at least `bound`; `end` if there is none. */
 function firstAtOrAbove(fd: number, bound: number, from: number, end: number): number {
   if (bound === Infinity) return end
   const entry = new Uint32Array(2)

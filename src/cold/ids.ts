@@ -15,35 +15,40 @@ import { rebuildIndex } from './id-index.ts'
 import { IdSegmentError } from './id-segment.ts'
 import { openSegments } from './segments.ts'
 
-/** Which ids are already in cold. The index says "certainly new" or names the days to look at; those are then read. */
+/**
+ * Finds ids that are already in cold. The index answers "certainly new" or names the days in which an id may
+ * be; the Parquet files of these days then decide.
+ */
 export interface ColdIds {
-  /** The catalog's generation that the answers hold for. */
+  /** The generation of the catalog for which the answers are valid. */
   readonly generation: number
   /**
-   * Positions in the batch whose ids are in cold. Exact for the generation after the call, which may be a later one than before.
-   * @throws if a file cannot be read in which one of them may stand, or after a `catchUp` that failed
+   * Returns the indexes in the batch whose ids are in cold. The answer is exact for `generation` after the
+   * call, which may be newer than before.
+   * @throws if a file that may hold one of the ids cannot be read, or the last `catchUp` failed
    */
   find(batch: EventBatch): Promise<ReadonlySet<number>>
   /**
-   * Takes in what the catalog has gained since, and reads again what somebody has written to.
-   * @throws {ColdFileError} if the index has to be made anew and a cold file is damaged too: until a later call succeeds nobody knows the ids
+   * Follows the catalog to its newest generation, and rebuilds the index if it is damaged.
+   * @throws {ColdFileError} if the index must be rebuilt and a cold file is damaged too; `find` then throws
+   * until a later call succeeds
    */
   catchUp(): Promise<void>
   close(): void
 }
 
 export interface ColdIdsOptions {
-  /** For DuckDB. */
+  /** Limit for DuckDB. */
   memory_mb: number
-  /** The index was not whole and is being made anew. */
+  /** The index is incomplete or damaged and is being rebuilt. */
   onRepair: (reason: string) => void
 }
 
 const NONE: ReadonlySet<number> = new Set()
-/** No generation of a catalog: nothing can be answered. */
+/** Not a generation of the catalog: the index is not available. */
 const UNKNOWN = -1
 
-/** @throws {ColdFileError} if the index has to be made anew and a cold file is damaged too: then nobody knows the ids */
+/** @throws {ColdFileError} if the index must be rebuilt and a cold file is damaged too */
 export async function openColdIds(
   db: Sqlite,
   layout: Layout,
@@ -56,7 +61,8 @@ export async function openColdIds(
   const filesOfDay = new Map<Day, ColdFile[]>()
   const checkFile = createFileCheck(layout)
 
-  // Opened when first needed: a service without replays of cold days never pays for it.
+  // Opened on first use: a service that never sees a possible
+  // duplicate of a cold event does not need DuckDB here.
   async function connect(): Promise<DuckConnection> {
     duck ??= await openDuck({ threads: 1, memory_mb, spill: layout.spill })
     return (connection ??= await duck.connect())
@@ -65,7 +71,8 @@ export async function openColdIds(
   async function catchUp(): Promise<void> {
     for (;;) {
       if (generation === readGeneration(db)) {
-        // Asked only now: what could not be read beside may be gone because a later catalog has no need of it.
+        // Checked only for the newest generation: a background read may have failed because a newer catalog
+        // has dropped the segment.
         if (segments.are_sound) return
         segments.close()
         generation = UNKNOWN
@@ -74,7 +81,7 @@ export async function openColdIds(
       try {
         await segments.follow(catalog)
       } catch (error) {
-        // A compaction may have put segments together and deleted them while we read.
+        // A compaction may have merged and deleted segments during the read.
         if (readGeneration(db) !== catalog.generation) continue
         if (!(error instanceof IdSegmentError)) throw error
         await repair(catalog.generation, error)
@@ -90,11 +97,11 @@ export async function openColdIds(
     }
   }
 
-  /** Makes the index anew, unless another process has by the time it is our turn. */
+  /** Rebuilds the index, unless another process did so while this one waited for the lock. */
   async function repair(damaged_generation: number, error: IdSegmentError): Promise<void> {
     onRepair(error.message)
     const lock = await waitForColdLock(layout, Infinity)
-    if (lock === BUSY) throw new Error('waited for ever')
+    if (lock === BUSY) throw new Error('a wait without timeout timed out')
     try {
       if (readGeneration(db) === damaged_generation)
         await rebuildIndex({ db, layout, disk: realDisk, connect })
@@ -103,7 +110,7 @@ export async function openColdIds(
     }
   }
 
-  /** The days under which each id may stand in cold, by position; nothing for those that are certainly new. */
+  /** Maps each id that may be in cold, by its index in the batch, to the days in which it may be. */
   function suspects(batch: EventBatch): Map<number, Day[]> {
     const found = new Map<number, Day[]>()
     const opened = [...segments.answering()]
@@ -125,7 +132,7 @@ export async function openColdIds(
     return found
   }
 
-  /** Which of the suspects really stand in the files of their days. */
+  /** Returns the suspects that are in the files of their days. */
   async function confirm(
     batch: EventBatch,
     suspected: ReadonlyMap<number, Day[]>,
@@ -147,7 +154,8 @@ export async function openColdIds(
       if (present.has(text)) confirmed.add(i)
       else denied.push(suspected.get(i)!)
     }
-    // Two ids have the same 48 bits about once in 2^48 / ids; a file in which an id is no longer what it was is as likely a reason.
+    // A fingerprint collision (about once in 2^48 / ids) is no likelier than a file whose ids were altered,
+    // so the files of unconfirmed suspects are verified.
     for (const file of filesOf(denied)) await checkFile(file)
     return confirmed
   }
@@ -174,9 +182,9 @@ export async function openColdIds(
     },
     async find(batch) {
       for (;;) {
-        if (generation === UNKNOWN) throw new Error('the ids in cold are not known')
+        if (generation === UNKNOWN) throw new Error('the index of cold ids is not available')
         const asked = generation
-        // Anew after each catch-up: it may have brought in ids of this batch that were certainly new before.
+        // Repeated after each catch-up, which may have added ids of this batch.
         const suspected = suspects(batch)
         if (suspected.size === 0) return NONE
         try {

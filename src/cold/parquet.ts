@@ -12,37 +12,38 @@ import { readIds, stageSegment } from './id-index.ts'
 import type { StagedSegment } from './id-index.ts'
 import { IdEntries } from './id-segment.ts'
 
-/** How one day's rows become one cold file. Compaction, merge and import all write through here. */
+/** Writes cold files. Compaction, merge and import all use it. */
 
-/** The columns of a cold file, in order. `source` must have them under these names and types. */
+/** The columns of a cold file, in order. */
 export const COLD_COLUMNS = 'event_id, occurred_at, user_id, event_type, properties'
 
-// Readers skip whole groups by their statistics; DuckDB's own group size.
+// DuckDB's default. Readers skip row groups by their statistics.
 const ROW_GROUP_ROWS = 122_880
 
-/** A file that is written, checked and fsynced, but not visible. */
+/** A file that is written, verified and fsynced, but not visible. */
 export interface StagedFile {
   file: ColdFile
+  /** Path in the staging folder. */
   staged: string
-  /** Its ids; null for a merge, which brings none that the index does not know. */
+  /** Its ids; null for a merge, whose ids are already in the index. */
   ids: StagedSegment | null
 }
 
-/** The file does not hold what it was made from. Nothing was published. */
+/** The written file differs from its source. Nothing was published. */
 export class VerifyError extends Error {
   override name = 'VerifyError'
 }
 
 export interface Expected {
   rows: number
-  /** Order-free digest of the rows' ids, where there is a source for it besides DuckDB's own copy of them. */
+  /** Digest of the rows' ids; set only if it was computed independently of DuckDB's copy of the rows. */
   id_digest?: string
 }
 
 /**
- * Writes one day as a staged file and checks it by reading it again.
- * @param source SQL of a relation with {@link COLD_COLUMNS}
- * @throws {VerifyError} when the file differs from what was expected
+ * Writes the rows of one day to a staged file and verifies the file by reading it back.
+ * @param source SQL query with the columns {@link COLD_COLUMNS}
+ * @throws {VerifyError} if rows or ids differ from `expected`
  */
 export async function stageDay(
   connection: DuckConnection,
@@ -55,7 +56,8 @@ export async function stageDay(
 ): Promise<StagedFile> {
   const name = `${randomUUID()}.parquet`
   const staged = join(layout.staging, name)
-  // Sorted by user, then time: counting distinct users and following one user both read runs instead of jumping about.
+  // Sorted by user, then time, so that counting distinct
+  // users and reading one user's events scan sequentially.
   await connection.run(
     `COPY (SELECT ${COLD_COLUMNS} FROM (${source}) ORDER BY user_id, occurred_at)
      TO ${sqlText(staged)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE ${ROW_GROUP_ROWS})`,
@@ -84,8 +86,8 @@ export async function stageDay(
   const { rows, id_digest = file.id_digest } = expected
   if (file.rows !== rows || file.id_digest !== id_digest) {
     throw new VerifyError(
-      `the file for ${formatDay(day)} holds ${file.rows} rows with digest ${file.id_digest}, and it was made from ` +
-        `${rows} with ${id_digest}; it was not published`,
+      `the file for ${formatDay(day)} has ${file.rows} rows with digest ${file.id_digest}, but its source has ` +
+        `${rows} rows with digest ${id_digest}; the file was not published`,
     )
   }
   failpoint(`${origin}.checked`)
@@ -93,9 +95,9 @@ export async function stageDay(
   return { file, staged, ids }
 }
 
-/** Gives staged files their final names, for good. They are still invisible: only the catalog makes a file visible. */
+/** Renames staged files to their final paths durably. They stay invisible until the catalog lists them. */
 export function placeFiles(disk: ColdDisk, layout: Layout, files: readonly StagedFile[]): void {
-  // The folder of cold files itself, because a day's folder may be new in it.
+  // The cold folder is fsynced too, because the day's folder may be new.
   const folders = new Set([layout.cold])
   for (const { file, staged } of files) {
     const folder = join(layout.cold, `day=${formatDay(file.day)}`)

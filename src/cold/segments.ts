@@ -5,23 +5,25 @@ import { isComplete } from './id-index.ts'
 import { IdSegment, IdSegmentError } from './id-segment.ts'
 
 /**
- * The open segments that answer: together they hold the id of every cold row.
+ * The open segments of the index. Together they hold the id of every cold row.
  *
- * To read a segment takes a second with many ids, and nobody may store an event before its ids can be compared. So where the catalog names a segment that
- * was put together of those that answer, they go on answering, and it is read beside other work, a piece at a time.
+ * Reading a large segment takes about a second, and no event can be stored until its id can be checked. So if
+ * the catalog lists a segment that was merged from open ones, the open ones stay in use while the new one is
+ * read in the background, one chunk per turn of the event loop.
  */
 export interface Segments {
+  /** The segments to search. */
   answering(): Iterable<IdSegment>
   /**
-   * Answers for this catalog when it returns. Not while another call has not returned.
-   * @throws {IdSegmentError} if a segment that it waited for is damaged, or they do not hold the ids of all cold files
+   * Opens what is needed to answer for this catalog. Calls must not overlap.
+   * @throws {IdSegmentError} if a segment that it has to read is damaged, or ids of cold files are missing
    */
   follow(catalog: Pick<Catalog, 'files' | 'segments'>): Promise<void>
-  /** Returns when nothing is read beside other work any more. */
+  /** Waits for background reads. */
   settle(): Promise<void>
-  /** Whether nobody has written to a segment since it was read, and none that was read beside was damaged. */
+  /** False if an open segment was modified on disk, or a background read failed. */
   readonly are_sound: boolean
-  /** Also between two catalogs: nothing answers until the next. */
+  /** Closes all segments. {@link follow} may be called again. */
   close(): void
 }
 
@@ -34,7 +36,7 @@ export function openSegments(layout: Layout): Segments {
   let opened = new Map<string, Opened>()
   let reading = new AbortController()
   let settled = Promise.resolve()
-  let beside_failed = false
+  let background_failed = false
 
   async function open(row: IdSegmentRow, signal?: AbortSignal): Promise<Opened> {
     const { path, ids, checksum } = row
@@ -44,7 +46,7 @@ export function openSegments(layout: Layout): Segments {
   const missingOf = (rows: readonly IdSegmentRow[]) =>
     rows.filter(({ path }) => !opened.has(path)).toSorted((a, b) => a.ids - b.ids)
 
-  /** From now on these answer, all of which are open; the others are closed. */
+  /** Keeps these segments, which must be open, and closes the others. */
   function keep(rows: readonly IdSegmentRow[]): void {
     const kept = new Map(rows.map(({ path }) => [path, opened.get(path)!]))
     for (const [path, { segment }] of opened) if (!kept.has(path)) segment.close()
@@ -56,25 +58,25 @@ export function openSegments(layout: Layout): Segments {
     return isComplete(files, rows)
   }
 
-  async function readBeside(rows: readonly IdSegmentRow[], signal: AbortSignal): Promise<void> {
+  async function readInBackground(rows: readonly IdSegmentRow[], signal: AbortSignal): Promise<void> {
     const read: Opened[] = []
     try {
       for (const row of missingOf(rows)) read.push(await open(row, signal))
       signal.throwIfAborted()
     } catch {
       for (const { segment } of read) segment.close()
-      beside_failed = !signal.aborted
+      background_failed = !signal.aborted
       return
     }
     for (const one of read) opened.set(one.row.path, one)
     keep(rows)
   }
 
-  /** What is read beside other work is dropped; whoever needs it begins again. */
+  /** Cancels the background read. */
   async function stopReading(): Promise<void> {
     reading.abort()
     await settled
-    beside_failed = false
+    background_failed = false
   }
 
   return {
@@ -84,12 +86,14 @@ export function openSegments(layout: Layout): Segments {
 
     async follow({ files, segments }) {
       await stopReading()
-      if (!isComplete(files, segments)) throw new IdSegmentError('it does not hold the ids of all cold files')
-      // The smallest first: a job adds one, and then puts others together.
+      if (!isComplete(files, segments))
+        throw new IdSegmentError('the index does not hold the ids of all cold files')
+      // Smallest first: a job adds a small segment and then merges others, so few have to be read before the
+      // open segments are complete.
       for (const row of missingOf(segments)) {
         if (answerFor(files)) {
           reading = new AbortController()
-          settled = readBeside(segments, reading.signal)
+          settled = readInBackground(segments, reading.signal)
           return
         }
         opened.set(row.path, await open(row))
@@ -100,7 +104,7 @@ export function openSegments(layout: Layout): Segments {
     settle: () => settled,
 
     get are_sound() {
-      return !beside_failed && [...opened.values()].every(({ segment }) => segment.is_unchanged)
+      return !background_failed && [...opened.values()].every(({ segment }) => segment.is_unchanged)
     },
 
     close() {

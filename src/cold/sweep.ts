@@ -6,8 +6,8 @@ import type { Layout } from '../store/layout.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 
 /**
- * What dead processes left behind. Everything here is garbage by the visibility rule, so each part can be interrupted and repeated.
- * Only for the holder of the cold lock: then no living process is making files.
+ * Garbage collection of files and rows that are invisible by the visibility rule, so every step can be
+ * interrupted and repeated. The caller holds the cold lock, so that no running process is creating files.
  */
 
 export interface Swept {
@@ -16,7 +16,10 @@ export interface Swept {
   replaced_removed: number
 }
 
-/** Deletes half-made files, files that the catalog does not know, and replaced files that no question can still read. */
+/**
+ * Deletes staging files, files that the catalog does not list, and files that were replaced more than
+ * `grace_s` ago, which no running query can still read.
+ */
 export function sweepFiles(
   db: Sqlite,
   disk: ColdDisk,
@@ -76,26 +79,27 @@ function sweepOrphans(db: Sqlite, disk: ColdDisk, layout: Layout): number {
   return removed
 }
 
-/** Segments that the catalog does not know. A service that still reads one keeps it open. */
+/** Deletes segments that the catalog does not list. A service that still uses one has it open. */
 function sweepSegments(db: Sqlite, disk: ColdDisk, layout: Layout): void {
   const known = new Set(db.prepare('SELECT path FROM id_segments').pluck().all())
   for (const name of disk.list(layout.ids)) if (!known.has(name)) disk.remove(join(layout.ids, name))
 }
 
 /**
- * A commit whose fsync failed was rolled back, but a crash brings it back while no other commit has taken its place in the log. It may
- * list the very files that are orphans now. An update that changes nothing would write nothing.
+ * A commit whose fsync failed is rolled back, but its frames stay in the WAL, and recovery after a crash
+ * restores it until another commit overwrites them. It may list the files that are orphans now, so a commit
+ * is made before they are deleted. It must change a value: SQLite does not write an unchanged page.
  */
 function overwriteFailedCommit(db: Sqlite): void {
   db.exec('UPDATE catalog SET generation = generation + 1')
 }
 
-/** Rows a transaction, about 6 ms of the processor; a writer waits for no more than one of these. */
+/** Rows per transaction, about 6 ms of CPU. A writer waits for at most one such transaction. */
 export const COLLECT_ROWS = 5_000
-/** Between two transactions, so that a waiting writer gets its turn. */
+/** Pause between transactions, so that a waiting writer gets the lock. */
 const COLLECT_PAUSE_MS = 2
 
-/** Deletes the hot rows of a day that are already in cold, in small transactions. Returns how many. */
+/** Deletes the hot rows of a day that are in cold, in small transactions. Returns the number of rows. */
 export async function collectSealedRows(db: Sqlite, day: Day): Promise<number> {
   const end = db
     .prepare(
@@ -117,7 +121,7 @@ export async function collectSealedRows(db: Sqlite, day: Day): Promise<number> {
   }
 }
 
-/** Days that still have hot rows which are already in cold. */
+/** Lists the days that still have hot rows that are in cold. */
 export function daysToCollect(db: Sqlite): Day[] {
   return db
     .prepare(

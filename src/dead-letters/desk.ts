@@ -6,7 +6,7 @@ import type { Sqlite } from '../store/sqlite.ts'
 import { findLetter, listLetters } from './shelf.ts'
 import type { KeptLetter, LetterEntry } from './shelf.ts'
 
-/** Dead letters as people read them, over HTTP and from the command line. */
+/** Lists and shows dead letters for the HTTP API and the command line. */
 
 export const LETTERS_LISTED_MAX = 1_000
 
@@ -15,7 +15,7 @@ export const LETTERS_SCHEMA = v.strictObject({
   cursor: v.optional(
     v.pipe(
       v.string(),
-      v.regex(/^\d{1,15}$/, 'must be the next_cursor of an earlier answer'),
+      v.regex(/^\d{1,15}$/, 'must be the next_cursor of an earlier response'),
       v.transform(Number),
     ),
   ),
@@ -30,8 +30,8 @@ export interface LetterPage {
 }
 
 /**
- * A page of letters, newest first.
- * @param query `reason`, `cursor` and `limit`, as text
+ * Lists a page of letters, newest first.
+ * @param query `reason`, `cursor` and `limit`, as strings
  * @throws {Problem} `invalid_parameter`
  */
 export function listPage(db: Sqlite, query: Readonly<Record<string, string>>): LetterPage {
@@ -67,7 +67,7 @@ export function openLetter(db: Sqlite, id: string): KeptLetter {
 }
 
 export function letterGone(): Problem {
-  return new Problem('not_found', 'There is no such dead letter, or it was replayed, deleted or pushed out.')
+  return new Problem('not_found', 'There is no such dead letter, or it was replayed, deleted or evicted.')
 }
 
 export function shapeLetter(letter: KeptLetter) {

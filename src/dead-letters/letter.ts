@@ -1,24 +1,25 @@
 import type { FieldError } from '../problem/problem.ts'
 
-/** A rejected event that is kept, so that nothing that was sent is gone: it can be looked at, corrected and sent again. */
+/** A rejected event. It is kept so that it can be inspected, corrected and replayed. */
 export interface Letter {
-  /** The field that was wrong; empty where it is no single one. */
+  /** The invalid field; empty if no single field is. */
   path: string
-  /** Never repeats the value. */
+  /** Never contains the value. */
   message: string
-  /** Lower case; null where the event had no readable one. */
+  /** Lower case; null if the event has no valid one. */
   event_id: string | null
-  /** The event as JSON text; where it was no JSON, or is cut, the text of it as a JSON string. */
+  /** The event as JSON text. If it was not valid JSON or is truncated, a JSON string with its text. */
   body: string
   /** The event was longer than {@link LETTER_BYTES_MAX}, and only its beginning is kept. */
   is_cut: boolean
 }
 
-/** The longest valid event has half of this. */
+/** About twice the size of the longest valid event. */
 export const LETTER_BYTES_MAX = 64 * 1024
 
 /**
- * @param value the event as it was read; a string where it could not be read at all
+ * Makes a letter of a rejected event.
+ * @param value the parsed event; its text if it could not be parsed
  */
 export function writeLetter(value: unknown, event_id: string | null, { path, message }: FieldError): Letter {
   const body = writeBody(value)
@@ -27,10 +28,10 @@ export function writeLetter(value: unknown, event_id: string | null, { path, mes
   return { path, message, event_id, body: is_cut ? JSON.stringify(cut(body)) : body, is_cut }
 }
 
-/** JSON text; null for what is nested so deep that it can be read and not written. */
+/** Null if the value is nested too deep for JSON.stringify, although it could be parsed. */
 function writeBody(value: unknown): string | null {
   try {
-    // MessagePack has whole numbers that JSON has not; their digits are kept as text.
+    // MessagePack has integers beyond 2^53-1; they are kept as strings of digits.
     return (
       JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? String(part) : part)) ?? 'null'
     )
@@ -40,7 +41,7 @@ function writeBody(value: unknown): string | null {
   }
 }
 
-/** The beginning of a text, short enough also after it was escaped as a JSON string. */
+/** Truncates a text so that it fits also after it is escaped as a JSON string. */
 function cut(text: string): string {
   let kept = Buffer.from(text)
     .subarray(0, LETTER_BYTES_MAX / 2)

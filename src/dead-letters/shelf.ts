@@ -3,7 +3,7 @@ import type { Micros } from '../event/time.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 import type { Letter } from './letter.ts'
 
-/** The table of dead letters: what is kept, for how long, and how it is found again. Bounded three ways; the oldest go first. */
+/** The table of dead letters. Their number, bytes and age are limited; the oldest are evicted first. */
 
 export interface ShelfLimits {
   letters_max: number
@@ -11,7 +11,7 @@ export interface ShelfLimits {
   age_max_days: number
 }
 
-/** A letter as it is listed. */
+/** A letter without its body. */
 export interface LetterEntry {
   id: number
   received_at: Micros
@@ -27,13 +27,13 @@ export interface KeptLetter extends LetterEntry {
 }
 
 export interface Shelf {
-  /** Keeps letters and makes room for them. Inside a transaction of the caller's. */
+  /** Inserts letters and evicts old ones. The caller holds a transaction. */
   put(letters: readonly Letter[], source: string, received_at: Micros): void
-  /** Takes one away. Returns whether it was there. */
+  /** Deletes a letter. Returns whether it existed. */
   take(id: number): boolean
 }
 
-/** How many of the oldest letters are looked at, and at most deleted, by one statement. */
+/** Letters that one statement examines, and at most deletes. */
 const EVICTED_MAX = 1_000
 
 export function openShelf(db: Sqlite, { letters_max, bytes_max, age_max_days }: ShelfLimits): Shelf {
@@ -44,8 +44,8 @@ export function openShelf(db: Sqlite, { letters_max, bytes_max, age_max_days }: 
     `INSERT INTO dead_letters (received_at, source, path, message, event_id, body, is_cut, bytes, bytes_before)
      VALUES (@received_at, @source, @path, @message, @event_id, @body, @is_cut, @bytes, @bytes_before)`,
   )
-  // Ids and sums only grow, so that both bounds are found by looking at the newest letter. What somebody took away meanwhile only makes
-  // the rest live a little shorter than it might.
+  // Ids and bytes_before only grow, so the newest letter alone tells which old ones are over the limits.
+  // Letters that were deleted still count, so others may be evicted slightly early.
   const evict = db.prepare(
     `DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters ORDER BY id LIMIT ${EVICTED_MAX}) AND (
        id <= @id - @letters_max OR bytes_before < @bytes_through - @bytes_max OR received_at < @since)`,
@@ -77,7 +77,7 @@ export function openShelf(db: Sqlite, { letters_max, bytes_max, age_max_days }: 
 }
 
 export interface LetterFilter {
-  /** A field, or a whole message. */
+  /** Matches a letter's `path`, or its whole `message`. */
   reason?: string
   /** Only letters older than this id. */
   before?: number
@@ -86,7 +86,7 @@ export interface LetterFilter {
 
 const ENTRY = 'id, received_at, source, path, message, event_id, is_cut'
 
-/** Newest first. */
+/** Lists letters, newest first. */
 export function listLetters(db: Sqlite, { reason, before, limit }: LetterFilter): LetterEntry[] {
   const rows = db
     .prepare(
@@ -107,11 +107,14 @@ function asEntry<T extends { is_cut: number }>(row: T): Omit<T, 'is_cut'> & { is
   return { ...row, is_cut: row.is_cut === 1 }
 }
 
-/** Counting reads every letter: 10,000 of 300 bytes are 3 ms, and 8 MiB as well. */
+/** Limits of an exact count, which reads every letter: 10,000 letters of 300 bytes take 3 ms, as do 8 MiB. */
 export const COUNTED_MAX = 10_000
 export const COUNTED_BYTES_MAX = 8 * 1024 * 1024
 
-/** How many there are, and their bytes. Of more than that one by one, those taken out from between others are among them. */
+/**
+ * Counts letters and their bytes. Above {@link COUNTED_MAX} or {@link COUNTED_BYTES_MAX} it subtracts the
+ * oldest letter from the newest, so deleted letters between them are still counted.
+ */
 export function sizeOfShelf(db: Sqlite): { letters: number; bytes: number } {
   const place = 'SELECT id, bytes_before, bytes FROM dead_letters ORDER BY id'
   const read = db.transaction(() => {

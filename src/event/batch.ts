@@ -2,16 +2,16 @@ import type { Event } from './event.ts'
 import { ID_BYTES, writeEventId } from './id.ts'
 
 /**
- * Events in columns: the form in which they cross to the writer thread. Ids and times travel as two buffers, and the
- * strings as one array, which costs a third of cloning an object for every event.
+ * Events in columns, as they are sent to the writer thread. Ids and times are transferred as two buffers
+ * and the strings as one array, which costs a third of cloning one object per event.
  */
 export interface EventBatch {
   count: number
-  /** 16 bytes an event. */
+  /** 16 bytes per event. */
   ids: Uint8Array
   /** Microseconds since 1970. */
   times: Float64Array
-  /** Three an event: user_id, event_type, properties. */
+  /** Three per event: user_id, event_type, properties. */
   texts: string[]
 }
 

@@ -5,15 +5,15 @@ import type { EventSchema, Verdict } from './event.ts'
 
 export type CsvFields = Readonly<Record<CsvColumn, string>>
 
-/** Judges one CSV row by the one schema of an event. */
+/** Validates one CSV row with the event schema. */
 export function judgeFields(schema: EventSchema, fields: CsvFields): Verdict {
   const result = eventOfFields(fields, JSON.parse)
   return 'error' in result ? result : judgeEvent(schema, result.value)
 }
 
 /**
- * The event that a CSV row writes down, not judged yet; or what keeps it from being read.
- * @param parse reads the JSON of the properties, and throws if it cannot
+ * Converts a CSV row to an event that is not validated yet.
+ * @param parse parses the JSON of the properties; throws on invalid JSON
  */
 export function eventOfFields(
   fields: CsvFields,
@@ -26,10 +26,12 @@ export function eventOfFields(
   } catch {
     return { error: { path: 'properties_json', message: 'properties_json is not JSON' } }
   }
-  // What could not be decoded as UTF-8 was replaced by this character.
+  // The decoder replaces invalid UTF-8 with U+FFFD.
   for (const name of ['user_id', 'event_type', 'properties_json'] as const) {
     if (fields[name].includes('\ufffd')) {
-      return { error: { path: name, message: `${name} is not valid UTF-8, or has the character U+FFFD` } }
+      return {
+        error: { path: name, message: `${name} is not valid UTF-8, or contains the character U+FFFD` },
+      }
     }
   }
   return { value: { event_id, occurred_at, user_id, event_type, properties } }

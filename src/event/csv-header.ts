@@ -5,27 +5,30 @@ import papaparse from 'papaparse'
 export const CSV_COLUMNS = ['event_id', 'occurred_at', 'user_id', 'event_type', 'properties_json'] as const
 export type CsvColumn = (typeof CSV_COLUMNS)[number]
 
-/** What the file of rejected rows has besides, so that it can be corrected and imported as it is. */
+/**
+ * Extra columns of a rejects file.
+ * Imports ignore them, so a corrected rejects file can be imported as it is.
+ */
 export const REJECT_COLUMNS = ['line', 'reason'] as const
 
-/** The file as a whole cannot be imported. One line for the person who named it. */
+/** The whole file cannot be imported. The message is one line for the user. */
 export class CsvFileError extends Error {
   override name = 'CsvFileError'
 }
 
-/** The five names fit in this many times over. */
+/** Far more than the header needs. */
 const HEADER_BYTES_MAX = 64 * 1024
 
 export interface Header {
   /** Column names in file order. */
   columns: readonly string[]
-  /** Where each column of ours stands. */
+  /** Index of each event column in `columns`. */
   position: Readonly<Record<CsvColumn, number>>
 }
 
 /**
- * Reads the header.
- * @throws {CsvFileError} when there is no such file, or it is empty, or no CSV, or has other columns
+ * Reads the header of an import file.
+ * @throws {CsvFileError} if the file is missing, unreadable, empty or not CSV, or its columns are wrong
  */
 export function readHeader(path: string): Header {
   const text = readStart(path)
@@ -39,7 +42,7 @@ export function readHeader(path: string): Header {
 
 const EXPECTED = `a header with the columns ${CSV_COLUMNS.join(', ')}`
 
-/** What is wrong with the names in a header, or null. */
+/** Says what is wrong with the columns of a header; null if they are valid. */
 export function columnsFault(columns: readonly string[]): string | null {
   const missing = CSV_COLUMNS.filter((name) => !columns.includes(name))
   if (missing.length > 0) {
@@ -50,10 +53,10 @@ export function columnsFault(columns: readonly string[]): string | null {
       columns.indexOf(name) !== i || ![...CSV_COLUMNS, ...REJECT_COLUMNS].some((known) => known === name),
   )
   if (other.length === 0) return null
-  return `has ${other.length} columns that are unknown or stand twice; it must begin with ${EXPECTED}`
+  return `has ${other.length} unknown or duplicate columns; it must begin with ${EXPECTED}`
 }
 
-/** Where each column of ours stands in a header without a {@link columnsFault}. */
+/** Index of each event column. The header must have passed {@link columnsFault}. */
 export function positionsOf(columns: readonly string[]): Header['position'] {
   return Object.fromEntries(CSV_COLUMNS.map((name) => [name, columns.indexOf(name)])) as Header['position']
 }
@@ -71,7 +74,8 @@ function readStart(path: string): string {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') throw new CsvFileError(`${path} does not exist`, { cause: error })
-    if (code === 'EACCES') throw new CsvFileError(`${path} may not be read`, { cause: error })
+    if (code === 'EACCES')
+      throw new CsvFileError(`${path} cannot be read: permission denied`, { cause: error })
     throw error
   }
 }

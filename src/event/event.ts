@@ -5,16 +5,20 @@ import { MICROS_PER_DAY, parseInstant } from './time.ts'
 import type { Micros } from './time.ts'
 
 /**
- * What an event is, and the only place that says so: HTTP and import both judge by {@link createEventSchema}. What JSON Schema cannot be made
- * of, `json_schema` says for the API's document: right behind the type, in place of all checks that follow it.
+ * The only definition of a valid event: HTTP and import both use {@link createEventSchema}. The
+ * `json_schema` metadata describes for OpenAPI the checks that cannot be converted to JSON Schema. It
+ * must directly follow the type and replaces all checks after it.
  */
 
 export const USER_ID_CHARS_MAX = 256
 export const EVENT_TYPE_CHARS_MAX = 200
 export const PROPERTIES_BYTES_MAX = 32 * 1024
-/** Deeper objects than this are a mistake or an attack; every JSON reader behind us can follow this far. */
+/**
+ * Deeper objects are a mistake or an attack.
+ * Every JSON reader that later sees the object supports this depth.
+ */
 export const PROPERTIES_DEPTH_MAX = 32
-/** A client's clock may run ahead, but an event of next week is a mistake. */
+/** A client's clock may be ahead, but an event dated next week is a mistake. */
 export const AHEAD_OF_NOW_MAX_US = MICROS_PER_DAY
 
 export const EVENT_FIELDS = ['event_id', 'occurred_at', 'user_id', 'event_type', 'properties'] as const
@@ -39,16 +43,16 @@ function text(field: string, chars_max: number) {
   )
 }
 
-/** JSON Schema counts characters as we do. */
+/** JSON Schema also counts characters as Unicode code points. */
 const textJson = (chars_max: number) => ({ type: 'string', minLength: 1, maxLength: chars_max })
 
-/** Characters are Unicode code points; a code point takes at most two of the units that `length` counts. */
+/** Characters are Unicode code points. `length` counts UTF-16 units, at most two per code point. */
 function fitsChars(s: string, chars_max: number): boolean {
   if (s.length <= chars_max) return true
   return s.length <= chars_max * 2 && [...s].length <= chars_max
 }
 
-const USER_ID_INTEGER = 'user_id must be a string or a whole number between -(2^53-1) and 2^53-1'
+const USER_ID_INTEGER = 'user_id must be a string or an integer between -(2^53-1) and 2^53-1'
 
 const userId = v.pipe(
   v.union([v.string(), v.number()], USER_ID_INTEGER),
@@ -62,7 +66,7 @@ const userId = v.pipe(
     },
   }),
   v.check((id) => typeof id === 'string' || Number.isSafeInteger(id), USER_ID_INTEGER),
-  // "1" and 1 are the same user: CSV knows no difference between them.
+  // "1" and 1 are the same user, because CSV cannot tell them apart.
   v.transform(String),
   text('user_id', USER_ID_CHARS_MAX),
 )
@@ -73,14 +77,14 @@ const eventId = v.pipe(
     json_schema: {
       type: 'string',
       format: 'uuid',
-      description: 'One id is stored once, for ever; the first write wins.',
+      description: 'Each id is stored once; the first write wins.',
     },
   }),
   v.check(isEventId, 'event_id must be a UUID'),
   v.toLowerCase(),
 )
 
-// Not v.record(): it drops keys such as "constructor", and what was sent must be what is stored.
+// Not v.record(): it drops keys such as "constructor", and properties must be stored exactly as sent.
 const properties = v.pipe(
   v.optional(v.unknown(), () => ({})),
   v.metadata({
@@ -106,12 +110,14 @@ const properties = v.pipe(
   }),
 )
 
-/** As UTF-8, of which one of the units that `length` counts takes at most three bytes. */
+/** Size in UTF-8. A UTF-16 unit takes at most three bytes, so short texts need no exact count. */
 function exceedsBytes(json: string, bytes_max: number): boolean {
   return json.length * 3 > bytes_max && Buffer.byteLength(json) > bytes_max
 }
 
-/** Finds what JSON text cannot carry unchanged to every reader behind us; null where there is nothing. */
+/**
+ * Finds a value that does not survive a round trip through JSON in every reader; null if there is none.
+ */
 function propertiesFault(value: unknown, levels: number): string | null {
   if (typeof value === 'string') {
     return value.isWellFormed() ? null : 'properties must not contain unpaired surrogates'
@@ -120,9 +126,9 @@ function propertiesFault(value: unknown, levels: number): string | null {
     return Number.isFinite(value) ? null : 'properties must not contain numbers beyond the range of a double'
   }
   if (value === null || typeof value === 'boolean') return null
-  // JSON has no such values, but other formats of a body have.
-  if (typeof value === 'bigint') return 'properties must not contain whole numbers beyond 2^53-1'
-  if (typeof value !== 'object') return 'properties must not contain what JSON cannot hold'
+  // JSON.parse never returns these, but the other body formats do.
+  if (typeof value === 'bigint') return 'properties must not contain integers beyond 2^53-1'
+  if (typeof value !== 'object') return 'properties must not contain values that JSON cannot represent'
   if (levels === 0) return `properties must be nested at most ${PROPERTIES_DEPTH_MAX} deep`
   for (const key in value) {
     if (!key.isWellFormed()) return 'properties must not contain unpaired surrogates'
@@ -133,8 +139,8 @@ function propertiesFault(value: unknown, levels: number): string | null {
 }
 
 /**
- * The schema of one event.
- * @param now_us the clock that bounds `occurred_at`
+ * Creates the schema of one event.
+ * @param now_us the clock that limits `occurred_at`
  */
 export function createEventSchema(now_us: () => Micros) {
   const occurredAt = v.pipe(
@@ -149,7 +155,7 @@ export function createEventSchema(now_us: () => Micros) {
     v.number('occurred_at must be an ISO 8601 time, such as 2025-08-21T06:52:34.123456Z'),
     v.check(
       (at) => at >= 0 && at <= now_us() + AHEAD_OF_NOW_MAX_US,
-      'occurred_at must lie between 1970-01-01 and 24 hours from now',
+      'occurred_at must be between 1970-01-01 and 24 hours from now',
     ),
   )
   return v.pipe(
@@ -181,13 +187,13 @@ export function createEventSchema(now_us: () => Micros) {
 export type EventSchema = ReturnType<typeof createEventSchema>
 export type Verdict = { event: Event } | { error: FieldError }
 
-/** Judges one value: the event in its stored form, or the first thing wrong with it. */
+/** Validates one value. Returns the event in its stored form, or the first error. */
 export function judgeEvent(schema: EventSchema, value: unknown): Verdict {
   const result = v.safeParse(schema, value, { abortEarly: true, abortPipeEarly: true })
   if (result.success) return { event: result.output }
   const issue = result.issues[0]
   const key = issue.path?.[0]?.key
-  // A name we do not know is the client's input, and input is never echoed.
+  // An unknown field name is client input, and input is never echoed.
   const path = EVENT_FIELDS.find((field) => field === key) ?? ''
   const message = issue.message === 'is missing' ? `${path} is missing` : issue.message
   return { error: { path, message } }

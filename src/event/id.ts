@@ -1,4 +1,4 @@
-/** An event id: any UUID in the 8-4-4-4-12 form of RFC 9562, kept as 16 bytes in its textual (big-endian) order. */
+/** Event ids: UUIDs in the 8-4-4-4-12 form of RFC 9562, stored as 16 bytes in text (big-endian) order. */
 
 export const ID_BYTES = 16
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -7,7 +7,7 @@ export function isEventId(text: string): boolean {
   return text.length === 36 && UUID.test(text)
 }
 
-/** Writes the 16 bytes of a UUID's text into `target` at `offset`. The text must have passed {@link isEventId}. */
+/** Parses a UUID into 16 bytes of `target` at `offset`. The text must have passed {@link isEventId}. */
 export function writeEventId(text: string, target: Uint8Array, offset: number): void {
   for (let i = 0; i < ID_BYTES; i += 1) {
     const at = DIGITS_AT[i]!
@@ -15,25 +15,24 @@ export function writeEventId(text: string, target: Uint8Array, offset: number): 
   }
 }
 
-/** Where the two digits of each byte stand, the hyphens left out. */
+/** Position of the first digit of each byte; hyphens are skipped. */
 const DIGITS_AT = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34] as const
 
-/** Of a hexadecimal digit: the low bits of 0-9 are their value, those of a-f and A-F nine less. */
+/** The low 4 bits of the characters 0-9 are their value; those of a-f and A-F are their value minus 9. */
 function nibble(code: number): number {
   return (code & 0xf) + (code >> 6) * 9
 }
 
-/** The lower-case text of the id that stands in `bytes` at `offset`. */
+/** Formats the 16 bytes at `offset` as a lower-case UUID. */
 export function formatEventId(bytes: Buffer, offset = 0): string {
   const hex = bytes.toString('hex', offset, offset + ID_BYTES)
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
 /**
- * 64 bits made of an id's four big-endian 32-bit words, as two halves. Words and halves may be signed or not, the bits are what counts;
- * halves come signed, because V8 keeps no larger number without an object around it.
- * Every word reaches both halves, because some UUID versions keep whole words constant (v1 its node, v7 its time).
- * The mixing steps are the finalizer of MurmurHash3.
+ * Hashes an id, given as four big-endian 32-bit words, to 64 bits in two signed 32-bit halves. Signed,
+ * because V8 allocates a heap object for larger numbers. The words may be signed or unsigned. Every
+ * word affects both halves, because some UUID versions have constant words (v1 its node, v7 its time).
  */
 export function fingerprint(w0: number, w1: number, w2: number, w3: number): { low: number; high: number } {
   const low = mix(mix(mix(mix(w0) ^ w1) ^ w2) ^ w3)
@@ -41,6 +40,7 @@ export function fingerprint(w0: number, w1: number, w2: number, w3: number): { l
   return { low, high }
 }
 
+/** The finalizer of MurmurHash3. */
 export function mix(word: number): number {
   let h = word
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
@@ -49,8 +49,8 @@ export function mix(word: number): number {
 }
 
 /**
- * An order-free digest of a set of ids: two sets of equal digest are, for the purpose of checking a copy, equal.
- * Sums instead of XOR, so that an id taken twice does not cancel itself out.
+ * A digest of a set of ids that does not depend on their order. It checks that a copy holds the same ids.
+ * It sums instead of XORing, because with XOR a duplicate id would cancel itself out.
  */
 export class IdDigest {
   count = 0
@@ -64,7 +64,7 @@ export class IdDigest {
     this.#high = (this.#high + high) >>> 0
   }
 
-  /** Adds ids that stand one after another, 16 bytes each. */
+  /** Adds consecutive ids of 16 bytes each. */
   addBytes(ids: Buffer): void {
     for (let at = 0; at < ids.length; at += ID_BYTES)
       this.add(
@@ -75,14 +75,14 @@ export class IdDigest {
       )
   }
 
-  /** Adds the ids of a disjoint set whose digest is known. */
+  /** Adds a disjoint set by its digest. */
   addDigest(text: string, count: number): void {
     this.count += count
     this.#high = (this.#high + Number.parseInt(text.slice(0, 8), 16)) >>> 0
     this.#low = (this.#low + Number.parseInt(text.slice(8), 16)) >>> 0
   }
 
-  /** 16 hex digits, independent of the order in which ids were added. */
+  /** 16 hex digits. */
   toString(): string {
     return this.#high.toString(16).padStart(8, '0') + this.#low.toString(16).padStart(8, '0')
   }

@@ -1,6 +1,6 @@
 /**
- * Time as Frostline keeps it: an instant is a whole number of microseconds since 1970 (UTC), a day a whole number
- * of days since 1970. Both fit a double exactly until the year 2255, so neither needs a BigInt.
+ * Times and days. An instant is an integer of microseconds since 1970 (UTC), a day an integer of days
+ * since 1970. A double holds both exactly until the year 2255, so neither needs a BigInt.
  */
 export type Micros = number
 export type Day = number
@@ -9,16 +9,17 @@ export const MICROS_PER_DAY = 86_400_000_000
 export const MICROS_PER_MS = 1_000
 const DAYS_MAX = 2_932_896 // 9999-12-31
 
-// ISO 8601 calendar date, optionally with a time, a fraction and an offset. The repeats are bounded, so no input backtracks.
+// ISO 8601 date, optionally with time, fraction and offset.
+// All repeats are bounded, so matching cannot backtrack.
 const ISO =
   /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:Z|z|[+-]\d{2}(?::?\d{2})?)?)?$/
 
 /**
- * Reads an ISO 8601 instant. No offset means UTC; digits beyond the microsecond are cut off.
- * @returns microseconds since 1970, or null where the text is no such instant
+ * Parses an ISO 8601 instant. No offset means UTC; digits beyond microseconds are truncated.
+ * @returns microseconds since 1970, or null if the text is not an instant
  */
 export function parseInstant(text: string): Micros | null {
-  // It stands in every event: once the form is known, digits are read in their places, without a string for each part.
+  // Runs for every event, so digits are read in place instead of allocating a string per part.
   if (!ISO.test(text)) return null
   const day = dayFromCivil(digits(text, 0, 4), digits(text, 5, 7), digits(text, 8, 10))
   if (day === null) return null
@@ -44,7 +45,7 @@ export function parseInstant(text: string): Micros | null {
 
 const DATE_CHARS = 10
 
-/** What follows the time: nothing, `Z`, or `+02`, `+0200`, `+02:00`. */
+/** Parses what follows the time: nothing, `Z`, `+02`, `+0200` or `+02:00`. Returns minutes. */
 function parseOffset(text: string, at: number): number | null {
   if (text.length <= at + 1) return 0
   const hours = digits(text, at + 1, at + 3)
@@ -53,7 +54,7 @@ function parseOffset(text: string, at: number): number | null {
   return (text.charAt(at) === '-' ? -1 : 1) * (hours * 60 + minutes)
 }
 
-/** The number whose decimal digits stand there. */
+/** Parses the decimal digits in `[from, to)`. */
 function digits(text: string, from: number, to: number): number {
   let n = 0
   for (let at = from; at < to; at += 1) n = n * 10 + text.charCodeAt(at) - ZERO
@@ -69,7 +70,10 @@ function isDigit(text: string, at: number): boolean {
 
 const DAYS_PER_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const
 
-/** Days since 1970 in the proleptic Gregorian calendar, by counting in years that begin in March; null where there is no such day. */
+/**
+ * Days since 1970 in the proleptic Gregorian calendar; null if the date does not exist.
+ * Years are counted from March, so the leap day is the last day of the year.
+ */
 function dayFromCivil(year: number, month: number, dayOfMonth: number): Day | null {
   const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
   const length = month === 2 && leap ? 29 : DAYS_PER_MONTH[month - 1]
@@ -79,19 +83,22 @@ function dayFromCivil(year: number, month: number, dayOfMonth: number): Day | nu
   return 365 * y + Math.floor(y / 4) - Math.floor(y / 100) + Math.floor(y / 400) + dayOfYear - 719_468
 }
 
-/** Reads `YYYY-MM-DD`; null where the text is no calendar day. */
+/** Parses `YYYY-MM-DD`; null if the text is not a calendar day. */
 export function parseDay(text: string): Day | null {
   const m = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text)
   return m === null ? null : dayFromCivil(Number(m[1]), Number(m[2]), Number(m[3]))
 }
 
-/** Writes a day as `YYYY-MM-DD`. */
+/**
+ * Formats a day as `YYYY-MM-DD`.
+ * @throws {RangeError} if the day is not an integer or out of range
+ */
 export function formatDay(day: Day): string {
   if (!Number.isInteger(day) || Math.abs(day) > DAYS_MAX) throw new RangeError(`no such day: ${day}`)
   return new Date(day * 86_400_000).toISOString().slice(0, 10)
 }
 
-/** Writes an instant as ISO 8601 in UTC, with all six digits of the microseconds. */
+/** Formats an instant as ISO 8601 in UTC, with six fraction digits. */
 export function formatInstant(at_us: Micros): string {
   const second = new Date(Math.floor(at_us / 1_000_000) * 1_000).toISOString().slice(0, 19)
   return `${second}.${String(at_us % 1_000_000).padStart(6, '0')}Z`

@@ -1,6 +1,6 @@
 import type { Sqlite } from '../store/sqlite.ts'
 
-/** Inserts rows into the hot tier. */
+/** Inserts rows into the hot tier, several per statement. */
 export interface EventRows {
   /** @param occurred_at microseconds since 1970 */
   add(
@@ -10,13 +10,13 @@ export interface EventRows {
     event_type: string,
     properties: string,
   ): void
-  /** Inserts what is still waiting. */
+  /** Inserts the rows that are still buffered. */
   flush(): void
-  /** Forgets it. */
+  /** Drops the buffered rows. */
   discard(): void
 }
 
-/** Rows a statement: to run one costs as much as three rows. */
+/** Running a statement costs as much as inserting three rows. */
 const STATEMENT_ROWS = 64
 const VALUES = 5
 
@@ -28,20 +28,20 @@ export function openEventRows(db: Sqlite): EventRows {
     )
   const insertMany = prepare(STATEMENT_ROWS)
   const insertOne = prepare(1)
-  let waiting: unknown[] = []
+  let buffered: unknown[] = []
   return {
     add(...row) {
-      waiting.push(...row)
-      if (waiting.length < STATEMENT_ROWS * VALUES) return
-      insertMany.run(waiting)
-      waiting = []
+      buffered.push(...row)
+      if (buffered.length < STATEMENT_ROWS * VALUES) return
+      insertMany.run(buffered)
+      buffered = []
     },
     flush() {
-      for (let at = 0; at < waiting.length; at += VALUES) insertOne.run(waiting.slice(at, at + VALUES))
-      waiting = []
+      for (let at = 0; at < buffered.length; at += VALUES) insertOne.run(buffered.slice(at, at + VALUES))
+      buffered = []
     },
     discard() {
-      waiting = []
+      buffered = []
     },
   }
 }

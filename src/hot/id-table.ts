@@ -3,37 +3,37 @@ import { mix } from '../event/id.ts'
 
 const WORDS = 4
 const FIRST_SLOTS = 1_024
-/** Of its slots a table fills at most two thirds: 24 bytes an id when it is full. */
-const FILLED_MAX = 2 / 3
+/** Maximum load factor. A full table takes 24 bytes per id. */
+const LOAD_MAX = 2 / 3
 /**
- * A table with more than this share of all the slots it may need gets the others too. To move its ids once more keeps everybody waiting, 100 ms for
- * some 350,000 of them beside other work.
+ * A table that grows beyond this share of its full size is allocated at full size at once, because rehashing
+ * it later would stall the writer: 100 ms for about 350,000 ids under load.
  */
 const SMALL = 1 / 16
 
 /**
- * A set of event ids, as four 32-bit words each, in one array with open addressing and linear probing (Knuth 6.4, algorithm L). What was taken last can be
- * given back.
+ * A hash set of event ids, each four 32-bit words, in one array with open addressing and linear probing
+ * (Knuth 6.4, algorithm L). Ids added since the last {@link keep} can be removed again.
  */
 export class IdTable {
   count = 0
-  /** Slots that were filled since {@link keep}, in that order. */
+  /** Positions filled since {@link keep}. */
   #taken: number[] = []
   #slots = FIRST_SLOTS
   #words = new Int32Array(FIRST_SLOTS * WORDS)
   /**
-   * Words are kept with these flipped. So nobody who sends ids knows which of them meet in one slot, and four zeros can mean that a slot is empty: an id that
-   * becomes four zeros is one in 2^128.
+   * Random words that are XORed with every id. Clients cannot choose ids that collide, and four zero words
+   * can mark an empty slot: an id maps to them with probability 2^-128.
    */
   readonly #key = randomFillSync(new Int32Array(WORDS))
   readonly #all_slots: number
 
-  /** @param capacity how many ids are expected at the most; more are taken too */
+  /** @param capacity the expected maximum of ids; the table grows beyond it if needed */
   constructor(capacity: number) {
     this.#all_slots = slotsFor(capacity)
   }
 
-  /** Makes room for so many more, so that none of them moves the others. */
+  /** Makes room for `count` more ids, so that {@link take} never rehashes. */
   reserve(count: number): void {
     let slots = Math.max(this.#slots, slotsFor(this.count + count))
     if (slots === this.#slots) return
@@ -53,7 +53,7 @@ export class IdTable {
     return this.#find(w0 ^ key[0]!, w1 ^ key[1]!, w2 ^ key[2]!, w3 ^ key[3]!) >= 0
   }
 
-  /** Adds an id for which there is room. Returns false if it was there. */
+  /** Adds an id. Call {@link reserve} first. Returns false if it is already in the table. */
   take(w0: number, w1: number, w2: number, w3: number): boolean {
     const key = this.#key
     const s0 = w0 ^ key[0]!
@@ -72,18 +72,22 @@ export class IdTable {
     return true
   }
 
+  /** Makes the added ids permanent. */
   keep(): void {
     this.#taken = []
   }
 
-  /** Empties the slots that were filled since {@link keep}. None of the older ids stands behind one of them. */
+  /**
+   * Removes the ids added since {@link keep}.
+   * Older ids were placed before them, so no probe sequence breaks.
+   */
   forget(): void {
     for (const at of this.#taken) this.#words.fill(0, at, at + WORDS)
     this.count -= this.#taken.length
     this.#taken = []
   }
 
-  /** Where the words stand; if nowhere, the complement of where they would. */
+  /** Position of the words; if absent, the bitwise complement of the position where they belong. */
   #find(s0: number, s1: number, s2: number, s3: number): number {
     const words = this.#words
     const last = words.length - WORDS
@@ -98,6 +102,6 @@ export class IdTable {
 
 function slotsFor(ids: number): number {
   let slots = FIRST_SLOTS
-  while (ids > slots * FILLED_MAX) slots *= 2
+  while (ids > slots * LOAD_MAX) slots *= 2
   return slots
 }

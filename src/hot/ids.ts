@@ -4,44 +4,47 @@ import { IdTable } from './id-table.ts'
 import { newestSeq } from './newest-seq.ts'
 
 /**
- * The id of every row in the hot tier, in memory. What it knows goes up to a seq, and whoever holds SQLite's write lock brings it to the newest one; so
- * a new event costs no look into an index on disk, where each random id would change a page of its own.
+ * An in-memory set of the ids of all hot rows. It replaces a unique index on disk, in which every random id
+ * would dirty a page of its own. The set is complete up to a seq; {@link catchUp} advances it.
  *
- * Rows that were collected went to cold, so their ids remain duplicates, and may be remembered or forgotten.
+ * Ids of rows that were moved to cold may stay or be dropped, because the index of cold ids has them too.
  */
 export interface HotIds {
-  /** Takes in rows that others have committed. Only under the write lock does it stay the last word. */
+  /**
+   * Adds the ids of rows that other connections committed.
+   * Complete only while the caller holds the write lock.
+   */
   catchUp(): void
   /**
-   * Begins to take ids that nobody has stored yet; {@link keep} or {@link forget} ends it.
-   * @param count at most so many
+   * Starts a batch; {@link keep} or {@link forget} ends it.
+   * @param count the maximum number of ids in the batch
    */
   begin(count: number): void
-  /** Takes the id at `offset`. Returns false if it was there. */
+  /** Adds the id at `offset`. Returns false if it is a duplicate. */
   take(ids: DataView, offset: number): boolean
-  /** What was taken is committed, in rows up to this seq. */
+  /** The batch is committed, in rows up to this seq. */
   keep(through: number): void
-  /** What was taken was rolled back. */
+  /** The batch was rolled back. */
   forget(): void
-  /** Remembered. */
+  /** Ids in memory. */
   readonly count: number
 }
 
-/** Ids in a table before the next is begun: 16 MiB, which it takes at once. */
+/** Ids per table: as many as fit into 16 MiB. */
 const TABLE_IDS = 699_050
-/** Ids a page when rows of others are read. */
+/** Ids per query in {@link HotIds.catchUp}. */
 const PAGE_ROWS = 50_000
 
 export function openHotIds(db: Sqlite, table_ids = TABLE_IDS): HotIds {
   const newest = newestSeq(db)
   const oldest = db.prepare('SELECT min(seq) FROM events').pluck()
-  // One text for a page: SQLite joins in native code what would be an object for each row.
+  // One string per page: concatenating in SQLite avoids a JavaScript object per row.
   const page = db.prepare(
     `SELECT max(seq) AS last, group_concat(hex(event_id), '') AS hex
        FROM (SELECT seq, event_id FROM events WHERE seq > ? ORDER BY seq LIMIT ${PAGE_ROWS})`,
   )
   let through = 0
-  /** In the order of their rows; the last is the one that is filled. */
+  /** Ordered by seq; ids are added to the last one. */
   let tables: { ids: IdTable; through: number }[] = []
   const current = () => tables.at(-1)!.ids
 
@@ -81,7 +84,7 @@ export function openHotIds(db: Sqlite, table_ids = TABLE_IDS): HotIds {
         const ids = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
         begin(bytes.length / ID_BYTES)
         for (let offset = 0; offset < bytes.length; offset += ID_BYTES) take(ids, offset)
-        // The newest rows may have been collected already.
+        // The newest rows may already have been moved to cold.
         keep(last ?? target)
       }
     },

@@ -4,13 +4,14 @@ import type { DuckConnection } from '../store/duckdb.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 
 /**
- * Hot rows on their way into DuckDB, whose SQLite extension is a download that cannot be relied on. Each column of a page is one text, with a NUL between
- * two values, which no value holds: SQLite joins and DuckDB splits them in native code. A call for every value of every row takes three times as long.
+ * A page of hot rows to copy into DuckDB, whose SQLite extension cannot be assumed because it is a download.
+ * Each column is one string with NUL between values; no value contains NUL. SQLite joins and DuckDB splits
+ * the strings in native code. Appending value by value takes three times as long.
  */
 export interface Page<Name extends string> {
-  /** The seq of its last row, visible or not. */
+  /** The highest seq that was scanned, visible or not. */
   last: number
-  /** Those in it. */
+  /** Rows in the page. */
   rows: number
   texts: Readonly<Record<Name, string>>
 }
@@ -28,31 +29,36 @@ const COLUMNS = {
 
 export type Column = keyof typeof COLUMNS
 
-/** Rows a page. A snapshot held for long keeps SQLite's log from being reused, so a long tail is read in several. */
+/** A long read transaction keeps SQLite from reusing the WAL, so rows are read in several pages. */
 const PAGE_ROWS = 20_000
-/** Rows a page where so many have more properties than {@link PAGE_BYTES}: they are one text then, and a text has its limits. */
+/**
+ * Used if {@link PAGE_ROWS} rows have more than {@link PAGE_BYTES} of properties:
+ * a string's length is limited.
+ */
 const WIDE_PAGE_ROWS = 1_000
 const PAGE_BYTES = 32 * 1024 * 1024
 
-/** How far the next rows go. */
+/** The seq range and size of the next page. */
 interface Extent {
-  /** Null where there are none. */
+  /** Null if there are no more rows. */
   last: number | null
+  /** Of properties. */
   bytes: number
 }
 
-/** Which rows, visible or not. */
+/** A range of seqs. */
 export interface Range {
-  /** Behind this seq. */
+  /** Exclusive. */
   after: number
-  /** Up to this seq; if not given, all. */
+  /** Inclusive; no limit if omitted. */
   through?: number
 }
 
 /**
- * Prepares reading rows in the order of their seqs.
- * @param day all rows of this day, so the caller begins behind what is sealed; if not given, the visible rows of all days
- * @returns reads the next page, or null where there are no rows
+ * Prepares reading rows in seq order.
+ * @param day reads all rows of this day, so the range must start after `sealed_through`; if omitted, reads
+ * the visible rows of all days
+ * @returns a function that reads the next page, or null if there are no more rows
  */
 export function openPages<C extends Column>(
   db: Sqlite,
@@ -67,7 +73,7 @@ export function openPages<C extends Column>(
     `SELECT max(seq) AS last, sum(octet_length(properties)) AS bytes
      FROM (SELECT seq, properties FROM events AS e WHERE ${wanted.is_near} AND seq > @after AND seq <= @through ORDER BY seq LIMIT @limit)`,
   )
-  // With one upper bound: of two SQLite takes one for the search, and may read on to the other.
+  // One upper bound only: of two, SQLite uses one for the index search and may scan past the other.
   const joinUp = db.prepare(
     `SELECT count(*) AS rows, ${columns.map((name) => `group_concat(${COLUMNS[name].write}, char(0)) AS ${name}`).join(', ')}
      FROM ${wanted.from} WHERE e.seq > @after AND e.seq <= @last AND ${wanted.is_one}`,
@@ -82,8 +88,9 @@ export function openPages<C extends Column>(
 }
 
 /**
- * Makes an empty table with these columns, in place of one that has its name.
- * @returns appends a page to it. It throws if the page was split into another number of rows
+ * Creates an empty DuckDB table with these columns, replacing one of the same name.
+ * @returns a function that appends a page; it throws if DuckDB splits the page into a different number of
+ * rows
  */
 export async function openCopy<C extends Column>(
   connection: DuckConnection,
@@ -101,7 +108,7 @@ export async function openCopy<C extends Column>(
     if (rows === 0) return
     for (const [i, name] of columns.entries()) insert.bindVarchar(i + 1, texts[name])
     const { rowsChanged } = await insert.run()
-    // A statement keeps what was bound to it.
+    // Otherwise the statement would keep the strings in memory.
     insert.clearBindings()
     if (rowsChanged !== rows) throw new Error(`${rows} hot rows were split into ${rowsChanged}`)
   }

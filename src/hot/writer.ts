@@ -9,31 +9,40 @@ import { openEventRows } from './event-rows.ts'
 import { openHotIds } from './ids.ts'
 import { newestSeq } from './newest-seq.ts'
 
-/** Stores events: compares their ids with cold and hot, and commits a group of requests in one transaction. */
+/**
+ * The hot tier's writer: checks ids against cold and hot,
+ * and commits a group of requests in one transaction.
+ */
 
 export interface Writer<Request, Result> {
   /**
-   * Stores a group of requests in one transaction; all of them or, if it throws, none. A request whose ids could not be compared with
-   * cold gets the reason as its result and is not stored; the others need not wait for somebody to mend the file.
+   * Stores a group of requests in one transaction. If it throws, none is stored. A request whose ids
+   * cannot be checked against cold gets an Error as its result; the other requests are stored.
    */
   commit(group: readonly Request[]): Promise<(Result | Error)[]>
 }
 
-/** What became of a request's events. */
+/** Counts of a request's events. */
 export interface Stored {
   accepted: number
   duplicates: number
 }
 
-/** What a request commits beside its events. Both functions run inside the transaction, for one request after the other. */
+/**
+ * What a request commits in addition to its events.
+ * Called inside the transaction, one request after the other.
+ */
 export interface Companion<Request, Result> {
-  /** Before the events of the request. A result ends the request, and none of its events is stored. */
+  /**
+   * Runs before the events are stored.
+   * A non-null result ends the request, and none of its events is stored.
+   */
   begin(request: Request): Result | null
-  /** After the events of the request. */
+  /** Runs after the events are stored. */
   end(request: Request, stored: Stored): Result
 }
 
-/** Positions in a batch whose ids are in cold. */
+/** Indexes in a batch whose ids are in cold. */
 type Found = ReadonlySet<number>
 
 /** @param db a connection for writing */
@@ -47,7 +56,7 @@ export function openWriter<Request extends { batch: EventBatch }, Result>(
   const ids = openHotIds(db)
   ids.catchUp()
 
-  /** What becomes of one request, inside the group's transaction. */
+  /** Stores one request inside the group's transaction. */
   function append(request: Request, inCold: Found): Result {
     const result = companion.begin(request)
     if (result !== null) return result
@@ -56,7 +65,7 @@ export function openWriter<Request extends { batch: EventBatch }, Result>(
     return companion.end(request, { accepted, duplicates: batch.count - accepted })
   }
 
-  /** How many were new. */
+  /** Buffers the new events. Returns how many are new. */
   function addNew(batch: EventBatch, inCold: Found): number {
     const { times, texts } = batch
     const words = new DataView(batch.ids.buffer, batch.ids.byteOffset, batch.ids.byteLength)
@@ -82,15 +91,15 @@ export function openWriter<Request extends { batch: EventBatch }, Result>(
       for (;;) {
         await coldIds.catchUp()
         const inCold: (Found | Error)[] = []
-        // Noted before the first batch is checked: a check may catch up by itself, and then the batches before it were checked
-        // against a catalog that is no longer the newest.
+        // Read before the first check: a check may itself catch up to a newer catalog, and the batches before
+        // it were then checked against an older one.
         const { generation } = coldIds
         for (const { batch } of group)
           inCold.push(await coldIds.find(batch).catch((error: unknown) => asError(error)))
         beginWriting(db)
         try {
-          // Under the write lock nobody else can commit. If the catalog is still the one we checked against, no import or
-          // compaction has added an id to cold since.
+          // Under the write lock no other connection can commit. If the generation is unchanged, no import or
+          // compaction has added ids to cold since the check. Otherwise the loop checks again.
           if (readGeneration(db) === generation) {
             ids.catchUp()
             ids.begin(group.reduce((n, { batch }) => n + batch.count, 0))
@@ -105,7 +114,7 @@ export function openWriter<Request extends { batch: EventBatch }, Result>(
             return results
           }
         } finally {
-          // Of what was not committed nothing may be left: a retry has to find its events new.
+          // Drops everything that was not committed, so that a retry finds its events new.
           ids.forget()
           rows.discard()
           if (db.inTransaction) db.exec('ROLLBACK')

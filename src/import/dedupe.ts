@@ -5,9 +5,9 @@ import type { DuckConnection } from '../store/duckdb.ts'
 import type { Layout } from '../store/layout.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 
-/** Which staged rows are copies of an event that is there already. Exact, by joins on the id. */
+/** Drops staged rows that are duplicates of stored events. Exact, by joins on the id. */
 
-/** Copies within the file: the first row in file order stays. */
+/** Drops duplicates within the file. The first row in file order stays. */
 export async function dropCopiesInFile(connection: DuckConnection): Promise<void> {
   await connection.run(
     `INSERT INTO dropped SELECT record, day FROM staged
@@ -16,6 +16,7 @@ export async function dropCopiesInFile(connection: DuckConnection): Promise<void
   )
 }
 
+/** Drops duplicates of rows in these cold files. */
 export async function dropCopiesOfCold(
   connection: DuckConnection,
   layout: Layout,
@@ -29,18 +30,18 @@ export async function dropCopiesOfCold(
   )
 }
 
-/** Ids a page. */
+/** Ids per page. */
 const PAGE_ROWS = 50_000
 
-/** Hot rows as the importer has seen them so far. */
+/** Progress through the hot rows. */
 export interface HotScan {
   /** Every committed row up to this seq has been compared. */
   through: number
 }
 
 /**
- * Takes out copies of hot rows that were committed since the last scan.
- * @returns the days that lost rows, with how many
+ * Drops duplicates of hot rows that were committed since the last scan, and advances the scan.
+ * @returns the number of rows dropped, by day
  */
 export async function dropCopiesOfHot(
   connection: DuckConnection,

@@ -6,9 +6,9 @@ import type { Progress } from './progress.ts'
 import type { Rejects } from './rejects.ts'
 import type { Source } from './source.ts'
 
-/** Whether an earlier import of the same bytes may answer for this one, and how. */
+/** Skips an import if a file with the same bytes was imported before. */
 
-/** An import of the same bytes that may answer for this one; null if there is none. */
+/** Finds an earlier import whose result is also the result of this one; null if there is none. */
 export async function findEarlier(
   { progress, disk }: { progress: Progress; disk: Pick<ColdDisk, 'checksum'> },
   imported_files: ImportedFiles,
@@ -16,17 +16,19 @@ export async function findEarlier(
   rejects: Rejects,
   strict: boolean,
 ): Promise<ImportedFile | null> {
-  // A file of a new size is not read twice one after the other: its checksum is made while it is imported.
+  // If no imported file has this size,
+  // the checksum is computed during the import, so the file is not read twice.
   if (!imported_files.hasSize(source.bytes)) return null
-  const checksum = await progress.during('looking whether it was imported before', null, source.checksum)
+  const checksum = await progress.during('checking for an earlier import', null, source.checksum)
   const earlier = source.isUnchanged() ? imported_files.find(source.bytes, checksum) : null
   if (earlier === null || earlier.rejected === 0) return earlier
-  // Rejected rows are told with their reasons or not at all: where the list is gone or altered, it is made once more.
-  const told = !strict && rejects.exists() && (await disk.checksum(rejects.path)) === earlier.rejects_checksum
-  return told ? earlier : null
+  // If rows were rejected, the rejects file must still be intact. Otherwise a new import writes it again.
+  const has_rejects =
+    !strict && rejects.exists() && (await disk.checksum(rejects.path)) === earlier.rejects_checksum
+  return has_rejects ? earlier : null
 }
 
-/** All that an import of these bytes would find now. */
+/** The report of an import that was skipped: all valid rows are duplicates. */
 export function reportEarlier({ rows, rejected, imported_at }: ImportedFile, took_ms: number): ImportReport {
   return {
     rows,

@@ -21,13 +21,14 @@ import { defineRelations, openStaging } from './staging.ts'
 import type { Staging } from './staging.ts'
 
 /**
- * CSV history straight into cold files: read, judge, take out copies, write every day, and make all days visible in one transaction.
- * The caller holds the cold lock, so cold does not change meanwhile; hot does, and is looked at once more under SQLite's write lock.
+ * Imports CSV files directly into cold files: reads and validates the rows, drops duplicates, writes one
+ * file per day, and makes all days visible in one transaction. The caller holds the cold lock, so cold
+ * does not change meanwhile. Hot may change, so it is compared once more under SQLite's write lock.
  */
 
 /**
- * Imports a file, unless the same bytes were imported before.
- * @throws {CsvFileError} when the file as a whole cannot be read
+ * Imports a file, unless a file with the same bytes was imported before.
+ * @throws {CsvFileError} if the whole file cannot be imported
  */
 export async function importCsv(
   deps: ImportDeps,
@@ -80,7 +81,7 @@ async function importRows(deps: ImportDeps, file: File, strict: boolean): Promis
   try {
     const connection = await duck.connect()
     const staging = await openStaging(connection, folder)
-    // On this thread, while DuckDB reads on its own.
+    // Runs in parallel with DuckDB's threads.
     const hashing = source.checksum()
     const rows = await readRows(deps, staging, path, header, rejects)
     const checksum = await hashing
@@ -130,7 +131,7 @@ async function readRows(
   rejects: Rejects,
 ): Promise<number> {
   const { connection } = staging
-  // One clock for the whole file, so that both readers draw the same line.
+  // One time for the whole file, so that both readers accept the same rows.
   const now_us = deps.now_us()
   const schema = createEventSchema(() => now_us)
   const fast = await deps.progress.during('reading', connection, () =>

@@ -2,8 +2,8 @@ import type { Micros } from '../event/time.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 
 /**
- * Files that were imported, by their bytes. What is stored stays stored, so the same bytes again can bring nothing new: only rows that were
- * rejected may be judged otherwise by a later clock or a later program.
+ * An imported file, identified by its bytes. Importing the same bytes again adds no event. Only rejected
+ * rows may be accepted by a later clock or a later version of the program.
  */
 export interface ImportedFile {
   bytes: number
@@ -14,22 +14,25 @@ export interface ImportedFile {
   imported_at: Micros
   rows: number
   rejected: number
-  /** SHA-256 of the list of rejected rows, hex; null if there were none. */
+  /** SHA-256 of the rejects file, hex; null if no row was rejected. */
   rejects_checksum: string | null
 }
 
 export interface ImportedFiles {
-  /** Whether some file of this size was imported. */
+  /** Whether a file of this size was imported. */
   hasSize(bytes: number): boolean
   find(bytes: number, checksum: string): ImportedFile | null
-  /** In the transaction that makes the rows visible. A file that is there already is put anew. */
+  /** Inserts or replaces. Call it in the transaction that makes the rows visible. */
   put(file: ImportedFile): void
 }
 
-/** About 30 MB. The oldest go first; a file that is forgotten is imported again, and all of it found to be duplicates. */
+/**
+ * About 30 MB. The oldest are evicted first.
+ * If an evicted file is imported again, all its rows are duplicates.
+ */
 export const IMPORTED_FILES_MAX = 100_000
 
-/** How many of the oldest files one statement looks at, and at most forgets. One for each new one would be enough. */
+/** Files that one statement examines, and at most deletes. One per new file would be enough. */
 const EVICTED_MAX = 100
 
 const COLUMNS = 'bytes, checksum, name, imported_at, rows, rejected, rejects_checksum'

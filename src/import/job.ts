@@ -5,7 +5,7 @@ import type { Sqlite } from '../store/sqlite.ts'
 import type { ImportedFile } from './imported-files.ts'
 import type { Progress } from './progress.ts'
 
-/** What an import is given, and what it reports. */
+/** The dependencies, options and report of an import. */
 
 export interface ImportDeps {
   db: Sqlite
@@ -13,15 +13,18 @@ export interface ImportDeps {
   disk: ColdDisk
   progress: Progress
   now_us: () => Micros
+  /** How long replaced files are kept for running queries. */
   grace_s: number
+  /** Limit for DuckDB. */
   memory_mb: number
+  /** For DuckDB. */
   threads: number
 }
 
 export interface ImportOptions {
   /** Import nothing if any row is rejected. */
   strict: boolean
-  /** Import a file also if it was imported before. */
+  /** Import the file even if it was imported before. */
   force: boolean
 }
 
@@ -34,16 +37,16 @@ export interface ImportReport {
   files: number
   bytes: number
   took_ms: number
-  /** The file was imported then, and nothing was done now; null otherwise. */
+  /** ISO 8601 time of the earlier import of the same bytes if this one was skipped; null otherwise. */
   already_imported_at: string | null
 }
 
 export interface ImportResult {
   report: ImportReport
-  /** The import of the same bytes that this is the answer of; null if there was none. */
+  /** The earlier import of the same bytes if this one was skipped; null otherwise. */
   earlier: ImportedFile | null
-  /** Something wrote to the file while it was read, so that nobody knows which bytes were imported. */
+  /** The file was modified while it was read, so it is unknown which bytes were imported. */
   is_changed: boolean
-  /** Where the rejected rows are; null if there are none. */
+  /** Path of the rejects file; null if no row was rejected. */
   rejected_path: string | null
 }

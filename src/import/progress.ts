@@ -1,12 +1,12 @@
 import type { DuckConnection } from '../store/duckdb.ts'
 
-/** Tells a person how far an import is: a bar on a terminal, a line for each stage anywhere else. */
+/** Shows the progress of an import: a bar on a terminal, otherwise one line per stage. */
 export interface Progress {
-  /** Shows a stage while it runs; with a connection, how far DuckDB says it is. */
+  /** Shows a stage while `act` runs; with a connection, the percentage that DuckDB reports. */
   during<T>(stage: string, connection: DuckConnection | null, act: () => Promise<T>): Promise<T>
-  /** Shows a counted stage. */
+  /** Shows a stage with a known number of days. */
   step(stage: string, done: number, total: number, note: string): void
-  /** Leaves the terminal as it was. */
+  /** Clears the bar. */
   end(): void
 }
 
@@ -34,7 +34,7 @@ export function createProgress(out: NodeJS.WriteStream): Progress {
         return act()
       }
       draw(stage, 0, '')
-      // DuckDB counts only if told to, and then prints a bar of its own unless told not to.
+      // DuckDB reports progress only if its progress bar is enabled; printing the bar is disabled separately.
       await connection?.run('SET enable_progress_bar = true')
       await connection?.run('SET enable_progress_bar_print = false')
       const timer = setInterval(() => {

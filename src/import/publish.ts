@@ -13,12 +13,13 @@ import { dropCopiesInFile, dropCopiesOfCold, dropCopiesOfHot } from './dedupe.ts
 import type { HotScan } from './dedupe.ts'
 import type { ImportDeps } from './job.ts'
 
-/** From staged rows to visible cold files. */
+/** Publishes staged rows as cold files. */
 
 /**
- * Takes out the copies, writes one file a day, publishes all of them at once.
- * @param connection on which the staged rows are compared with those that are there
- * @param remember called in the transaction that publishes them, or when there is nothing to publish
+ * Drops duplicates, writes one file per day, and publishes all files in one transaction.
+ * @param connection used to compare staged rows with stored events
+ * @param remember called in the publishing transaction, or without one if there is nothing to publish
+ * @returns the published files
  */
 export async function publishNewRows(
   deps: ImportDeps,
@@ -49,7 +50,8 @@ export async function publishNewRows(
     },
   )
   for (;;) {
-    // Most of what was posted meanwhile is compared here, so that the write lock is held for the rest alone.
+    // Compares most of the events that arrived meanwhile before
+    // the write lock is taken, so that it is held briefly.
     await rewriteDays(await dropCopiesOfHot(connection, db, scan))
     if (written.size === 0) {
       remember()
@@ -84,7 +86,9 @@ export async function publishNewRows(
     }
   }
 
-  /** Files are immutable and not visible yet: a day that lost rows is written anew. */
+  /**
+   * Writes the files of days that lost rows again. The old files are not visible yet, so they are deleted.
+   */
   async function rewriteDays(lost: ReadonlyMap<Day, number>): Promise<void> {
     for (const [day, rows_lost] of lost) {
       const { file, ids } = written.get(day)!
@@ -110,13 +114,22 @@ async function countDays(connection: DuckConnection): Promise<DayCount[]> {
   return (reader.getRows() as [number, number][]).map(([day, rows]) => ({ day, rows }))
 }
 
-/** Groups that are written at the same time: while DuckDB sorts one, the ids of another are read back. Each holds its days in memory. */
+/**
+ * Groups that are written in parallel: while DuckDB sorts one, the ids of another are read back. Each
+ * writer holds the days of its group in memory.
+ */
 const WRITERS_MAX = 4
 
-/** Finding a small day in the staged file reads a whole row group of it, so small days are cut out together: about this many rows. */
+/**
+ * Reading a small day from the staged file reads a whole row group,
+ * so small days are read together in groups.
+ */
 const GROUP_ROWS = 250_000
 
-/** SQL of the relation in which the group's days are to be found. A day that is a group by itself stays where it is. */
+/**
+ * Copies the rows of a group to a temporary table and returns SQL that selects them.
+ * A single day is not copied.
+ */
 async function cutOut(connection: DuckConnection, group: readonly DayCount[]): Promise<string> {
   const days = freshDays(group[0]!.day, group.at(-1)!.day)
   if (group.length === 1) return days
@@ -124,13 +137,13 @@ async function cutOut(connection: DuckConnection, group: readonly DayCount[]): P
   return 'SELECT * FROM cut_out'
 }
 
-/** By time and not by day, because the staged file's statistics know the times. */
+/** Filters by time instead of day, because the staged file has statistics for the times. */
 function freshDays(first: Day, last: Day): string {
   return `SELECT * FROM staged ANTI JOIN (SELECT record FROM dropped WHERE day BETWEEN ${first} AND ${last}) USING (record)
     WHERE occurred_at >= TIMESTAMPTZ '${formatDay(first)} 00:00:00+00' AND occurred_at < TIMESTAMPTZ '${formatDay(last + 1)} 00:00:00+00'`
 }
 
-/** Writes a day's rows under a final name, fsynced. Not visible before the catalog says so. */
+/** Writes a day's rows to their final path, fsynced. The file is invisible until the catalog lists it. */
 async function writeDay(
   deps: ImportDeps,
   connection: DuckConnection,

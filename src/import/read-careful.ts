@@ -9,12 +9,18 @@ import type { DuckConnection } from '../store/duckdb.ts'
 import type { Rejects } from './rejects.ts'
 import { appendJudged } from './staging.ts'
 
-/** The careful way through a CSV file: papaparse, row by row, so that a malformed row is one rejected row with its line. */
+/**
+ * The careful CSV reader: papaparse, row by row,
+ * so that a malformed row is rejected alone and with its line.
+ */
 
-/** A row longer than this is a quote that nobody closed; without a limit the rest of the file would be held in memory. */
+/** A longer row has an unclosed quote; without a limit the rest of the file would be held in memory. */
 export const ROW_BYTES_MAX = 8 * 1024 * 1024
 
-/** Judges every row. @returns the number of rows */
+/**
+ * Validates every row. Valid rows are staged, others go to `rejects`. Returns the number of rows.
+ * @throws {CsvFileError} if a row is longer than {@link ROW_BYTES_MAX}
+ */
 export async function readCareful(
   connection: DuckConnection,
   path: string,

@@ -18,34 +18,36 @@ import { appendJudged, queryNumber } from './staging.ts'
 import type { Staging } from './staging.ts'
 
 /**
- * The fast way through a CSV file: DuckDB reads it on all cores and accepts what is certainly valid. Its conditions are narrower than the
- * schema's on purpose; every row they do not accept is judged by the schema itself. A file that DuckDB finds malformed anywhere is not read
- * this way at all.
+ * The fast CSV reader: DuckDB reads the file on all cores and accepts rows that are certainly valid. Its
+ * conditions are deliberately narrower than the schema; the schema validates every row that they do not
+ * accept. A file that DuckDB finds malformed is read by the careful reader instead.
  */
 
-/** The file needs the careful way. */
+/** The file must be read by the careful reader. */
 export const NEEDS_CARE = Symbol('needs the careful reader')
 
-// One row may hold 32 KiB of properties with every character escaped, and not much more.
+// Enough for 32 KiB of properties with every character escaped.
 const LINE_BYTES_MAX = 1 << 20
-// With 32 hexadecimal digits, which only the cast makes sure of.
+// The cast to UUID checks the digits.
 const UUID_FORM = '________-____-____-____-____________'
 const TIME_FORM =
   '\\d{4}-\\d{2}-\\d{2}[T ]([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,6})?(Z|[+-](0\\d|1[0-4]):[0-5]\\d)?'
-// Most properties are one object without another in it, and this one look at them answers all questions. Nothing that JSON.stringify would write otherwise:
-// no escapes, no blanks but those after a colon or comma, no number with more than 15 digits, an exponent or a zero at its end.
+// Most properties are flat objects, which one regular expression can accept. It excludes whatever
+// JSON.stringify would write differently: escapes, whitespace except after a colon or comma, and numbers
+// with more than 15 digits, an exponent or a trailing zero.
 const FLAT_STRING = '"[^"\\\\\\x00-\\x1f\\x{FFFD}]*"'
 const FLAT_NUMBER = '0|-?[1-9][0-9]{0,14}|-?(?:0|[1-9][0-9]{0,9})\\.[0-9]{0,4}[1-9]'
 const FLAT_MEMBER = `${FLAT_STRING}: ?(?:${FLAT_STRING}|${FLAT_NUMBER}|true|false|null)`
 const FLAT_OBJECT = `\\{(?:${FLAT_MEMBER}(?:, ?${FLAT_MEMBER})*)?\\}`
 
-// Where a JSON value can begin: a number with an exponent, which may lie beyond a double, or the NaN and Infinity that DuckDB lets through.
+// At the start of a JSON value: a number with an exponent,
+// which may be out of range, or NaN and Infinity, which DuckDB accepts.
 const ODD_NUMBER = '[:,\\[]-?([0-9.]+[eE]|[iI]|[nN][aA])'
 
-// DuckDB also lets a comma stand before the closing bracket.
+// DuckDB accepts trailing commas.
 const TRAILING_COMMA = ',\\s*[\\]}]'
 
-/** Stages the file. @returns the number of rows, or NEEDS_CARE with nothing judged or rejected */
+/** Stages the rows of the file. Returns their number, or NEEDS_CARE; then no row was accepted or rejected. */
 export async function readFast(
   { connection, parquet }: Staging,
   path: string,
@@ -68,7 +70,7 @@ export async function readFast(
   const doubtful = await queryNumber(connection, `SELECT count(raw) FROM ${all}`)
   if (doubtful === 0) return rows
   const embedded = await queryNumber(connection, `SELECT sum(newlines) FROM ${all}`)
-  // With blank lines or bare carriage returns, counting rows does not count lines.
+  // With blank lines or bare carriage returns, line numbers cannot be computed from row numbers.
   if ((await countLines(path)) !== 1 + rows + embedded) return NEEDS_CARE
   await setDoubtfulAside(connection, all)
   await judgeDoubtful(connection, schema, rejects, doubtful)
@@ -77,14 +79,15 @@ export async function readFast(
 
 function stageSql(path: string, header: Header, now_us: Micros): string {
   const columns = header.columns.map((name) => `${sqlText(name)}: 'VARCHAR'`).join(', ')
-  // A null string that no text file holds: an empty field is an empty text, never null.
+  // A nullstr that occurs in no text file, so that an empty field is an empty string and not null.
   const csv = `read_csv(${sqlText(path)}, header = true, delim = ',', quote = '"', escape = '"', auto_detect = false,
     strict_mode = true, null_padding = false, nullstr = '\\x00\\x01', max_line_size = ${LINE_BYTES_MAX}, columns = {${columns}})`
   const newlines = (names: readonly string[]) =>
     names
       .map((name) => `CASE WHEN contains(${name}, chr(10)) THEN ${count(name, 'chr(10)')} ELSE 0 END`)
       .join(' + ')
-  // Brackets bound the depth from above. Most objects are flat, and CASE counts only in those that are not.
+  // The number of brackets is an upper bound of the depth.
+  // CASE skips the count for flat objects, which are most.
   const depth = `CASE WHEN contains(substr(json_text, 2), '{') OR contains(json_text, '[')
     THEN ${count('json_text', "'{'")} + ${count('json_text', "'['")} ELSE 1 END`
   return `
@@ -118,7 +121,7 @@ function stageSql(path: string, header: Header, now_us: Micros): string {
     )`
 }
 
-/** Without NUL, and the character that stands for what could not be decoded. */
+/** Excludes NUL, and U+FFFD, which replaces invalid UTF-8. */
 function clean(field: string): string {
   return `NOT contains(${field}, chr(0)) AND NOT contains(${field}, chr(65533))`
 }
@@ -127,10 +130,10 @@ function count(field: string, character: string): string {
   return `strlen(${field}) - strlen(replace(${field}, ${character}, ''))`
 }
 
-/** Rows handed to the schema at a time. */
+/** Rows per page that the schema validates. */
 const PAGE_ROWS = 10_000
 
-/** Sets the rows aside that were not certainly valid, each with its line. */
+/** Copies the rows that were not accepted to a table, each with its line number. */
 async function setDoubtfulAside(connection: DuckConnection, all: string): Promise<void> {
   await connection.run(
     `CREATE TEMP TABLE doubtful AS
@@ -142,7 +145,7 @@ async function setDoubtfulAside(connection: DuckConnection, all: string): Promis
   )
 }
 
-/** Lets the schema judge them. */
+/** Validates these rows with the schema. */
 async function judgeDoubtful(
   connection: DuckConnection,
   schema: EventSchema,

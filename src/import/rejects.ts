@@ -4,25 +4,26 @@ import papaparse from 'papaparse'
 import { CSV_COLUMNS, REJECT_COLUMNS } from '../event/csv-header.ts'
 import type { ColdDisk } from '../store/disk.ts'
 
-/** The rows that were not imported, each with its line and the reason, in `<file>.rejected.csv`. */
+/** The rejects file `<file>.rejected.csv`: rejected rows with line and reason. */
 export interface Rejects {
   readonly path: string
   readonly count: number
-  /** Whether there is a list, of an earlier import unless this one is finished. */
+  /** Whether the file exists, from an earlier import or after {@link finish}. */
   exists(): boolean
   add(line: number, reason: string, fields: readonly string[]): void
-  /** Forgets everything added so far. */
+  /** Drops all rows added so far. */
   reset(): void
   /**
-   * Puts the file in place for good; without rejected rows it deletes the one of an earlier run. To be called before the import is
-   * committed: a row must never be neither imported nor told. Returns its path, or null.
+   * Moves the file to its path durably, or deletes the file of an earlier import if no row was rejected.
+   * Call it before the import is committed, so that every row is either imported or listed. Returns the
+   * path, or null.
    */
   finish(): string | null
-  /** Deletes what was not finished. */
+  /** Deletes an unfinished file. */
   discard(): void
 }
 
-/** Written in pieces of about this size. */
+/** Characters buffered before a write. */
 const BUFFER_CHARS = 1 << 20
 
 export function openRejects(csv_path: string, disk: ColdDisk): Rejects {
@@ -38,7 +39,7 @@ export function openRejects(csv_path: string, disk: ColdDisk): Rejects {
   }
   function flush(): void {
     fd ??= openSync(unfinished, 'w')
-    // writeSync would stop, without an error, in the middle of a line where the disk becomes full.
+    // Not writeSync: on a full disk it may write only a part, without an error.
     writeFileSync(fd, buffer)
     buffer = ''
   }
@@ -66,7 +67,7 @@ export function openRejects(csv_path: string, disk: ColdDisk): Rejects {
     reset: discard,
     finish() {
       if (count === 0) {
-        // Not the disk's `remove`: it would take a folder of that name with all that is in it.
+        // Not `disk.remove`: it would delete a folder of that name with its contents.
         rmSync(path, { force: true })
         return null
       }

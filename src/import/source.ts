@@ -4,25 +4,28 @@ import { setTimeout } from 'node:timers/promises'
 import type { ColdDisk } from '../store/disk.ts'
 
 /**
- * The bytes of the file that is imported. Its readers open it by name, one after the other and beside the one that makes the checksum, so
- * the checksum is that of what they have read only if nobody wrote to the file meanwhile.
+ * The file to import. The readers and the checksum open it by name several times, so the checksum is valid
+ * for what the readers have read only if the file was not modified meanwhile.
  */
 export interface Source {
   /** Without its folder. */
   name: string
   bytes: number
-  /** SHA-256, hex. The file is read at the first call. */
+  /** SHA-256, hex. The first call reads the file. */
   checksum(): Promise<string>
-  /** Whether it is the file, with the bytes, that it was when it was opened. */
+  /** Whether the file was neither replaced nor modified since {@link openSource}. */
   isUnchanged(): boolean
 }
 
-/** Two writes within one step of the file system's clock leave the same time; on Linux a step is at most 10 ms. */
+/**
+ * Two writes within one tick of the file system's clock get the same mtime;
+ * on Linux a tick is at most 10 ms.
+ */
 const CLOCK_STEP_MS = 20
 
 export async function openSource(path: string, disk: Pick<ColdDisk, 'checksum'>): Promise<Source> {
   const stamp = stampOf(path)
-  // Whatever is written from now on leaves another time than the stamp's.
+  // After this wait every write changes the stamp.
   if (Date.now() - Number(stamp?.ctimeMs ?? 0) < CLOCK_STEP_MS) await setTimeout(CLOCK_STEP_MS)
   let hashing: Promise<string> | undefined
 
@@ -31,7 +34,7 @@ export async function openSource(path: string, disk: Pick<ColdDisk, 'checksum'>)
     bytes: Number(stamp?.size ?? 0),
     checksum() {
       hashing ??= disk.checksum(path)
-      // Whoever awaits it is told; who fails before that has a reason of his own.
+      // Prevents an unhandled rejection if the import fails before it awaits the checksum.
       hashing.catch(() => {})
       return hashing
     },
@@ -42,10 +45,10 @@ export async function openSource(path: string, disk: Pick<ColdDisk, 'checksum'>)
   }
 }
 
-/** The time of the last change cannot be set back, as that of the last write can. */
+/** Includes ctime, because programs can set mtime back but not ctime. */
 const STAMP = ['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'] as const
 
-/** Undefined where there is no file; whoever reads it says so. */
+/** Undefined if there is no file; the reader then reports the error. */
 function stampOf(path: string) {
   return statSync(path, { bigint: true, throwIfNoEntry: false })
 }

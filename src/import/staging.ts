@@ -5,15 +5,16 @@ import { loadDuckDb, sqlText } from '../store/duckdb.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 
 /**
- * What lies between the CSV file and the cold files. All of it is seen through two relations:
- * `staged`, the accepted rows, `(event_id, occurred_at, user_id, event_type, properties, record, day)`, where `record` counts the file's rows
- * from 0; and `fresh`, those of them that no duplicate check has dropped.
+ * The rows between the CSV file and the cold files. Two views select them:
+ * `staged (event_id, occurred_at, user_id, event_type, properties, record, day)` has the accepted rows, with
+ * `record` numbering the rows of the file from 0; `fresh` has those that no duplicate check has dropped.
  */
 export interface Staging {
   connection: DuckConnection
   /**
-   * What DuckDB reads is staged as Parquet and not in a table: writing it takes half the time and a third of the memory. Rows that are
-   * not accepted have no event_id, and their fields in `raw`.
+   * Path of the rows that the fast reader has staged. Parquet instead of a table, because writing it takes
+   * half the time and a third of the memory. A row that was not accepted has no event_id and its fields in
+   * `raw`.
    */
   parquet: string
 }
@@ -26,7 +27,10 @@ export async function openStaging(connection: DuckConnection, folder: string): P
   return { connection, parquet: join(folder, 'staged.parquet') }
 }
 
-/** Defines the relations, once the rows are read. @param with_parquet whether there is a staged Parquet file besides the judged rows */
+/**
+ * Defines the views after the rows are read.
+ * @param with_parquet whether the fast reader has staged rows
+ */
 export async function defineRelations(
   { connection, parquet }: Staging,
   with_parquet: boolean,
@@ -49,7 +53,7 @@ export interface JudgedAppender {
 
 const FLUSH_ROWS = 20_000
 
-/** Adds events that the schema has accepted. */
+/** Appends rows that the schema has accepted. */
 export async function appendJudged(connection: DuckConnection): Promise<JudgedAppender> {
   const { DuckDBTimestampTZValue } = loadDuckDb()
   const appender = await connection.createAppender('judged')
@@ -72,7 +76,7 @@ export async function appendJudged(connection: DuckConnection): Promise<JudgedAp
   }
 }
 
-/** One number from one row. */
+/** Returns the first column of the first row as a number. */
 export async function queryNumber(connection: DuckConnection, sql: string): Promise<number> {
   return Number((await connection.runAndReadAll(sql)).getRows()[0]![0])
 }

@@ -4,23 +4,29 @@ import { FORMATS, mediaTypeOf } from './formats/formats.ts'
 import { clientLeft, CODINGS, inflate } from './inflate.ts'
 import type { Admit, Coding } from './inflate.ts'
 
-/** Reads request bodies within limits: of one body, of what it inflates to, and of all bodies that are being worked on. */
+/**
+ * Reads request bodies and limits the size of one body,
+ * its decompressed size, and the bytes of all bodies in flight.
+ */
 export interface BodyReader {
   /**
-   * Reads the body, decompresses it, hands it to `use`, and counts its bytes as in flight until that is done.
-   * @throws {Problem} `unsupported_media_type`, `body_too_large`, `queue_full`, `client_left`, `damaged_encoding`, or what `use` throws
+   * Reads and decompresses the body and passes it to `use`. Its bytes count as in flight until `use` has
+   * finished.
+   * @throws {Problem} `unsupported_media_type`, `body_too_large`, `queue_full`, `client_left`,
+   * `damaged_encoding`, or what `use` throws
    */
   withBody<T>(request: IncomingBody, use: (body: Body) => Promise<T>): Promise<T>
 }
 
-/** A whole body, as it is once decompressed. */
+/** A whole body, decompressed. */
 export interface Body {
   /** One of {@link FORMATS}. */
   media_type: string
-  /** As they came: joining those of a large body takes long enough to be done elsewhere. */
+  /** Chunks as received. Concatenating a large body is slow, so it is left to the thread that parses it. */
   parts: readonly Uint8Array<ArrayBuffer>[]
 }
 
+/** Bytes of a body. */
 export function sizeOf({ parts }: Body): number {
   return parts.reduce((sum, { byteLength }) => sum + byteLength, 0)
 }
@@ -32,17 +38,17 @@ export interface IncomingBody {
 }
 
 export interface BodyLimits {
-  /** As it is sent. */
+  /** As sent. */
   body_bytes_max: number
-  /** As it is once decompressed. */
+  /** Decompressed. */
   inflated_bytes_max: number
-  /** Of all requests at a time, inflated bytes included. */
+  /** Of all concurrent requests, both sent and decompressed bytes. */
   in_flight_bytes_max: number
 }
 
 /**
- * Most clients send their whole body before they look at the answer, and find the connection broken where the service has stopped to
- * listen. So a refused body is read to its end and thrown away; one larger than this may be cut off.
+ * Most clients send the whole body before they read the response, and see a connection error if the service
+ * stops reading. So a rejected body is read to its end and discarded, up to this size.
  */
 const DISCARDED_BYTES_MAX = 64 * 1024 * 1024
 
@@ -50,24 +56,28 @@ export function createBodyReader(limits: BodyLimits): BodyReader {
   const { body_bytes_max, inflated_bytes_max, in_flight_bytes_max } = limits
   let in_flight_bytes = 0
 
-  /** Says why so many bytes more must not be held for a request. One alone is bounded by its own limits. */
+  /**
+   * Returns a problem if `bytes` more would exceed the limit over all requests. A request that is alone
+   * passes, because its own limits bound it.
+   * @param held_bytes bytes already held for this request
+   */
   function crowdFault(held_bytes: number, bytes: number): Problem | null {
     const alone = in_flight_bytes === held_bytes
     if (alone || in_flight_bytes + bytes <= in_flight_bytes_max) return null
-    return new Problem(
-      'queue_full',
-      'Too many bytes of other requests are being worked on. Send again later.',
-    )
+    return new Problem('queue_full', 'Too many bytes of other requests are in flight. Send again later.')
   }
 
-  /** What can be said before the body is read. */
+  /** Checks the announced size before the body is read. */
   function headFault(request: IncomingBody): Problem | null {
     const announced_bytes = announcedBytes(request)
     if (announced_bytes > body_bytes_max) return tooLarge(body_bytes_max)
     return crowdFault(0, announced_bytes)
   }
 
-  /** Counts bytes when they have come: a client that announces many and sends none must not keep others out. */
+  /**
+   * Counts bytes as they arrive:
+   * a client that announces a large body and sends nothing must not block others.
+   */
   async function work<T>(
     request: IncomingBody,
     { media_type, coding }: Content,
@@ -105,7 +115,7 @@ export function createBodyReader(limits: BodyLimits): BodyReader {
         if (fault !== null) throw fault
         return await work(request, content, use)
       } catch (error) {
-        if (error instanceof Problem) await hearOut(request)
+        if (error instanceof Problem) await discardRest(request)
         throw error
       }
     },
@@ -114,7 +124,7 @@ export function createBodyReader(limits: BodyLimits): BodyReader {
 
 interface Content {
   media_type: string
-  /** Null for a body as it is. */
+  /** Null if the body is not compressed. */
   coding: Coding | null
 }
 
@@ -122,21 +132,24 @@ function contentOf(request: IncomingBody): Content {
   const media_type = mediaTypeOf(request.header('content-type') ?? '')
   if (media_type === null) {
     const types = [...FORMATS.keys()].join(', ')
-    throw new Problem('unsupported_media_type', `Send as Content-Type one of ${types}; text in UTF-8.`, {
+    throw new Problem('unsupported_media_type', `Content-Type must be one of ${types}, with text in UTF-8.`, {
       headers: { 'accept-post': types },
     })
   }
   const name = (request.header('content-encoding') || 'identity').trim().toLowerCase()
-  // An old name for the same, says RFC 9110.
+  // RFC 9110 defines x-gzip as an alias of gzip.
   const coding = CODINGS.find((known) => known === (name === 'x-gzip' ? 'gzip' : name))
   if (coding !== undefined || name === 'identity') return { media_type, coding: coding ?? null }
   const codings = CODINGS.join(', ')
-  throw new Problem('unsupported_media_type', `Send as Content-Encoding one of ${codings}, or none.`, {
+  throw new Problem('unsupported_media_type', `Content-Encoding must be one of ${codings}, or absent.`, {
     headers: { 'accept-encoding': codings },
   })
 }
 
-/** Who announces a size is held to it by the HTTP parser; who does not is counted as it comes. */
+/**
+ * The HTTP parser enforces an announced size.
+ * Returns 0 without one; the body is then counted as it arrives.
+ */
 function announcedBytes(request: Pick<IncomingBody, 'header'>): number {
   return Number(request.header('content-length') ?? 0)
 }
@@ -151,7 +164,7 @@ function tooLarge(body_bytes_max: number): Problem {
 function inflatesTooFar(inflated_bytes_max: number): Problem {
   return new Problem(
     'body_too_large',
-    `A body may have at most ${inflated_bytes_max} bytes once it is decompressed. Send smaller batches.`,
+    `A body may have at most ${inflated_bytes_max} bytes after decompression. Send smaller batches.`,
   )
 }
 
@@ -180,9 +193,10 @@ function readAll(stream: Readable, admit: Admit): Promise<Buffer<ArrayBuffer>[]>
 }
 
 /**
- * Reads a refused body to its end, as far as it is worth it. Ends too when the client leaves: the refusal stands in the log all the same.
+ * Discards the rest of a rejected body up to {@link DISCARDED_BYTES_MAX}.
+ * Also resolves if the client disconnects.
  */
-function hearOut({ stream, ...request }: IncomingBody): Promise<void> {
+function discardRest({ stream, ...request }: IncomingBody): Promise<void> {
   const over = stream.readableEnded || stream.destroyed
   if (over || announcedBytes(request) > DISCARDED_BYTES_MAX) return Promise.resolve()
   let bytes = 0

@@ -9,7 +9,10 @@ import { openKeptReplies } from './idempotency.ts'
 import type { KeptRepliesLimits } from './idempotency.ts'
 import { composeReply } from './reply.ts'
 
-/** What one request commits: its events, its dead letters, and the reply under its Idempotency-Key, all in one transaction. */
+/**
+ * Commits a request in one transaction: its events,
+ * its dead letters, and the reply for its Idempotency-Key.
+ */
 
 export interface CommitLimits {
   letters: ShelfLimits

@@ -8,8 +8,9 @@ import { openAppend } from './event-store.ts'
 import type { EventStore } from './event-store.ts'
 
 /**
- * The store for a command that stores one thing and ends: the service's writer without its thread and queue. A service may store at the same
- * time: each commits under SQLite's write lock and checks there whether cold has changed since it looked for its ids.
+ * Opens a store for a command that stores one request and exits: the service's writer without its thread and
+ * queue. A service may write at the same time: both commit under SQLite's write lock and check there whether
+ * cold has changed since they checked their ids.
  */
 export async function openDirectStore(
   db: Sqlite,

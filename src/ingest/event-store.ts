@@ -5,14 +5,15 @@ import type { Micros } from '../event/time.ts'
 import type { KeyedRequest } from './idempotency.ts'
 import type { IngestReply, Judged } from './reply.ts'
 
-/** The contract between ingestion and whoever stores events: what one request asks to commit, and what came of it. */
+/** The contract between ingestion and a store of events: what a request commits, and the outcome. */
 
-/** What ingestion needs of a store. `sqlite-store.ts` is the one of this machine. */
+/** What ingestion needs of a store. `sqlite-store.ts` implements it for this machine. */
 export interface EventStore {
   /**
-   * Commits all of a request or nothing. Resolves once it is committed and fsynced.
-   * @throws {Problem} `not_ready` or `queue_full`: nothing of the batch was stored. `store_unavailable`: nothing of it is visible, but if
-   * an fsync failed, a crash before the next commit may leave all of it in the WAL, and then it is there after the restart
+   * Commits a request atomically. Resolves once it is committed and fsynced.
+   * @throws {Problem} `not_ready` or `queue_full`: nothing of the batch was stored. `store_unavailable`:
+   * nothing of it is visible, but if an fsync failed, a crash before the next commit may leave the batch
+   * in the WAL; it then appears after the restart
    */
   append(append: AppendOrder): Promise<Appended>
 }
@@ -24,36 +25,36 @@ export interface Append extends Content {
   received_at: Micros
   /** The request named an Idempotency-Key. */
   keyed: KeyedRequest | null
-  /** The batch replays this dead letter, which goes when the events come. */
+  /** The batch replays this dead letter, which is deleted in the same transaction. */
   letter_id: number | null
 }
 
-/** What is to be stored. */
 export interface Content {
   /** The valid events. */
   batch: EventBatch
-  /** The others. */
+  /** The rejected events. */
   letters: readonly Letter[]
 }
 
 /**
- * Content in the form of `v8.serialize`. Whoever reads a large body in a thread of its own sends it so, that the thread between that one and
- * the writer passes on one buffer and never touches a string.
+ * Content encoded with `v8.serialize`. The thread that validates large bodies sends it in this form, so
+ * that the main thread passes one buffer on to the writer and copies no strings.
  */
 export type SealedContent = Uint8Array
 
-/** An append on its way to the writer. */
+/** An append as it is sent to the writer. */
 export type AppendOrder = Omit<Append, keyof Content> & { content: Content | SealedContent }
 
+/** Decodes the content of an append. */
 export function openAppend({ content, ...append }: AppendOrder): Append {
   return { ...append, ...(content instanceof Uint8Array ? (deserialize(content) as Content) : content) }
 }
 
 export type Appended =
   | { outcome: 'stored'; reply: IngestReply }
-  /** An earlier request of this key was answered so; nothing was done now. */
+  /** The reply of an earlier request with this key; nothing was stored now. */
   | { outcome: 'replayed'; reply: IngestReply }
-  /** An earlier request of this key asked for something else. */
+  /** The key was used for a different request. */
   | { outcome: 'key_reused' }
-  /** Somebody else has replayed or deleted the letter. */
+  /** The letter was replayed, deleted or evicted before. */
   | { outcome: 'letter_gone' }

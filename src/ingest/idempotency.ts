@@ -3,41 +3,44 @@ import type { Sqlite } from '../store/sqlite.ts'
 import type { IngestReply } from './reply.ts'
 
 /**
- * Replies that are kept under the client's Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), in the same transaction as the
- * events: a client that did not see the answer sends the same request again and gets the same one.
+ * Stores replies by the client's Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), in the
+ * transaction of the events. A client that did not receive the reply repeats the request and gets the same
+ * reply.
  */
 
-/** A request that named a key. */
+/** A request with an Idempotency-Key. */
 export interface KeyedRequest {
-  /** Whose key it is: two clients may choose the same. */
+  /** The client; two clients may choose the same key. */
   owner: string
   key: string
-  /** SHA-256 of what was asked. */
+  /** SHA-256 of the request's parameters and body. */
   fingerprint: Uint8Array
 }
 
 export interface KeptReplies {
-  /** The reply of an earlier request; `reused` if that request asked for something else; null if there was none. */
+  /**
+   * The reply of an earlier request; `reused` if that request was a different one; null if there was none.
+   */
   find(request: KeyedRequest, now_us: Micros): IngestReply | 'reused' | null
-  /** Inside the transaction that stores the events. */
+  /** Call it in the transaction that stores the events. */
   keep(request: KeyedRequest, reply: IngestReply, now_us: Micros): void
 }
 
 export interface KeptRepliesLimits {
-  /** How long a reply is kept. */
+  /** Lifetime of a reply. */
   ttl_s: number
-  /** The oldest go first. */
+  /** The oldest are evicted first. */
   keys_max: number
 }
 
-/** How many of the oldest keys one statement looks at, and at most deletes. Two for each new one would be enough. */
+/** Keys that one statement examines, and at most deletes. Two per new key would be enough. */
 const EVICTED_MAX = 100
 
 export function openKeptReplies(db: Sqlite, { ttl_s, keys_max }: KeptRepliesLimits): KeptReplies {
   const select = db.prepare(
     'SELECT fingerprint, reply FROM idempotency_keys WHERE owner = @owner AND key = @key AND created_at > @since',
   )
-  // An expired row gives way to a new one: ids grow with time, and eviction counts on that.
+  // REPLACE gives a renewed key a new id. Eviction needs ids in order of time.
   const insert = db.prepare(
     `INSERT OR REPLACE INTO idempotency_keys (owner, key, fingerprint, reply, created_at)
      VALUES (@owner, @key, @fingerprint, @reply, @now_us)`,

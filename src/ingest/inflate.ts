@@ -2,28 +2,29 @@ import type { Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { Problem } from '../problem/problem.ts'
 
-/** Content codings that a body may have. */
+/** Supported values of Content-Encoding. */
 export const CODINGS = ['gzip', 'deflate', 'br'] as const
 export type Coding = (typeof CODINGS)[number]
 
-/** What comes out at a time, and so how far past a limit inflating can get. */
+/** Size of an output chunk. Decompression exceeds a limit by at most one chunk. */
 const CHUNK_BYTES = 64 * 1024
 
 const INFLATERS = {
   gzip: () => createGunzip({ chunkSize: CHUNK_BYTES }),
-  // With the zlib header, as RFC 9110 has it: without one there is no checksum either.
+  // With the zlib header, as RFC 9110 requires. Raw deflate would have no checksum either.
   deflate: () => createInflate({ chunkSize: CHUNK_BYTES }),
   br: () => createBrotliDecompress({ chunkSize: CHUNK_BYTES }),
 } as const satisfies Record<Coding, () => unknown>
 
-/** Is told of every piece before it is kept, and says why it must not be. */
+/** Called before a chunk of `bytes` is kept. Returns a problem if it exceeds a limit. */
 export type Admit = (bytes: number) => Problem | null
 
 /**
- * Inflates a body while it comes in.
- * @param sent admits what comes in
- * @param inflated admits what comes out
- * @throws {Problem} what these said, `damaged_encoding` or `client_left`; the rest of the body is then unread
+ * Decompresses a body while it is received.
+ * @param sent checks compressed chunks
+ * @param inflated checks decompressed chunks
+ * @throws {Problem} from `sent` or `inflated`, `damaged_encoding` or `client_left`; the rest of the body
+ * stays unread
  */
 export async function inflate(
   body: Readable,
@@ -47,16 +48,16 @@ export async function inflate(
   })
   try {
     let bytes = 0
-    for await (const part of piecesOf(body)) {
+    for await (const part of chunksOf(body)) {
       bytes += part.length
       fault ??= sent(part.length)
-      // One piece at a time: what waits within the inflater would be held without being counted.
+      // One chunk at a time: chunks queued inside the inflater would use memory that is not counted.
       if (fault === null) await Promise.race([written(inflater, part), closed])
       throwFault(fault)
     }
     inflater.end()
     await closed
-    // What stands behind the end of the compressed data would be dropped without a word.
+    // Node ignores trailing bytes after the compressed data, so they are detected here.
     throwFault(fault ?? (inflater.bytesWritten === bytes ? null : damaged(coding)))
     return parts
   } finally {
@@ -64,8 +65,8 @@ export async function inflate(
   }
 }
 
-/** The pieces of a body, which stays readable where its reader stops. */
-async function* piecesOf(body: Readable): AsyncGenerator<Buffer> {
+/** Yields the chunks of a body. The stream is not destroyed if the consumer stops early. */
+async function* chunksOf(body: Readable): AsyncGenerator<Buffer> {
   try {
     for await (const part of body.iterator({ destroyOnReturn: false })) yield part as Buffer
   } catch {
@@ -84,9 +85,9 @@ function throwFault(fault: Problem | null): void {
 }
 
 function damaged(coding: Coding): Problem {
-  return new Problem('damaged_encoding', `The body is not whole and sound ${coding}.`)
+  return new Problem('damaged_encoding', `The body is not valid ${coding}, or is incomplete.`)
 }
 
 export function clientLeft(): Problem {
-  return new Problem('client_left', 'The connection ended within the body.')
+  return new Problem('client_left', 'The client disconnected before the body was complete.')
 }

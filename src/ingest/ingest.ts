@@ -19,14 +19,15 @@ export interface IngestRequest {
 
 export interface Ingested {
   reply: IngestReply
-  /** The reply is that of an earlier request with the same Idempotency-Key, and nothing was done now. */
+  /** The reply is that of an earlier request with the same Idempotency-Key; nothing was stored now. */
   replayed: boolean
 }
 
-/** Stores what is valid of a judged batch and keeps what is not as dead letters. */
+/** Stores the valid events of a batch, and keeps the rejected ones as dead letters. */
 export interface Ingest {
   /**
-   * @throws {Problem} `invalid_events`, `idempotency_key_reused`, `not_found` for a letter that is gone, `queue_full`, `store_unavailable`
+   * @throws {Problem} `invalid_events`, `idempotency_key_reused`, `not_found` for a letter that is gone,
+   * `queue_full`, `store_unavailable`
    */
   (judgement: Judgement, request: IngestRequest): Promise<Ingested>
 }
@@ -51,7 +52,7 @@ export function createIngest({ store, now_us }: IngestOptions): Ingest {
       case 'key_reused':
         throw new Problem('idempotency_key_reused', 'Choose a new key for every batch.')
       case 'letter_gone':
-        throw new Problem('not_found', 'The dead letter was replayed or deleted meanwhile.')
+        throw new Problem('not_found', 'The dead letter was replayed or deleted in the meantime.')
       case 'stored':
       case 'replayed':
         return { reply: appended.reply, replayed: appended.outcome === 'replayed' }
@@ -61,7 +62,7 @@ export function createIngest({ store, now_us }: IngestOptions): Ingest {
 
 const NOTHING = { accepted: 0, duplicates: 0 }
 
-/** The problem that says the same as a reply in which every event was rejected. */
+/** Converts a reply to the problem `invalid_events`. */
 export function refused(reply: IngestReply, headers: Record<string, string> = {}): Problem {
   return new Problem(
     'invalid_events',

@@ -9,7 +9,10 @@ import type { SealedContent } from './event-store.ts'
 import { judgeBody } from './judge.ts'
 import type { Judgement } from './judge.ts'
 
-/** The thread that judges large bodies, one at a time, so that the thread that answers HTTP goes on answering. */
+/**
+ * The thread that parses and validates large bodies,
+ * one at a time, so that they do not block the HTTP thread.
+ */
 
 export interface JudgeSetup {
   events_max: number
@@ -17,7 +20,7 @@ export interface JudgeSetup {
 
 export type FromJudge =
   | { judgement: Judgement<SealedContent> }
-  /** An error that crosses to another thread keeps no more than its message. */
+  /** A plain object, because structured clone keeps only the message of an Error subclass. */
   | { problem: { code: ProblemCode; detail: string; options: ProblemOptions } }
 
 const port = parentPort!

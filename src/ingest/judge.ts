@@ -12,19 +12,23 @@ import type { Batch } from './formats/batch.ts'
 import { FORMATS } from './formats/formats.ts'
 import type { Judged } from './reply.ts'
 
-/** Decides about every event of a batch: what is stored, what is kept as a dead letter, and what the reply says of it. */
+/**
+ * Validates the events of a batch: which are stored,
+ * which become dead letters, and which errors the reply lists.
+ */
 
-/** More than this helps nobody to find the mistake, and makes the reply larger than the request. */
+/** More errors do not help to find the mistake, and can make the reply larger than the request. */
 export const ERRORS_LISTED_MAX = 100
 
+/** The result of validating a batch. */
 export interface Judgement<C = Content | SealedContent> {
   judged: Judged
   content: C
 }
 
 /**
- * Reads a body in its format and judges what it holds.
- * @throws {Problem} `too_many_events`, or what the format says where nothing of the body can be read
+ * Parses a body in its format and validates its events.
+ * @throws {Problem} `too_many_events`, or the format's problem if the body cannot be parsed at all
  */
 export function judgeBody(
   schema: EventSchema,
@@ -37,6 +41,7 @@ export function judgeBody(
   return judgeBatch(schema, batch)
 }
 
+/** Validates the parsed events of a batch. */
 export function judgeBatch(schema: EventSchema, batch: Batch): Judgement<Content> {
   const valid: Event[] = []
   const letters: Letter[] = []
@@ -60,7 +65,7 @@ export function judgeBatch(schema: EventSchema, batch: Batch): Judgement<Content
   }
 }
 
-/** The event's id, if it has one that is certainly an id and not something else of the client's. */
+/** The event's id in lower case, or null if it is not a valid UUID: other client input is never echoed. */
 function readableId(value: unknown): string | null {
   if (typeof value !== 'object' || value === null || !('event_id' in value)) return null
   const { event_id } = value

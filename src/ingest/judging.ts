@@ -11,20 +11,24 @@ import { judgeBatch, judgeBody } from './judge.ts'
 import type { Judgement } from './judge.ts'
 
 /**
- * A body up to this size is judged where it was read, in some milliseconds, or tens of them if it is CSV. A larger one goes to a thread of its
- * own, because nobody else would be answered meanwhile; for a small one the way there and back costs more than it saves.
+ * A body up to this size is validated on the HTTP thread, in a few milliseconds, or tens of them for CSV.
+ * A larger one would block other requests, so it goes to a separate thread. For smaller ones the transfer
+ * costs more than it saves.
  */
 export const JUDGED_AT_ONCE_BYTES_MAX = 512 * 1024
 
-/** A body of this size takes about a millisecond. Of those that are larger each gets a turn of the event loop, however many have arrived in one. */
+/**
+ * A body of this size takes about a millisecond.
+ * Larger bodies are validated one per turn of the event loop.
+ */
 export const OWN_TURN_BYTES_MIN = 32 * 1024
 
-/** Judges what was sent, each body where it keeps nobody waiting. */
+/** Validates batches, and moves large bodies to a separate thread. */
 export interface Judging {
   /** @throws {Problem} as {@link judgeBody} does */
   body(body: Body): Promise<Judgement>
   values(batch: Batch): Judgement
-  /** What has not been judged yet will not be. */
+  /** Stops the thread. The body in progress is rejected; promises of queued bodies never settle. */
   close(): Promise<void>
 }
 
@@ -34,7 +38,10 @@ interface Waiting {
   reject: (error: Error) => void
 }
 
-/** The thread starts with the first large body. It gets one at a time: if it dies of one, the others have not been lost with it. */
+/**
+ * Creates the validator. The thread starts with the first large body and gets one body at a time, so that
+ * a body that crashes it affects no other.
+ */
 export function createJudging({ events_max }: JudgeSetup): Judging {
   const schema = createEventSchema(nowMicros)
   const line: Waiting[] = []
@@ -66,7 +73,7 @@ export function createJudging({ events_max }: JudgeSetup): Judging {
     })
     worker.once('exit', () => {
       thread = null
-      settle()?.reject(new Error('the thread that judges large bodies ended', { cause }))
+      settle()?.reject(new Error('the thread that validates large bodies exited', { cause }))
       next()
     })
     return worker
@@ -107,7 +114,7 @@ export function createJudging({ events_max }: JudgeSetup): Judging {
   }
 }
 
-/** The buffers in which there is nothing else: they change threads without being copied. */
+/** Buffers that belong to one chunk alone, so they can be transferred to the thread instead of copied. */
 function ownBuffers({ parts }: Body): ArrayBuffer[] {
   return parts.filter((part) => part.byteLength === part.buffer.byteLength).map(({ buffer }) => buffer)
 }

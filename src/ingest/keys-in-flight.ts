@@ -4,16 +4,16 @@ import { Problem } from '../problem/problem.ts'
 import type { Body } from './body.ts'
 import type { KeyedRequest } from './idempotency.ts'
 
-/** The Idempotency-Key of requests that have not been answered yet: a second one with the same key is told to wait. */
+/** Idempotency-Keys of requests in progress. A second request with the same key gets 409. */
 
-/** The draft sets no limit; a UUID has 36. */
+/** The draft sets no limit; a UUID has 36 characters. */
 export const IDEMPOTENCY_KEY_CHARS_MAX = 255
 
-/** A header as the draft writes it, `"…"`, or as most clients do, without the quotes. */
+/** The draft requires quotes, `"…"`; most clients omit them. */
 const KEY = /^(?:"([\x20\x21\x23-\x7e]+)"|([\x21\x23-\x7e]+))$/
 
 /**
- * Reads the header.
+ * Parses the Idempotency-Key header; null if it is absent.
  * @throws {Problem} `invalid_header`
  */
 export function readIdempotencyKey(header: string | undefined): string | null {
@@ -32,7 +32,7 @@ export function readIdempotencyKey(header: string | undefined): string | null {
 
 export interface KeysInFlight {
   /**
-   * Holds a key until `act` is done.
+   * Runs `act` and holds the key meanwhile.
    * @throws {Problem} `idempotency_key_in_use`
    */
   hold<T>(owner: string, key: string | null, act: () => Promise<T>): Promise<T>
@@ -55,10 +55,13 @@ export function createKeysInFlight(): KeysInFlight {
   }
 }
 
-/** A millisecond or two; then others have their turn. */
+/** Bytes hashed per turn of the event loop, 1 or 2 ms. */
 const HASHED_AT_ONCE_BYTES_MAX = 1024 * 1024
 
-/** Two requests ask for the same if they have the same parameters and bodies, byte by byte. */
+/**
+ * Computes the fingerprint of a request.
+ * Two requests are the same if parameters and body are equal byte by byte.
+ */
 export async function keyedRequest(
   owner: string,
   key: string,

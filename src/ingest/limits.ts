@@ -2,9 +2,9 @@ import type { Config } from '../config.ts'
 import type { BodyLimits } from './body.ts'
 import type { CommitLimits } from './commit.ts'
 
-/** The limits of ingestion, as the configuration sets them. */
+/** Maps the configuration to the limits of ingestion. */
 
-/** How much is kept beside the events. */
+/** Limits of dead letters and stored replies. */
 export function commitLimits(config: Config): CommitLimits {
   return {
     letters: {
@@ -16,7 +16,7 @@ export function commitLimits(config: Config): CommitLimits {
   }
 }
 
-/** How much of one body is read, and of all bodies at a time. */
+/** Limits of one request body, and of all bodies in flight. */
 export function bodyLimits(config: Config): BodyLimits {
   return {
     body_bytes_max: config.BODY_BYTES_MAX,

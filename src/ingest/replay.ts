@@ -6,7 +6,7 @@ import type { Judgement } from './judge.ts'
 import type { Judging } from './judging.ts'
 import type { IngestReply } from './reply.ts'
 
-/** Dead letters that are sent again, or deleted. */
+/** Replays and deletes dead letters. */
 
 export interface ReplayDeps {
   judging: Pick<Judging, 'body' | 'values'>
@@ -15,9 +15,10 @@ export interface ReplayDeps {
 }
 
 /**
- * Sends a letter again. It goes in the transaction that stores the event, so that of several who try one alone stores it.
- * @param corrected the body that holds the event to be stored in its place; null for the letter as it is
- * @throws {Problem} what the body or the event is refused for; `not_found` if the letter is gone
+ * Ingests a letter again and deletes it in the transaction that stores the event. If several clients
+ * replay the same letter at once, one succeeds and the others get `not_found`.
+ * @param corrected a body with the event to store instead; null to replay the letter as it is
+ * @throws {Problem} if the body or the event is rejected; `not_found` if the letter no longer exists
  */
 export async function replayLetter(
   { judging, ingest, bodies }: ReplayDeps,
@@ -25,8 +26,7 @@ export async function replayLetter(
   corrected: IncomingBody | null,
 ): Promise<IngestReply> {
   async function replay(judgement: Judgement): Promise<IngestReply> {
-    if (judgement.judged.received !== 1)
-      throw new Problem('invalid_events', 'Send the one event that is to be stored.')
+    if (judgement.judged.received !== 1) throw new Problem('invalid_events', 'Send exactly one event.')
     const { reply } = await ingest(judgement, {
       strict: true,
       source: sourceOf(letter),
@@ -39,7 +39,10 @@ export async function replayLetter(
   throw new Problem('invalid_events', 'Only the beginning of this event was kept. Send the whole event.')
 }
 
-/** Deletes a letter: a replay of nothing, so that the writer takes it away if nobody else has. */
+/**
+ * Deletes a letter by replaying it with an empty batch, so that the writer deletes it in a transaction.
+ * @throws {Problem} `not_found` if the letter no longer exists
+ */
 export async function deleteLetter(
   { judging, ingest }: Pick<ReplayDeps, 'judging' | 'ingest'>,
   letter: KeptLetter,
@@ -47,7 +50,7 @@ export async function deleteLetter(
   await ingest(judging.values([]), { strict: true, source: sourceOf(letter), letter_id: letter.id })
 }
 
-/** Who sends the events that come out of a letter. */
+/** The `source` of a dead letter that a replay creates. */
 function sourceOf({ id }: { id: number }): string {
   return `dead letter ${id}`
 }

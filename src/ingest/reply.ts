@@ -1,9 +1,9 @@
 import type { Stored } from '../hot/writer.ts'
 import type { ProblemEntry } from '../problem/problem.ts'
 
-/** The reply to a batch, and how it comes about: what judging found, and what the writer stored. */
+/** The reply to a batch, composed of the result of validation and the counts of the writer. */
 
-/** What is known before anything is stored. */
+/** The result of validation, known before anything is stored. */
 export interface Judged {
   received: number
   rejected: number

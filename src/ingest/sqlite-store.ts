@@ -5,11 +5,11 @@ import type { Appended, AppendOrder, EventStore } from './event-store.ts'
 
 /** The service's side of the writer thread: a bounded queue in front of SQLite. */
 export interface SqliteStore extends EventStore {
-  /** Handed to the writer and not answered yet. */
+  /** Events that are queued or being committed. */
   readonly waiting_events: number
-  /** Whether the writer knows the ids of hot and cold and takes events. */
+  /** Whether the writer has loaded the ids of hot and cold and accepts events. */
   readonly ready: boolean
-  /** Commits what was taken, then closes the database. */
+  /** Commits the queued events, then closes the database. */
   close(): Promise<void>
 }
 
@@ -20,7 +20,10 @@ export interface WriterSetup {
   limits: CommitLimits
 }
 
-/** Requests with few events share a message, and so do the answers to a group: waking the other thread costs more than one event. */
+/**
+ * Small requests share a message, and so do the results of a group:
+ * waking a thread costs more than one event.
+ */
 export type ToWriter = { kind: 'append'; appends: NumberedAppend[] } | { kind: 'close' }
 
 export interface NumberedAppend {
@@ -35,7 +38,7 @@ export type FromWriter =
   | { kind: 'committed'; commit: Commit; results: { request: number; result: Appended | Failure }[] }
   | { kind: 'failed'; requests: number[]; reason: string }
 
-/** Of one request in a group whose others were committed. */
+/** The result of a request that failed while others of its group were committed. */
 export interface Failure {
   outcome: 'failed'
   reason: string
@@ -43,24 +46,27 @@ export interface Failure {
 
 /** One commit of one or several requests. */
 export interface Commit {
-  /** Valid ones, whether they were new or not. */
+  /** Valid events, including duplicates. */
   events: number
-  /** The search among cold ids and the fsync included. */
+  /** Includes the lookup of cold ids and the fsync. */
   took_ms: number
 }
 
 export interface SqliteStoreOptions extends WriterSetup {
   queue_events_max: number
   onCommit: (commit: Commit) => void
-  /** The operator's side of a failed write. */
+  /** A write failed; called once per request. */
   onTrouble: (reason: string) => void
-  /** The index of cold ids is being made anew; events wait for it. */
+  /** The index of cold ids is being rebuilt; events wait for it. */
   onRepair: (reason: string) => void
-  /** The writer thread ended although nobody asked it to. Nothing can be stored any more. */
+  /** The writer thread exited unexpectedly. Nothing can be stored until the service restarts. */
   onDeath: (error: Error) => void
 }
 
-/** So many events are handed over at once; fewer wait until the event loop has read what else has come. */
+/**
+ * Events that are sent to the writer at once.
+ * Fewer wait until the current turn of the event loop has ended.
+ */
 const HANDED_OVER_AT_ONCE_EVENTS = 200
 
 interface Waiting {
@@ -69,7 +75,10 @@ interface Waiting {
   reject: (error: Error) => void
 }
 
-/** Starts the writer thread. Returns at once; until the thread knows the cold ids, `append` answers `not_ready`. */
+/**
+ * Starts the writer thread. Returns at once;
+ * until the thread has loaded the cold ids, `append` throws `not_ready`.
+ */
 export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
   const { queue_events_max, onCommit, onTrouble, onRepair, onDeath, ...setup } = options
   const worker = startThread(import.meta.url, './writer-thread', setup)
@@ -120,14 +129,14 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
   })
   let cause: unknown
   let alive = true
-  /** Nothing can be stored any more. */
+  /** Fails all waiting requests; from now on `append` throws `store_unavailable`. */
   function die(reason: unknown): void {
     if (state === 'dead') return
     const asked = state === 'closing' && reason === undefined
     state = 'dead'
     cause = reason
     for (const request of waiting.keys()) settle(request).reject(unavailable(reason))
-    if (!asked) onDeath(new Error('the writer thread cannot work', { cause: reason }))
+    if (!asked) onDeath(new Error('the writer thread failed', { cause: reason }))
   }
   worker.once('error', die)
   const ended = new Promise<void>((resolve) => {
@@ -148,10 +157,7 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
     async append(append) {
       const { judged } = append
       if (state === 'starting') {
-        throw new Problem(
-          'not_ready',
-          'The writer is reading the ids of cold events. Send again in a moment.',
-        )
+        throw new Problem('not_ready', 'The writer is loading the index of cold ids. Send again later.')
       }
       if (state !== 'ready') throw unavailable(cause)
       if (waiting_events + judged.received > queue_events_max && waiting_events > 0) {
@@ -177,7 +183,7 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
   }
 }
 
-/** What crosses without being copied. Of small contents a copy is cheaper. */
+/** Buffers to transfer instead of copying. For small contents a copy is cheaper. */
 function buffersOf({ append: { content } }: NumberedAppend): ArrayBuffer[] {
   return content instanceof Uint8Array ? [content.buffer as ArrayBuffer] : []
 }
@@ -185,7 +191,7 @@ function buffersOf({ append: { content } }: NumberedAppend): ArrayBuffer[] {
 function unavailable(cause: unknown): Problem {
   return new Problem(
     'store_unavailable',
-    'The events could not be committed. Send them again; each counts once.',
+    'The events could not be committed. Send them again; each is counted once.',
     { cause },
   )
 }

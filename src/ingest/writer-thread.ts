@@ -7,9 +7,12 @@ import { openAppend } from './event-store.ts'
 import type { Append, Appended } from './event-store.ts'
 import type { Failure, FromWriter, ToWriter, WriterSetup } from './sqlite-store.ts'
 
-/** The thread that owns the service's writing connection. Requests that arrive during one commit share the next. */
+/**
+ * The thread that owns the service's write connection.
+ * Requests that arrive during a commit share the next one.
+ */
 
-/** A commit of this many events lasts about 0.2 s; larger groups gain little and make everybody wait longer. */
+/** A commit of this many events takes about 0.2 s. Larger groups gain little throughput and add latency. */
 const GROUP_EVENTS_MAX = 20_000
 
 const port = parentPort!
@@ -17,8 +20,8 @@ const setup = workerData as WriterSetup
 const layout = openLayout(setup.data_dir)
 const db = openStore(layout.database)
 const tell = (message: FromWriter) => port.postMessage(message)
-// Without the cold ids nobody can tell what is a duplicate, so nothing may be stored. The thread waits for its orderly end all the same:
-// one that dies of an exception with native code loaded has taken the process with it.
+// Without the cold ids duplicates cannot be detected, so nothing may be stored. The thread still waits for
+// `close`: an uncaught exception in a thread with native modules loaded has crashed the whole process.
 const coldIds = await openColdIds(db, layout, {
   memory_mb: setup.memory_mb,
   onRepair: (reason) => tell({ kind: 'repairing', reason }),
@@ -81,7 +84,7 @@ port.on('message', (message: ToWriter) => {
   else for (const { request, append } of message.appends) queue.push({ request, append: openAppend(append) })
   if (draining) return
   draining = true
-  // After the port has handed over everything that already arrived, so that it shares one commit.
+  // Deferred, so that all messages that have already arrived share one commit.
   setImmediate(() => void drain())
 })
 

@@ -1,7 +1,8 @@
 import { modulePath } from './threads.ts'
 
 /**
- * Arguments with which this Node runs one of our commands as a process of its own, as it runs this one: from sources or compiled.
+ * Node arguments that run a Frostline command in a child process, from sources or compiled like this
+ * process.
  * @param args such as `['compact', '--json']`
  */
 export function commandArgs(args: readonly string[]): string[] {

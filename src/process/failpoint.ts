@@ -1,6 +1,7 @@
 /**
- * Places where a test can make a job die: `FROSTLINE_FAILPOINT=<name>` kills the process there, `<name>:error` throws what a failing disk
- * throws. Each is named after the step that has just been taken. tests/crash/failpoints.test.ts covers every name in this list.
+ * Points where a test can make a job fail: `FROSTLINE_FAILPOINT=<name>` kills the process there,
+ * `<name>:error` throws EIO like a failing disk. Each is named after the step that has just completed.
+ * tests/crash/failpoints.test.ts covers every name in this list.
  */
 export const FAILPOINTS = [
   'sweep.staging',
@@ -55,10 +56,10 @@ interface Armed {
   how: 'kill' | 'error'
 }
 
-/** Null in every normal run. The environment is read once, so that a failpoint costs one comparison. */
+/** Null in normal runs. The environment is read once, so that a failpoint costs one comparison. */
 const ARMED = readArmed(process.env['FROSTLINE_FAILPOINT'])
 
-/** Fails here, if the environment has asked for it. */
+/** Kills the process or throws if the environment selects this failpoint. */
 export function failpoint(name: Failpoint): void {
   if (ARMED === null || ARMED.name !== name) return
   if (ARMED.how === 'kill') process.kill(process.pid, 'SIGKILL')
@@ -70,6 +71,8 @@ function readArmed(text: string | undefined): Armed | null {
   const [wanted, how = 'kill'] = text.split(':')
   const name = FAILPOINTS.find((known) => known === wanted)
   if (name === undefined || (how !== 'kill' && how !== 'error'))
-    throw new Error('FROSTLINE_FAILPOINT must be a name of src/process/failpoint.ts, with :kill or :error')
+    throw new Error(
+      'FROSTLINE_FAILPOINT must be a name in src/process/failpoint.ts, with an optional :kill or :error',
+    )
   return { name, how }
 }

@@ -3,14 +3,15 @@ import type { Logger } from 'pino'
 
 export type { Logger }
 
-/** Nothing here logs headers; should a library's error carry some, these stay out. */
+/** Frostline does not log headers. This redacts them if an error of a library contains them. */
 const SECRETS = ['authorization', '["x-api-key"]', 'cookie'].flatMap((name) => {
   const key = name.startsWith('[') ? name : `.${name}`
   return ['headers', '*.headers', '*.*.headers'].map((path) => path + key)
 })
 
 /**
- * JSON lines. What a client sent (bodies, properties, keys) is never given to the logger.
+ * Creates a logger that writes JSON lines. Callers must never log what a client sent (bodies,
+ * properties, keys).
  * @param fd 1 for a service, 2 for a command whose stdout is data
  */
 export function createLogger(level: string, fd: 1 | 2 = 1): Logger {

@@ -1,10 +1,10 @@
 import type { Day, Micros } from '../event/time.ts'
 import type { Sqlite } from './sqlite.ts'
 
-/** The catalog: which cold files are visible, and through which seq each day's hot rows are already in them. */
+/** The catalog: which cold files are visible, and up to which seq each day's hot rows are in cold. */
 
 export interface ColdFile {
-  /** Relative to the folder of cold files, `day=YYYY-MM-DD/…parquet`. Never used twice. */
+  /** Relative to the cold folder, `day=YYYY-MM-DD/….parquet`. Never reused. */
   path: string
   day: Day
   rows: number
@@ -20,7 +20,7 @@ export interface ColdFile {
 
 /** A file of the index of cold ids; see cold/id-segment.ts. */
 export interface IdSegmentRow {
-  /** Relative to the folder of segments, `….ids`. Never used twice. */
+  /** Relative to the ids folder, `….ids`. Never reused. */
   path: string
   ids: number
   /** SHA-256 of the file, hex. */
@@ -39,21 +39,26 @@ export interface Catalog {
   generation: number
   files: ColdFile[]
   days: ColdDay[]
-  /** Together they hold each id of `files` once. */
+  /** Together they hold every id of `files` exactly once. */
   segments: IdSegmentRow[]
 }
 
-/** SQL: the hot rows as `e`, each with its day's seal as `c`. */
+/** SQL: hot rows as `e`, joined to the `cold_days` row of their day as `c`. */
 export const HOT_ROWS = 'events AS e LEFT JOIN cold_days AS c USING (day)'
 
-/** SQL over {@link HOT_ROWS}: which of them are visible. The others stand in a cold file. */
+/**
+ * SQL condition over {@link HOT_ROWS} that selects the visible rows. The other rows are in a cold file.
+ */
 export const IS_VISIBLE = 'e.seq > coalesce(c.sealed_through, 0)'
 
 export function readGeneration(db: Sqlite): number {
   return db.prepare('SELECT generation FROM catalog').pluck().get() as number
 }
 
-/** The whole catalog. Inside a transaction of the caller's, so that it agrees with what else is read there. */
+/**
+ * Reads the whole catalog. Call it in a transaction,
+ * so that it is consistent with the caller's other reads.
+ */
 export function readCatalog(db: Sqlite): Catalog {
   return {
     generation: readGeneration(db),
@@ -63,7 +68,7 @@ export function readCatalog(db: Sqlite): Catalog {
   }
 }
 
-/** What all visible files hold together. */
+/** Totals over all visible files. */
 export function sumCold(db: Sqlite): { events: number; files: number; bytes: number } {
   return db
     .prepare(
@@ -72,19 +77,22 @@ export function sumCold(db: Sqlite): { events: number; files: number; bytes: num
     .get() as { events: number; files: number; bytes: number }
 }
 
-/** A change of what is visible in cold, committed as one. */
+/** An atomic change of what is visible in cold. */
 export interface CatalogChange {
   add: readonly ColdFile[]
-  /** Paths that leave the catalog; kept as replaced until no question can still read them. */
+  /** Paths to remove. They are kept in `replaced_files` until no running query can read them. */
   remove: readonly string[]
-  /** Days whose hot rows up to a seq are now in cold. */
+  /** Days whose hot rows up to `sealed_through` are now in cold. */
   seal: readonly { day: Day; sealed_through: number }[]
-  /** Segments that come and go. None where the ids in cold stay the same, as in a merge. */
+  /** Omitted if the ids in cold do not change, as in a merge. */
   segments?: { add: readonly IdSegmentRow[]; remove: readonly string[] }
   at_us: Micros
 }
 
-/** Applies a change. The caller holds the write lock (BEGIN IMMEDIATE) and commits. */
+/**
+ * Applies a change. The caller holds the write lock (BEGIN IMMEDIATE) and commits.
+ * @throws {Error} if a path to remove is not in the catalog
+ */
 export function applyChange(db: Sqlite, change: CatalogChange): void {
   db.exec('UPDATE catalog SET generation = generation + 1')
   const generation = readGeneration(db)

@@ -13,20 +13,21 @@ import {
 } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 
-/** The one seam through which the compactor and the importer touch files. */
+/** All file operations of the compactor and the importer, so that tests can inject faults. */
 export interface ColdDisk {
-  /** Makes a folder if it is missing, with this mode; lasts only after its parent is synced. */
+  /** Creates a folder with this mode if it is missing. Durable only after its parent is fsynced. */
   makeFolder(path: string, mode?: number): void
-  /** Returns when the file's bytes would survive a power cut. */
+  /** Fsyncs a file or folder. */
   sync(path: string): void
-  /** Moves a file to a name that does not exist yet; lasts only after both folders are synced. */
+  /** Renames to a name that does not exist yet. Durable only after both folders are fsynced. */
   rename(from: string, to: string): void
-  /** Deletes a file or a folder with all that is in it; nothing happens if it is gone already. */
+  /** Deletes a file, or a folder with its contents. Does nothing if it does not exist. */
   remove(path: string): void
   /** Deletes a folder if it is empty. */
   removeIfEmpty(path: string): void
-  /** Names in a folder; none if there is no folder. */
+  /** Names in a folder; empty if the folder does not exist. */
   list(path: string): string[]
+  /** Bytes. */
   size(path: string): number
   /** SHA-256 of the file, hex. */
   checksum(path: string): Promise<string>

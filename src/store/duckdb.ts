@@ -11,7 +11,10 @@ import type {
   DuckDBValue,
 } from '@duckdb/node-api'
 
-/** The only file that opens DuckDB. Nothing is left to its defaults that take 80% of the machine or the working directory. */
+/**
+ * The only file that opens DuckDB. It always sets memory, threads and temp directory, because the
+ * defaults take 80% of the machine's memory and spill into the working directory.
+ */
 
 export type DuckAppender = DuckDBAppender
 export type DuckConnection = DuckDBConnection
@@ -21,9 +24,9 @@ export type DuckValue = DuckDBValue
 export interface DuckOptions {
   threads: number
   memory_mb: number
-  /** Folder for what does not fit into memory. */
+  /** Folder for temporary files when a query exceeds its memory. */
   spill: string
-  /** A database file; in memory if not given. */
+  /** Database file; in memory if omitted. */
   path?: string
 }
 
@@ -33,15 +36,16 @@ export interface Duck {
 }
 
 /**
- * Loads the package where it is used: the thread that stores events seldom does. By `require`, because `import` first looks through all of
- * its files for the names that they export, which takes as long as the rest.
+ * Loads the package on first use, because the writer thread rarely needs it. It uses `require`, because
+ * `import` also scans all files of the package for their export names, which doubles the load time.
  */
 export function loadDuckDb(): typeof DuckDb {
   return createRequire(import.meta.url)('@duckdb/node-api') as typeof DuckDb
 }
 
 export async function openDuck(options: DuckOptions): Promise<Duck> {
-  // A folder for this instance alone: all instances give their spill files the same names. The process id tells whose it was.
+  // One folder per instance, because all instances use the same names for spill files.
+  // The pid in its name tells sweepSpill whether the process is still alive.
   const spill = join(options.spill, `${process.pid}-${randomUUID()}`)
   mkdirSync(spill, { recursive: true })
   const { DuckDBInstance } = loadDuckDb()
@@ -49,7 +53,7 @@ export async function openDuck(options: DuckOptions): Promise<Duck> {
     threads: String(options.threads),
     memory_limit: `${options.memory_mb}MB`,
     temp_directory: spill,
-    // Extensions are downloads: whatever is not built in does not exist here.
+    // Extensions are downloaded at run time, so only built-in ones are used.
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
     allow_community_extensions: 'false',
@@ -68,8 +72,10 @@ export async function openDuck(options: DuckOptions): Promise<Duck> {
 }
 
 /**
- * Acts on all items, on several of them at a time, each on a connection of its own. When one fails no other is begun.
- * @throws the first error, once all that were begun have ended: nobody may close DuckDB under a statement
+ * Runs `act` on all items with at most `at_a_time` in parallel, each worker on its own connection.
+ * After a failure no further item is started.
+ * @throws the first error, after all running items have ended, because DuckDB must not be closed while
+ * a statement runs
  */
 export async function inParallel<T>(
   duck: Pick<Duck, 'connect'>,
@@ -97,7 +103,7 @@ export async function inParallel<T>(
   if (failed !== undefined) throw failed.reason
 }
 
-/** Deletes what killed processes have spilled. */
+/** Deletes spill folders of processes that no longer run. */
 export function sweepSpill(folder: string): void {
   for (const name of readdirSync(folder)) {
     if (!isAlive(Number(name.split('-')[0]))) rmSync(join(folder, name), { recursive: true, force: true })
@@ -113,9 +119,12 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** A string as SQL text, for the places that take no bound parameter (COPY targets, file lists). */
+/**
+ * Quotes a string for SQL, for places that take no bound parameter (COPY targets, file lists).
+ * @throws {Error} if the string contains NUL
+ */
 export function sqlText(value: string): string {
-  if (value.includes('\0')) throw new Error('a text with NUL cannot stand in SQL')
+  if (value.includes('\0')) throw new Error('an SQL string must not contain NUL')
   return `'${value.replaceAll("'", "''")}'`
 }
 
@@ -124,9 +133,9 @@ export function sqlTextList(values: readonly string[]): string {
 }
 
 /**
- * Hands over every UUID of a one-column result as its four big-endian 32-bit words, signed.
- * It reads the vectors' memory, 4 million ids a second; a BigInt or a string for each id takes ten times as long.
- * DuckDB keeps a UUID as a little-endian 128-bit integer with the top bit flipped, so that it sorts.
+ * Calls `take` for every UUID of a one-column result with its four big-endian 32-bit words, signed. It
+ * reads the vectors' memory directly, 4 million ids/s; a BigInt or a string per id is ten times slower.
+ * DuckDB stores a UUID as a little-endian 128-bit integer with the top bit flipped for sorting.
  */
 export async function forEachUuid(
   connection: DuckConnection,

@@ -3,28 +3,28 @@ import { dirname, join } from 'node:path'
 import { realDisk } from './disk.ts'
 import type { ColdDisk } from './disk.ts'
 
-/** Where everything lies below DATA_DIR. */
+/** Paths of all files and folders in DATA_DIR. */
 export interface Layout {
-  /** SQLite: hot rows and the catalog, so that one transaction can change both. */
+  /** SQLite: hot rows and the catalog, in one file so that one transaction can change both. */
   database: string
-  /** Held by whoever writes cold files; see lock.ts. */
+  /** Locked by the process that writes cold files; see lock.ts. */
   lock: string
-  /** What compactions have done so far; see compactor/ledger.ts. */
+  /** Totals over all compactions; see compactor/ledger.ts. */
   compactions: string
-  /** Parquet, `day=YYYY-MM-DD/*.parquet`. */
+  /** Parquet files, `day=YYYY-MM-DD/*.parquet`. */
   cold: string
   /** The index of the ids in `cold`, `*.ids`; see cold/id-segment.ts. */
   ids: string
-  /** Files being made. On the same file system as `cold` and `ids`, because rename is atomic only within one. */
+  /** Unfinished files. Next to `cold` and `ids`, because rename is atomic only within one file system. */
   staging: string
-  /** Where DuckDB spills what does not fit its memory. */
+  /** DuckDB's temporary files. */
   spill: string
 }
 
-/** Of a DATA_DIR that is made here: nobody but the owner looks into it. Whoever made it himself has chosen who may. */
+/** Only the owner can access a DATA_DIR that is created here. An existing folder keeps its mode. */
 const DATA_DIR_MODE = 0o700
 
-/** Names the folders and makes those that are missing. */
+/** Creates DATA_DIR and its folders if they are missing. */
 export function openLayout(data_dir: string, disk: ColdDisk = realDisk): Layout {
   const layout = {
     database: join(data_dir, 'frostline.db'),
@@ -37,12 +37,12 @@ export function openLayout(data_dir: string, disk: ColdDisk = realDisk): Layout 
   }
   makeFolderLast(data_dir, disk, DATA_DIR_MODE)
   for (const folder of [layout.cold, layout.ids, layout.staging, layout.spill]) disk.makeFolder(folder)
-  // Without this a power cut may take the whole folder of cold files, with all that was synced in it.
+  // Without this fsync a power cut can remove the whole cold folder, including fsynced files in it.
   disk.sync(data_dir)
   return layout
 }
 
-/** Makes a folder, and those above it that are missing, which have no mode of ours. Each lasts only after the one that it stands in is synced. */
+/** Creates a folder and its missing parents durably. Only the folder itself gets `mode`. */
 function makeFolderLast(path: string, disk: ColdDisk, mode?: number): void {
   if (existsSync(path)) return
   const above = dirname(path)

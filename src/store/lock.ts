@@ -2,18 +2,18 @@ import Database from 'better-sqlite3'
 import type { Layout } from './layout.ts'
 
 /**
- * One process at a time writes cold files: a compaction or an import. The lease is a lock that the kernel holds for the process
- * (SQLite's EXCLUSIVE lock on a file of its own), so a process that dies loses it that moment, and no clock, heartbeat or process id
- * decides. A holder that is merely stopped keeps it, so nobody ever takes its files from under it.
+ * The lock that lets one process at a time write cold files: a compaction, an import or an index rebuild.
+ * It is SQLite's EXCLUSIVE lock on a separate file, held by the kernel. A process that dies loses it at
+ * once, and one that is suspended keeps it; no clock, heartbeat or pid is involved.
  */
 export interface ColdLock {
   release(): void
 }
 
-/** The sentinel for "somebody else is at work". */
+/** Returned when another process holds the lock. */
 export const BUSY = Symbol('another process writes cold files')
 
-/** Takes the lock, or says at once that another process has it. */
+/** Takes the lock without waiting. */
 export function tryColdLock(layout: Layout): ColdLock | typeof BUSY {
   const db = new Database(layout.lock, { timeout: 0 })
   try {
@@ -30,12 +30,12 @@ export function tryColdLock(layout: Layout): ColdLock | typeof BUSY {
   }
 }
 
-/** Between two looks at a lock that another process holds. */
-const LOOK_AGAIN_MS = 200
+const POLL_MS = 200
 
 /**
  * Waits for the lock.
- * @param wait_ms how long at most; 0 looks once
+ * @param wait_ms timeout; 0 tries once
+ * @param onWait called once, if the lock is not free at the first try
  */
 export async function waitForColdLock(
   layout: Layout,
@@ -48,7 +48,7 @@ export async function waitForColdLock(
     if (lock !== BUSY || performance.now() >= until) return lock
     if (first) onWait()
     await new Promise((resolve) => {
-      setTimeout(resolve, LOOK_AGAIN_MS)
+      setTimeout(resolve, POLL_MS)
     })
   }
 }

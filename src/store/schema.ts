@@ -1,10 +1,14 @@
-/** The tables of the store. */
+/** The SQLite schema and its migrations. */
 
-/** Each entry brings the file from version `index` to `index + 1`. Never edit one that has shipped; add another. */
+/**
+ * Entry `n` migrates from version `n` to `n + 1`.
+ * Never change the schema in a released entry; append a new one.
+ */
 export const MIGRATIONS = [
   `
   CREATE TABLE events (
-    -- AUTOINCREMENT: a seq is never given twice, even after the highest rows were collected. The visibility rule needs that.
+    -- AUTOINCREMENT: a seq is never reused, even after the newest rows are deleted. The visibility rule
+    -- needs that.
     seq         INTEGER PRIMARY KEY AUTOINCREMENT,
     event_id    BLOB    NOT NULL UNIQUE CHECK (length(event_id) = 16),
     occurred_at INTEGER NOT NULL, -- microseconds since 1970
@@ -15,16 +19,16 @@ export const MIGRATIONS = [
   ) STRICT;
   CREATE INDEX events_by_day ON events (day);
 
-  -- A cold file is visible if and only if it stands here.
+  -- A cold file is visible if and only if it is listed here.
   CREATE TABLE cold_files (
-    path      TEXT    PRIMARY KEY, -- relative to the folder of cold files
+    path      TEXT    PRIMARY KEY, -- relative to the cold folder
     day       INTEGER NOT NULL,
     rows      INTEGER NOT NULL,
     bytes     INTEGER NOT NULL,
     min_ts    INTEGER NOT NULL,
     max_ts    INTEGER NOT NULL,
     checksum  TEXT    NOT NULL,    -- SHA-256 of the file, hex
-    id_digest TEXT    NOT NULL,    -- order-free digest of its event ids
+    id_digest TEXT    NOT NULL,    -- order-independent digest of its event ids
     origin    TEXT    NOT NULL CHECK (origin IN ('compaction', 'merge', 'import'))
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX cold_files_by_day ON cold_files (day);
@@ -36,13 +40,13 @@ export const MIGRATIONS = [
     generation     INTEGER NOT NULL
   ) STRICT;
 
-  -- Files that a merge replaced: invisible, but a running question may still read them.
+  -- Files that a merge replaced: invisible, but a running query may still read them.
   CREATE TABLE replaced_files (
     path        TEXT    PRIMARY KEY,
     replaced_at INTEGER NOT NULL -- microseconds since 1970
   ) STRICT, WITHOUT ROWID;
 
-  -- One row. The generation grows with every change of what is visible in cold.
+  -- One row. The generation grows with every change of the catalog.
   CREATE TABLE catalog (
     id         INTEGER PRIMARY KEY CHECK (id = 1),
     generation INTEGER NOT NULL
@@ -50,12 +54,12 @@ export const MIGRATIONS = [
   INSERT INTO catalog (id, generation) VALUES (1, 0);
   `,
   `
-  -- The index of cold ids. A store that had cold files before has none yet; whoever needs it makes it from them.
+  -- The index of cold ids. If the store already has cold files, it is built when it is first needed.
   CREATE TABLE id_segments (
-    path      TEXT    PRIMARY KEY, -- relative to the folder of segments
+    path      TEXT    PRIMARY KEY, -- relative to the ids folder
     ids       INTEGER NOT NULL,
     checksum  TEXT    NOT NULL,    -- SHA-256 of the file, hex
-    id_digest TEXT    NOT NULL     -- order-free digest of its ids
+    id_digest TEXT    NOT NULL     -- order-independent digest of its ids
   ) STRICT, WITHOUT ROWID;
   `,
   `
@@ -63,47 +67,48 @@ export const MIGRATIONS = [
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     received_at  INTEGER NOT NULL, -- microseconds since 1970
     source       TEXT    NOT NULL, -- who sent it
-    path         TEXT    NOT NULL, -- the field that was wrong
+    path         TEXT    NOT NULL, -- the invalid field
     message      TEXT    NOT NULL,
     event_id     TEXT,
     is_cut       INTEGER NOT NULL,
     bytes        INTEGER NOT NULL, -- of the body
-    bytes_before INTEGER NOT NULL, -- of all bodies before this one
-    body         TEXT    NOT NULL  -- JSON; last, so that the others are read without it
+    bytes_before INTEGER NOT NULL, -- sum over all earlier bodies
+    body         TEXT    NOT NULL  -- JSON; last, so that the other columns are read without it
   ) STRICT;
 
   CREATE TABLE idempotency_keys (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     owner       TEXT    NOT NULL,
     key         TEXT    NOT NULL,
-    fingerprint BLOB    NOT NULL, -- SHA-256 of what was asked
+    fingerprint BLOB    NOT NULL, -- SHA-256 of the request
     reply       TEXT    NOT NULL, -- JSON
     created_at  INTEGER NOT NULL, -- microseconds since 1970
     UNIQUE (owner, key)
   ) STRICT;
   `,
   `
-  -- Who may come in. Keys and passwords are not kept, only what proves that somebody has them.
+  -- Credentials. Keys and passwords are stored only as hashes.
   CREATE TABLE api_keys (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     hash         BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32), -- SHA-256
     name         TEXT    NOT NULL,
-    scope        TEXT    NOT NULL, -- with spaces between several
-    created_at   INTEGER NOT NULL, -- microseconds since 1970, as all times here
+    scope        TEXT    NOT NULL, -- separated by spaces
+    created_at   INTEGER NOT NULL, -- microseconds since 1970, like all times here
     last_used_at INTEGER,
     revoked_at   INTEGER
   ) STRICT;
 
   CREATE TABLE users (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
-    subject       TEXT    NOT NULL UNIQUE, -- what a token names: random, so no later user and no other store has it
+    subject       TEXT    NOT NULL UNIQUE, -- subject of the tokens; random, so never reused in any store
     name          TEXT    NOT NULL UNIQUE,
     scope         TEXT    NOT NULL,
     password_hash TEXT    NOT NULL,        -- Argon2id
     created_at    INTEGER NOT NULL
   ) STRICT;
 
-  -- One row from the first key or user on. Never taken back: a store does not open itself when its last user is removed.
+  -- One row, inserted with the first key or user and never deleted: removing the last user does not unlock
+  -- the store.
   CREATE TABLE gate (
     id        INTEGER PRIMARY KEY CHECK (id = 1),
     closed_at INTEGER NOT NULL
@@ -116,7 +121,7 @@ export const MIGRATIONS = [
   END;
   `,
   `
-  -- Files whose import was committed, so that the same bytes need not be imported again.
+  -- Imported files, so that the same bytes are not imported again.
   CREATE TABLE imported_files (
     id               INTEGER PRIMARY KEY AUTOINCREMENT,
     bytes            INTEGER NOT NULL,
@@ -125,12 +130,13 @@ export const MIGRATIONS = [
     imported_at      INTEGER NOT NULL, -- microseconds since 1970
     rows             INTEGER NOT NULL,
     rejected         INTEGER NOT NULL,
-    rejects_checksum TEXT,             -- SHA-256 of the list of rejected rows, hex; null if there were none
+    rejects_checksum TEXT,             -- SHA-256 of the rejects file, hex; null if no row was rejected
     UNIQUE (bytes, checksum)
   ) STRICT;
   `,
   `
-  -- Without the unique index of ids: which ids are there is known in memory (src/hot/ids.ts). SQLite takes such an index only from a new table.
+  -- Drops UNIQUE on event_id: ids are checked in memory (src/hot/ids.ts). SQLite can drop the constraint only
+  -- by rebuilding the table.
   CREATE TABLE rows_of_events (
     seq         INTEGER PRIMARY KEY AUTOINCREMENT,
     event_id    BLOB    NOT NULL CHECK (length(event_id) = 16),
@@ -142,7 +148,7 @@ export const MIGRATIONS = [
   ) STRICT;
   INSERT INTO rows_of_events (seq, event_id, occurred_at, user_id, event_type, properties)
     SELECT seq, event_id, occurred_at, user_id, event_type, properties FROM events ORDER BY seq;
-  -- The newest rows may be gone, and their seqs are not given again all the same.
+  -- The newest rows may have been deleted, and their seqs must still not be reused.
   DELETE FROM sqlite_sequence WHERE name = 'rows_of_events';
   INSERT INTO sqlite_sequence (name, seq) SELECT 'rows_of_events', seq FROM sqlite_sequence WHERE name = 'events';
   DROP TABLE events;

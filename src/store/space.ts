@@ -1,13 +1,13 @@
 import { statfs } from 'node:fs/promises'
 
-/** Whether the disk has room for events. Looked at by a clock of its own, so that no request waits for it. */
+/** Watches free disk space. A timer polls it, so that no request waits for it. */
 export interface DiskSpace {
-  /** As of the last look. */
+  /** Whether free space was below the limit at the last check. */
   readonly full: boolean
   stop(): void
 }
 
-/** Free bytes of the file system that holds a path. */
+/** Returns the free bytes of the file system that holds a path. */
 export type ReadFreeBytes = (path: string) => Promise<number>
 
 export async function freeBytesOf(path: string): Promise<number> {
@@ -15,48 +15,48 @@ export async function freeBytesOf(path: string): Promise<number> {
   return bavail * bsize
 }
 
-/** One look costs microseconds; in one second the writer stores about 30 MB. */
-const LOOK_EVERY_MS = 1_000
+/** A check costs microseconds. In one second the writer stores about 30 MB. */
+const CHECK_EVERY_MS = 1_000
 
 export interface DiskSpaceOptions {
   path: string
-  /** What stays free for compactions, and for whoever comes to make room; 0 never refuses. */
+  /** Free space reserved for compactions and for the operator; 0 turns the check off. */
   floor_bytes: number
   read: ReadFreeBytes
   onChange: (full: boolean, free_bytes: number) => void
+  /** Free space cannot be read. Called once per series of failures. */
   onTrouble: (error: unknown) => void
 }
 
-/** Looks once, and then again and again until it is stopped. */
+/** Checks once, then polls until it is stopped. */
 export async function watchDiskSpace(options: DiskSpaceOptions): Promise<DiskSpace> {
   const { path, floor_bytes, read, onChange, onTrouble } = options
   let full = false
-  let looking = false
-  /** The last look failed; told once. */
-  let troubled = false
+  let checking = false
+  let failing = false
 
-  async function look(): Promise<void> {
-    // A disk that answers slowly gets no second question meanwhile.
-    if (looking) return
-    looking = true
+  async function check(): Promise<void> {
+    // A slow disk must not accumulate checks.
+    if (checking) return
+    checking = true
     try {
       const free_bytes = await read(path)
       const was_full = full
       full = free_bytes < floor_bytes
       if (full !== was_full) onChange(full, free_bytes)
-      troubled = false
+      failing = false
     } catch (error) {
-      // Not known is not full: a write that really fails is answered as such.
+      // Unknown is treated as not full: if the disk is full, the write itself fails and is reported.
       full = false
-      if (!troubled) onTrouble(error)
-      troubled = true
+      if (!failing) onTrouble(error)
+      failing = true
     } finally {
-      looking = false
+      checking = false
     }
   }
 
-  await look()
-  const timer = setInterval(() => void look(), LOOK_EVERY_MS).unref()
+  await check()
+  const timer = setInterval(() => void check(), CHECK_EVERY_MS).unref()
   return {
     get full() {
       return full

@@ -2,23 +2,32 @@ import { closeSync, openSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { MIGRATIONS, SCHEMA_VERSION } from './schema.ts'
 
-/** The only file that opens SQLite: the pragmas that the durability promise rests on, and the way to the newest schema. */
+/**
+ * The only file that opens the SQLite store:
+ * it sets the pragmas for durability and migrates the schema.
+ */
 
 export type Sqlite = Database.Database
 
-/** Another process commits in milliseconds; whoever waits longer than this is told so. */
+/** Other processes commit in milliseconds, so a longer wait is an error. */
 const BUSY_TIMEOUT_MS = 15_000
 const PAGE_BYTES = 16_384
-/** 4 MiB. Whoever commits then waits until the log is moved into the database, and a longer log takes longer than anybody should wait. */
+/**
+ * 4 MiB. The commit that reaches this size runs the checkpoint,
+ * and a larger WAL would delay it too long.
+ */
 const CHECKPOINT_PAGES = 256
 const WAL_BYTES_KEPT = 64 * 1024 * 1024
 
-/** The data was written by a newer program. */
+/** The store was written by a newer version of the program. */
 export class NewerStoreError extends Error {
   override name = 'NewerStoreError'
 }
 
-/** Opens the store for writing; makes or upgrades its schema. */
+/**
+ * Opens the store for writing. Creates the file if it is missing, and migrates its schema.
+ * @throws {NewerStoreError}
+ */
 export function openStore(path: string): Sqlite {
   makeForOwner(path)
   const db = new Database(path, { timeout: BUSY_TIMEOUT_MS })
@@ -26,7 +35,8 @@ export function openStore(path: string): Sqlite {
     refuseNewer(userVersion(db), path)
     db.pragma(`page_size = ${PAGE_BYTES}`)
     db.pragma('journal_mode = WAL')
-    // better-sqlite3 sets NORMAL for WAL files, which syncs only at checkpoints: a 200 would not survive a power cut.
+    // better-sqlite3 defaults to NORMAL in WAL mode, which fsyncs only at checkpoints: an acknowledged
+    // event would not survive a power cut.
     db.pragma('synchronous = FULL')
     db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
     db.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`)
@@ -40,8 +50,9 @@ export function openStore(path: string): Sqlite {
 }
 
 /**
- * Makes the file if it is missing, for its owner alone: it holds what passwords and keys hash to. SQLite gives the files beside it the same mode.
- * One that exists is not even opened, because closing it would take this process's locks away from SQLite.
+ * Creates the file if it is missing, readable only by its owner, because it holds hashes of keys and
+ * passwords. SQLite gives the WAL and the shared-memory file the same mode. An existing file is not
+ * opened: closing it would release the POSIX locks that SQLite holds in this process.
  */
 function makeForOwner(path: string): void {
   try {
@@ -51,7 +62,10 @@ function makeForOwner(path: string): void {
   }
 }
 
-/** Opens an existing store for reading alone. */
+/**
+ * Opens an existing store read-only.
+ * @throws {NewerStoreError}
+ */
 export function openStoreForReading(path: string): Sqlite {
   const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
   try {
@@ -64,15 +78,17 @@ export function openStoreForReading(path: string): Sqlite {
 }
 
 /**
- * Opens an existing store for small writes on a thread that must not wait: while somebody else writes they fail with SQLITE_BUSY, and
- * they are not synced. A process that dies loses none of them; a power cut may.
+ * Opens an existing store for small writes on a thread that must not block. A write fails with
+ * SQLITE_BUSY while another connection writes. Commits are not fsynced: they survive a crash of the
+ * process, but maybe not a power cut.
+ * @throws {NewerStoreError}
  */
 export function openStoreForNotes(path: string): Sqlite {
   const db = new Database(path, { fileMustExist: true, timeout: 0 })
   try {
     refuseNewer(userVersion(db), path)
     db.pragma('synchronous = NORMAL')
-    // A checkpoint syncs and copies; the writer makes them.
+    // Checkpoints would block this thread, so they are left to the writer.
     db.pragma('wal_autocheckpoint = 0')
     return db
   } catch (error) {
@@ -81,13 +97,14 @@ export function openStoreForNotes(path: string): Sqlite {
   }
 }
 
-/** How often {@link beginWriting} looks whether it is its turn. */
+/** How long SQLite itself waits for the lock in one try of {@link beginWriting}. */
 const POLL_MS = 1
 
 /**
- * Begins a transaction that holds the write lock. SQLite waits by itself, but for longer each time, up to 100 ms; a job that commits again and
- * again with short pauses between would shut a writer out for half a second.
- * @throws SQLITE_BUSY if another process holds the lock for {@link BUSY_TIMEOUT_MS}
+ * Begins a transaction that holds the write lock. It polls by itself, because SQLite's busy handler
+ * backs off to 100 ms, and a job that commits often with short pauses would then block a writer for
+ * half a second.
+ * @throws SQLITE_BUSY if another connection holds the lock for {@link BUSY_TIMEOUT_MS}
  */
 export function beginWriting(db: Sqlite): void {
   const until = performance.now() + BUSY_TIMEOUT_MS
@@ -116,15 +133,15 @@ function userVersion(db: Sqlite): number {
 function refuseNewer(version: number, path: string): void {
   if (version <= SCHEMA_VERSION) return
   throw new NewerStoreError(
-    `${path} has schema version ${version}, and this program knows versions up to ${SCHEMA_VERSION}. ` +
-      'Start the newer program that wrote it; nothing was changed.',
+    `${path} has schema version ${version}, but this program supports versions up to ${SCHEMA_VERSION}. ` +
+      'Use the newer program that wrote it. Nothing was changed.',
   )
 }
 
 function migrate(db: Sqlite, path: string): void {
   if (userVersion(db) === SCHEMA_VERSION) return
   refuseNewer(userVersion(db), path)
-  // Another process may be upgrading the same file: look again under the write lock.
+  // Another process may be migrating the same file, so the version is read again under the write lock.
   db.transaction(() => {
     const from = userVersion(db)
     refuseNewer(from, path)

@@ -3,9 +3,9 @@ import { HOT_ROWS, IS_VISIBLE, readCatalog } from './catalog.ts'
 import type { Catalog } from './catalog.ts'
 import type { Sqlite } from './sqlite.ts'
 
-/** What lies in which tier; the body of `GET /tiers`. */
+/** What each tier holds; the body of `GET /tiers`. */
 export interface Tiers {
-  /** Visible hot rows, and how many days they belong to. */
+  /** Visible hot rows and the number of their days. */
   hot: { events: number; days: number }
   cold: {
     events: number

@@ -126,7 +126,7 @@ describe('frostline dead-letters beside a running service', () => {
       [['--event', store.dir], undefined, /cannot be read: EISDIR/],
       [['--event', '-'], '{"user_id": "secret"', /could not be read as JSON/],
       [['--event', '-'], '', /could not be read as JSON/],
-      [['--event', '-'], `[${event},${event}]`, /Send the one event/],
+      [['--event', '-'], `[${event},${event}]`, /Send exactly one event/],
       [['--event', '-'], '{"user_id": "secret"}', /event_id is missing/],
     ] as const) {
       const run = await letters(['replay', id, ...args], input)
@@ -189,7 +189,7 @@ describe('frostline dead-letters beside a running service', () => {
       const [reply, run] = await Promise.all([early ?? overHttp(), ended])
       const winner = reply.status === 200 ? 'http' : 'cli'
       if (winner === 'http') {
-        assertRefused(run, 1, /replayed or deleted meanwhile/)
+        assertRefused(run, 1, /replayed or deleted in the meantime/)
         assert.equal(reply.json['accepted'], 1)
       } else {
         assert.deepEqual([reply.status, jsonOf(run)['accepted']], [404, 1])

@@ -186,7 +186,7 @@ describe('the ids in cold, once they are not known any more', () => {
     rmSync(home.layout.cold, { recursive: true })
     truncateSync(join(home.layout.ids, readCatalog(db).segments[0]!.path), 0)
     await assert.rejects(cold.catchUp())
-    await assert.rejects(cold.find(packEvents(sampleEvents(2, 1).map(asEvent))), /not known/)
+    await assert.rejects(cold.find(packEvents(sampleEvents(2, 1).map(asEvent))), /not available/)
     cold.close()
     db.close()
   })

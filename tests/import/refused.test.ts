@@ -30,8 +30,8 @@ describe('a file that cannot be imported', () => {
   refuses('blank', '\n\n', /is empty/)
   refuses('binary', Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 1, 2, 3]), /is not a CSV file/)
   refuses('lacking', 'event_id,occurred_at,user_id\n', /lacks the columns event_type, properties_json/)
-  refuses('other', `${HEADER},surprise\n`, /unknown or stand twice/)
-  refuses('twice', `${HEADER},user_id\n`, /unknown or stand twice/)
+  refuses('other', `${HEADER},surprise\n`, /unknown or duplicate/)
+  refuses('twice', `${HEADER},user_id\n`, /unknown or duplicate/)
 
   it('is refused when a quote is never closed, with the line, and nothing is imported', async () => {
     const path = join(store.dir, 'open.csv')

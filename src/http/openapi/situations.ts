@@ -67,11 +67,11 @@ export function situationsOf(limits: Config) {
     query_failed: { when: 'The query engine failed.', detail: 'The query failed.' },
     queue_full: {
       when: 'Too many events or bytes of other requests are queued.',
-      detail: 'Too many bytes of other requests are being worked on. Send again later.',
+      detail: 'Too many bytes of other requests are in flight. Send again later.',
     },
     store_unavailable: {
       when: 'The write could not be committed. Send it again; each event counts once.',
-      detail: 'The events could not be committed. Send them again; each counts once.',
+      detail: 'The events could not be committed. Send them again; each is counted once.',
     },
     disk_full: {
       when: 'The disk has too little free space for events. Queries are still answered.',

@@ -1,13 +1,18 @@
 import { Problem } from '../../problem/problem.ts'
 import type { FieldError } from '../../problem/problem.ts'
 
-/** What a body holds, whatever its format: values that have yet to be judged, and {@link Unreadable} where there is no value to judge. */
+/**
+ * The parsed events of a body, not validated yet. An event that could not be parsed is {@link Unreadable}.
+ */
 export type Batch = readonly unknown[]
 
-/** One event that its format could not read: a line that is no JSON, a row with too few fields. Its neighbours are not concerned. */
+/**
+ * An event that could not be parsed, such as a line that is not JSON.
+ * The rest of the batch is not affected.
+ */
 export class Unreadable {
   readonly error: FieldError
-  /** What was sent in its place, as text. */
+  /** The event as it was sent; base64 for MessagePack. */
   readonly text: string
 
   constructor(text: string, message: string, path = '') {

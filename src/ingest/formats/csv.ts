@@ -8,16 +8,16 @@ import { tooManyEvents, Unreadable } from './batch.ts'
 import type { Batch } from './batch.ts'
 import { BODY_DEPTH_MAX, parseJson } from './nesting.ts'
 
-/** `text/csv`: a header and one event a row, in the columns of an import. */
+/** Parses `text/csv`: a header and one event per row, with the columns of an import. */
 export function readCsv(bytes: Uint8Array, events_max: number): Batch {
-  // Not fatal: what is no UTF-8 becomes U+FFFD, and its row is rejected for that.
+  // Not fatal: invalid UTF-8 becomes U+FFFD, for which the row is rejected.
   const text = new TextDecoder().decode(bytes)
   const batch: unknown[] = []
   let header: Header | null = null
   let blank_rows = 0
   papaparse.parse<string[]>(text, {
     delimiter: ',',
-    // The fast mode splits the whole text before the first row can be counted.
+    // Fast mode splits the whole text before the first row can be counted.
     fastMode: false,
     step({ data, errors }) {
       if (header === null) {
@@ -26,7 +26,7 @@ export function readCsv(bytes: Uint8Array, events_max: number): Batch {
       }
       if (data.length === 1 && data[0] === '') {
         blank_rows += 1
-        // A body of nothing else would keep the service busy.
+        // Otherwise a body of blank lines would use CPU without reaching a limit.
         if (blank_rows > events_max) throw notCsv('has too many blank rows')
         return
       }

@@ -5,12 +5,12 @@ import { readMsgpack } from './msgpack.ts'
 import { readNdjson } from './ndjson.ts'
 
 /**
- * Reads a whole body.
- * @throws {Problem} where nothing of it can be read, or it has more than `events_max` events
+ * Parses a whole body.
+ * @throws {Problem} if the body cannot be parsed at all, or has more than `events_max` events
  */
 export type ReadBatch = (bytes: Uint8Array, events_max: number) => Batch
 
-/** The formats of a body, by media type. What comes out of them is judged in one place, whatever it came in. */
+/** Parsers by media type. */
 export const FORMATS: ReadonlyMap<string, ReadBatch> = new Map([
   ['application/json', readJson],
   ['application/x-ndjson', readNdjson],
@@ -20,7 +20,10 @@ export const FORMATS: ReadonlyMap<string, ReadBatch> = new Map([
   ['application/vnd.msgpack', readMsgpack],
 ])
 
-/** The media type that a Content-Type names, if it is one of {@link FORMATS}, or null. Text is UTF-8 and nothing else. */
+/**
+ * Returns the media type of a Content-Type;
+ * null if it is not in {@link FORMATS} or its charset is not UTF-8.
+ */
 export function mediaTypeOf(content_type: string): string | null {
   const [type, ...parameters] = content_type.toLowerCase().split(';')
   const charset = parameters.map((p) => p.trim()).find((p) => p.startsWith('charset='))

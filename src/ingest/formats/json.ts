@@ -2,12 +2,12 @@ import { Problem } from '../../problem/problem.ts'
 import type { Batch } from './batch.ts'
 import { NestedTooDeep, parseJson } from './nesting.ts'
 
-/** `application/json`: an array of events, or one event. */
+/** Parses `application/json`: an array of events, or one event. */
 export function readJson(bytes: ArrayBuffer | Uint8Array): Batch {
   return batchOf(parse(bytes))
 }
 
-/** An array is a batch, and an object a batch of one. */
+/** Returns an array as a batch, and an object as a batch of one. */
 export function batchOf(value: unknown): Batch {
   if (Array.isArray(value)) return value
   if (typeof value === 'object' && value !== null) return [value]
@@ -25,7 +25,7 @@ function parse(bytes: ArrayBuffer | Uint8Array): unknown {
     return parseJson(text)
   } catch (error) {
     if (error instanceof NestedTooDeep) throw new Problem('nested_too_deep', error.message)
-    // The parser's own message quotes the input.
+    // The parser's message is not used, because it quotes the input.
     throw new Problem('not_json', 'The body could not be read as JSON.')
   }
 }

@@ -7,13 +7,17 @@ import { batchOf } from './json.ts'
 import { BODY_DEPTH_MAX } from './nesting.ts'
 
 /**
- * `application/msgpack`: an array of maps, or one map; no binary values and no extension types.
+ * Parses `application/msgpack`: an array of maps, or one map, without binary values and extension types.
  *
- * Read here and not by @msgpack/msgpack (which the tests write with): that one allocates an array in the size it announces before it has seen
- * an element, takes broken UTF-8, and has no depth limit, so that a few bytes take all memory; and it refuses `__proto__`, which is data like any other key.
+ * It does not use @msgpack/msgpack (which the tests use to encode), because that package allocates arrays
+ * at their announced size before it has read an element and has no depth limit, so a few bytes can use all
+ * memory. It also accepts invalid UTF-8 and rejects the key `__proto__`, which is data like any other key.
  */
 
-/** More values than this cannot be written in the JSON that properties may have: each takes two bytes of it. */
+/**
+ * Each value takes at least two bytes of JSON,
+ * so an event with more values exceeds the limit of its properties.
+ */
 const VALUES_PER_EVENT_MAX = PROPERTIES_BYTES_MAX
 
 export function readMsgpack(bytes: Uint8Array, events_max: number): Batch {
@@ -31,15 +35,15 @@ function readEvents(reader: Reader, count: number, events_max: number): unknown[
   return batch
 }
 
-/** Damage leaves no way to tell where the next event begins. */
+/** Rejects the whole body, because after malformed data the start of the next event is unknown. */
 function notMsgpack(): Problem {
   return new Problem('not_msgpack', 'The body could not be read as MessagePack.')
 }
 
-/** One event has what no event may have; the reader goes on behind it. */
+/** An event is well-formed MessagePack but invalid. The reader skips it and continues. */
 class EventFault extends Error {}
 
-/** Lengths of the types whose first byte is followed by a length of 1, 2 or 4 bytes. */
+/** Size of the length field that follows the first byte of a type. */
 const LENGTH_BYTES = [1, 2, 4] as const
 
 class Reader {
@@ -55,7 +59,10 @@ class Reader {
     return this.#at === this.#bytes.length
   }
 
-  /** The size of the array that begins here, behind its head; null and nothing read where another value begins. */
+  /**
+   * Reads the head of an array and returns its size.
+   * If the next value is not an array, reads nothing and returns null.
+   */
   arraySize(): number | null {
     const head = this.#bytes[this.#at]
     if (head === undefined || ((head & 0xf0) !== 0x90 && head !== 0xdc && head !== 0xdd)) return null
@@ -63,7 +70,7 @@ class Reader {
     return head < 0xa0 ? head & 0x0f : this.#uint(head === 0xdc ? 2 : 4)
   }
 
-  /** The value here, or {@link Unreadable}. */
+  /** Reads the next value; {@link Unreadable} if it cannot be an event. */
   event(): unknown {
     const start = this.#at
     this.#values = 0
@@ -73,12 +80,12 @@ class Reader {
       if (!(error instanceof EventFault)) throw error
       this.#at = start
       this.#value(0, false)
-      // No text by itself; in base64 it is whole.
+      // The bytes are not text, so they are kept as base64.
       return new Unreadable(this.#bytes.toString('base64', start, this.#at), error.message)
     }
   }
 
-  /** @param keep false to pass over the value */
+  /** @param keep false to skip the value */
   #value(depth: number, keep: boolean): unknown {
     if (keep) {
       this.#values += 1
@@ -150,7 +157,7 @@ class Reader {
     }
   }
 
-  /** Grows as elements come: the announced size is only a claim. */
+  /** The array grows with its elements, because the announced size cannot be trusted. */
   #array(size: number, depth: number, keep: boolean): unknown[] {
     refuseDepth(depth)
     const array: unknown[] = []
@@ -182,7 +189,7 @@ class Reader {
 
   #foreign(length: number, keep: boolean, what: string): null {
     this.#take(length)
-    if (keep) throw new EventFault(`an event must not hold ${what}`)
+    if (keep) throw new EventFault(`an event must not contain ${what}`)
     return null
   }
 
@@ -190,7 +197,7 @@ class Reader {
     return this.#bytes.readUIntBE(this.#take(length), length)
   }
 
-  /** Moves on. @returns where the bytes that were passed begin */
+  /** Advances by `length` bytes. Returns the position before. */
   #take(length: number): number {
     const start = this.#at
     if (start + length > this.#bytes.length) throw notMsgpack()
@@ -204,13 +211,13 @@ function refuseDepth(depth: number): void {
   throw new Problem('nested_too_deep', `An event is nested deeper than ${BODY_DEPTH_MAX} levels.`)
 }
 
-/** A whole number that a double cannot hold stays what it is, for the schema to refuse. */
+/** Keeps an integer beyond the safe range as a bigint, which the schema rejects. */
 function asNumber(value: bigint): number | bigint {
   const number = Number(value)
   return Number.isSafeInteger(number) ? number : value
 }
 
-/** `map[key] = value` with the key `__proto__` would set the prototype. */
+/** Sets `map[key]`. A plain assignment to `__proto__` would set the prototype. */
 function define(map: Record<string, unknown>, key: string, value: unknown): void {
   if (key === '__proto__') {
     Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true })

@@ -6,7 +6,7 @@ import { BODY_DEPTH_MAX, NestedTooDeep, parseJson } from './nesting.ts'
 const NEWLINE = 0x0a
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 
-/** `application/x-ndjson`: one event a line; blank lines do not count. */
+/** Parses `application/x-ndjson`: one event per line; blank lines are skipped. */
 export function readNdjson(body: Uint8Array, events_max: number): Batch {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
   const batch: unknown[] = []
@@ -39,7 +39,7 @@ function readLine(bytes: Buffer, line: number): unknown {
   }
 }
 
-/** The white space of JSON. */
+/** JSON whitespace. */
 function isBlank(byte: number): boolean {
   return byte === NEWLINE || byte === 0x20 || byte === 0x0d || byte === 0x09
 }

@@ -1,12 +1,12 @@
 /**
- * JSON.parse needs no stack for deep nesting, but ten seconds and a gigabyte for 32 MiB of `[`. An event may be nested 32 deep
- * (src/event/event.ts judges that); this limit protects the parser from what could not be an event at all.
+ * Protects the parser from input that cannot be an event. JSON.parse does not overflow the stack, but 32
+ * MiB of `[` takes ten seconds and a gigabyte. The depth of valid events is limited in src/event/event.ts.
  */
 export const BODY_DEPTH_MAX = 1_000
 
 /**
- * However deep they nest, so few brackets are parsed in a fraction of a second. Looking for the depth costs a third of parsing, so it is
- * done only where there are more; a batch of 100,000 ordinary events has 200,001.
+ * Up to this many brackets are parsed in a fraction of a second at any depth. Measuring the depth costs a
+ * third of parsing, so it is done only above this number; a batch of 100,000 ordinary events has 200,001.
  */
 export const BRACKETS_UNCHECKED_MAX = 512 * 1024
 
@@ -19,17 +19,18 @@ export class NestedTooDeep extends Error {
 }
 
 /**
- * JSON.parse for text that may have been made to hurt.
- * @param unchecked_max the brackets that are too few to hurt; smaller where a body has many such texts
+ * JSON.parse for untrusted text.
+ * @param unchecked_max number of brackets up to which the depth is not measured; use a smaller one if a body
+ * contains many texts
  * @throws {NestedTooDeep}
- * @throws {SyntaxError} whose message quotes the text
+ * @throws {SyntaxError} its message quotes the text, so do not show it
  */
 export function parseJson(text: string, unchecked_max = BRACKETS_UNCHECKED_MAX): unknown {
   if (opensMoreThan(text, unchecked_max) && nestsDeeperThan(text, BODY_DEPTH_MAX)) throw new NestedTooDeep()
   return JSON.parse(text)
 }
 
-/** Counts brackets within strings too: a suspicion, and cheap. */
+/** A cheap upper bound: it also counts brackets inside strings. */
 function opensMoreThan(text: string, max: number): boolean {
   if (text.length <= max) return false
   let count = 0
@@ -44,7 +45,7 @@ function opensMoreThan(text: string, max: number): boolean {
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
-/** Brackets and braces differ in this bit alone. */
+/** The only bit in which `[` and `{`, and `]` and `}`, differ. */
 const BRACE_BIT = 0x20
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d

@@ -24,7 +24,7 @@ const kept = (letter_id: number) => ({
   ...INVALID_TIME,
   is_cut: false,
 })
-const gone = refusal('not_found', 'There is no such dead letter, or it was replayed, deleted or pushed out.')
+const gone = refusal('not_found', 'There is no such dead letter, or it was replayed, deleted or evicted.')
 
 const LIMIT_RULE = `must be a whole number from 1 to ${LETTERS_LISTED_MAX}`
 

@@ -52,14 +52,14 @@ export const BODY_MISTAKES: Operation['examples'] = {
     summary: 'Not compressed as Content-Encoding says',
     headers: { 'content-encoding': 'gzip' },
     body: jsonBody(BATCH),
-    ...refusal('damaged_encoding', 'The body is not whole and sound gzip.'),
+    ...refusal('damaged_encoding', 'The body is not valid gzip, or is incomplete.'),
   },
   wrong_type: {
     summary: 'An unsupported format',
     body: { type: 'text/plain', text: 'app_open' },
     ...refusal(
       'unsupported_media_type',
-      `Send as Content-Type one of ${[...FORMATS.keys()].join(', ')}; text in UTF-8.`,
+      `Content-Type must be one of ${[...FORMATS.keys()].join(', ')}, with text in UTF-8.`,
     ),
   },
 }
