@@ -12,6 +12,7 @@ import { VerifyError } from '../../src/cold/parquet.ts'
 import { openLayout } from '../../src/store/layout.ts'
 import { openStore } from '../../src/store/sqlite.ts'
 import type { Tiers } from '../../src/store/tiers.ts'
+import { programOf } from '../support/build.ts'
 import { failingDisk } from '../support/failing-disk.ts'
 import { createInProcessStore, filesBelow } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
@@ -338,7 +339,7 @@ describe('compaction in processes of its own', () => {
   )
 
   function startCompactor(env: Record<string, string>) {
-    return spawn(process.execPath, ['--import', 'tsx', join(ROOT, 'compactor/main.ts')], {
+    return spawn(process.execPath, programOf('compactor/main.ts'), {
       cwd: ROOT,
       env: { ...process.env, ...home.env, ...env },
       stdio: 'ignore',

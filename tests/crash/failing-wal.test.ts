@@ -4,6 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { openLayout } from '../../src/store/layout.ts'
+import { ROOT } from '../support/root.ts'
 import { sampleEvents } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
 import { createTestStore, get, post } from '../support/store.ts'
@@ -34,7 +35,7 @@ describe('a disk that fails under a commit', { skip, timeout: HANGS_AFTER_MS }, 
     home = createTestStore()
     flag = join(home.dir, 'failing')
     const shim = join(home.dir, 'failing-wal.so')
-    const source = join(import.meta.dirname, 'failing-wal.c')
+    const source = join(ROOT, 'tests/crash/failing-wal.c')
     execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', shim, source, '-ldl'])
     env = { LD_PRELOAD: shim, FAILING_WAL: flag }
     service = await home.serve(env)

@@ -13,8 +13,8 @@ import type { DemoEvent } from '../../src/demo/generate.ts'
 import { makeDemoData } from '../../src/demo/run.ts'
 import { createEventSchema, judgeEvent } from '../../src/event/event.ts'
 import { dayOf, formatDay, MICROS_PER_DAY, nowMicros, parseDay, parseInstant } from '../../src/event/time.ts'
+import { programOf } from '../support/build.ts'
 import { get } from '../support/store.ts'
-import { ROOT } from '../support/root.ts'
 
 const TODAY = parseDay('2026-03-02')!
 
@@ -222,12 +222,10 @@ interface Demo {
   stop(): Promise<number | null>
 }
 
-const MAIN = join(ROOT, 'src/cli/main.ts')
-
 /** In a folder of its own, with nothing set but the port: so DATA_DIR is what a stranger gets. */
 function spawnCommand(cwd: string, args: string[], env: Record<string, string> = {}): ChildProcess {
   const { DATA_DIR: _, LOG_LEVEL: __, ...inherited } = process.env
-  return spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN, ...args], {
+  return spawn(process.execPath, [...programOf('src/cli/main.ts'), ...args], {
     cwd,
     env: { ...inherited, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

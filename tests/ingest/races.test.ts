@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, describe, it } from 'node:test'
 import type { Tiers } from '../../src/store/tiers.ts'
+import { programOf } from '../support/build.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
@@ -179,8 +180,7 @@ interface Compactor {
 }
 
 function startCompactor(data_dir: string): Compactor {
-  const script = join(ROOT, 'tests/support/compactor-worker.ts')
-  const child = spawn(process.execPath, ['--import', 'tsx', script, data_dir], {
+  const child = spawn(process.execPath, [...programOf('tests/support/compactor-worker.ts'), data_dir], {
     cwd: ROOT,
     stdio: ['pipe', 'pipe', 'inherit'],
   })

@@ -7,6 +7,7 @@ import { safeParse } from 'valibot'
 import { ENV_SCHEMA } from '../../src/config.ts'
 import { METRICS } from '../../src/metrics/catalog.ts'
 import { PROBLEMS } from '../../src/problem/problem.ts'
+import { programOf } from '../support/build.ts'
 import { createTestStore, post } from '../support/store.ts'
 import type { TestStore } from '../support/store.ts'
 import { eventOf } from '../support/wire.ts'
@@ -47,7 +48,7 @@ function commandsIn(help: string): string[] {
 
 /** Runs lines of the README in a store. @returns what they printed */
 function runShell(script: string, store: TestStore): string {
-  const lines = script.replaceAll('npm run -s cli --', 'node --import tsx src/cli/main.ts')
+  const lines = script.replaceAll('npm run -s cli --', ['node', ...programOf('src/cli/main.ts')].join(' '))
   return execFileSync('bash', ['-eo', 'pipefail', '-c', lines], {
     cwd: ROOT,
     env: { ...process.env, ...store.env },

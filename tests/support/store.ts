@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { createInterface } from 'node:readline'
-import { BUILD_VARIABLE, builtPath } from './build.ts'
+import { programOf } from './build.ts'
 import type { SampleEvent } from './sample.ts'
 import { ROOT } from './root.ts'
 
@@ -121,12 +121,6 @@ export function createTestStore(): TestStore {
       rmSync(dir, { recursive: true, force: true })
     },
   }
-}
-
-/** What node runs for a module of the project: compiled if it is, and its source otherwise. */
-function programOf(path: string): string[] {
-  const build = process.env[BUILD_VARIABLE]
-  return build === undefined ? ['--import', 'tsx', join(ROOT, path)] : [builtPath(build, path)]
 }
 
 /** What a process printed, and how it ended. */
