@@ -219,10 +219,10 @@ function bucketBits(count: number): number {
 const MERGE_ENTRIES = 4_000_000
 
 /**
- * Writes the entries of several segments as one. Holds no more than some {@link MERGE_ENTRIES} of them: fingerprints are spread evenly, so
- * the inputs are cut into the same ranges of fingerprints, and each range is put together and sorted by itself.
+ * Writes the entries of several segments as one. Holds no more than some `at_a_time` of them: fingerprints are spread evenly, so the
+ * inputs are cut into the same ranges of fingerprints, and each range is put together and sorted by itself.
  */
-export function mergeSegments(paths: readonly string[], target: string): void {
+export function mergeSegments(paths: readonly string[], target: string, at_a_time = MERGE_ENTRIES): void {
   const inputs = paths.map((path) => ({
     fd: openSync(path, 'r'),
     at: 0,
@@ -231,7 +231,7 @@ export function mergeSegments(paths: readonly string[], target: string): void {
   const output = openSync(target, 'wx')
   try {
     const entries = inputs.reduce((n, { end }) => n + end, 0)
-    const ranges = Math.max(1, Math.ceil(entries / MERGE_ENTRIES))
+    const ranges = Math.max(1, Math.ceil(entries / at_a_time))
     for (let range = 1; range <= ranges; range += 1) {
       const bound = range === ranges ? Infinity : (range / ranges) * 2 ** 32
       const ends = inputs.map(({ fd, at, end }) => firstAtOrAbove(fd, bound, at, end))

@@ -3,6 +3,7 @@ import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { VerifyError } from '../../src/cold/parquet.ts'
+import { howMany } from '../support/counts.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents, seeded } from '../support/sample.ts'
@@ -81,7 +82,7 @@ describe('a damaged cold file', () => {
   it('is a loud error when a single bit of it is another, wherever, also if it was read before', async () => {
     const random = seeded(22)
     assert.equal(await countOf(home.url, RANGE), events.length)
-    for (let n = 0; n < 40; n += 1) {
+    for (let n = 0; n < howMany('bits_of_a_cold_file'); n += 1) {
       const altered = Buffer.from(original)
       const at = Math.floor(random() * altered.length)
       altered[at]! ^= 1 << Math.floor(random() * 8)

@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { readGeneration } from '../../src/store/catalog.ts'
 import { MICROS_PER_DAY } from '../../src/event/time.ts'
+import { howMany } from '../support/counts.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents } from '../support/sample.ts'
@@ -14,7 +15,7 @@ import { get, post } from '../support/store.ts'
  * found if a question falls into that moment, so there are many moments and questions all the time.
  */
 
-const CHANGES_MIN = 300
+const CHANGES_MIN = howMany('no_dip_changes')
 const READERS = 8
 const WRITERS = 2
 const BATCH_EVENTS = 8

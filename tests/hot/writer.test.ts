@@ -12,6 +12,7 @@ import type { Event } from '../../src/event/event.ts'
 import type { Stored } from '../../src/ingest/reply.ts'
 import { openStore } from '../../src/store/sqlite.ts'
 import { appendOf, storedOf, withWriter } from '../support/appends.ts'
+import { howMany } from '../support/counts.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
@@ -261,7 +262,7 @@ describe('a group of requests', () => {
           }
         })
       }),
-      { numRuns: 200 },
+      { numRuns: howMany('group_sequences') },
     )
   })
 

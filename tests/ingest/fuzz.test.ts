@@ -7,12 +7,13 @@ import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { fuzzRequest } from './fuzz/requests.ts'
 import type { FuzzRequest } from './fuzz/requests.ts'
+import { howMany } from '../support/counts.ts'
 import { createTestStore } from '../support/store.ts'
 import type { ServiceProcess, TestStore } from '../support/store.ts'
 import { logOf } from '../support/wire.ts'
 import type { Reply } from '../support/wire.ts'
 
-const REQUESTS = Number(process.env['FROSTLINE_FUZZ_REQUESTS'] ?? 20_000)
+const REQUESTS = howMany('fuzz_requests')
 const SEED = Number(process.env['FROSTLINE_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 /** Requests at a time. Each lane makes, sends and, where one fails, shrinks its own. */
 const LANES = 8

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { after, before, describe, it } from 'node:test'
 import type { Tiers } from '../../src/store/tiers.ts'
 import { programOf } from '../support/build.ts'
+import { howMany } from '../support/counts.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
@@ -81,7 +82,7 @@ describe('64 clients that post the same 1,000 ids at once', () => {
 })
 
 describe('an import and posts of the same ids from two processes', () => {
-  const ROUNDS = 100
+  const ROUNDS = howMany('import_race_rounds')
   const EVENTS = 100
   const BATCH_EVENTS = 5
   /** Each round makes a file; without merges the rounds would become slower and slower. */
@@ -130,7 +131,7 @@ describe('an import and posts of the same ids from two processes', () => {
 })
 
 describe('two compactors that start together', () => {
-  const ROUNDS = 100
+  const ROUNDS = howMany('compactor_race_rounds')
   const EVENTS = 50
   let home: InProcessStore
   let compactors: Compactor[]

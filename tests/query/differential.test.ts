@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { howMany } from '../support/counts.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { addDays, createReference } from '../support/reference.ts'
@@ -14,7 +15,7 @@ import { get, post } from '../support/store.ts'
  * The histories of a block share a store, each with days and ids of its own, because a start costs more than a history.
  */
 const ONLY_SEED = process.env['FROSTLINE_SEED']
-const SEEDS = Number(process.env['FROSTLINE_SEEDS'] ?? 200)
+const SEEDS = howMany('differential_histories')
 const SEEDS_PER_STORE = 25
 
 const STEPS = 8
