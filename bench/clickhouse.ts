@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { sqlText } from '../src/store/duckdb.ts'
+import { formatDay } from '../src/event/time.ts'
 import type { Row } from '../src/query/answer.ts'
 import { daysAskedFor, WINDOW_DAYS } from '../src/query/question.ts'
 import type { Question } from '../src/query/question.ts'
-import { formatDay } from '../src/event/time.ts'
+import { sqlText } from '../src/store/duckdb.ts'
 import { MEMORY_MB, THREADS } from './duck.ts'
 import { importPeer } from './peers.ts'
 

@@ -1,8 +1,8 @@
 import { randomFillSync } from 'node:crypto'
 import { ID_BYTES } from '../src/event/id.ts'
-import type { Sqlite } from '../src/store/sqlite.ts'
 import { MICROS_PER_DAY, parseInstant } from '../src/event/time.ts'
 import type { Day } from '../src/event/time.ts'
+import type { Sqlite } from '../src/store/sqlite.ts'
 import type { IdVersion } from './benchmark.ts'
 import { largeDay, makeEvents } from './events.ts'
 

@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3'
-import type { Sqlite } from '../src/store/sqlite.ts'
 import { parseInstant } from '../src/event/time.ts'
+import type { Sqlite } from '../src/store/sqlite.ts'
 import type { IdVersion } from './benchmark.ts'
 import { makeEvents } from './events.ts'
 import { fillEvents, INSERT } from './fill.ts'

@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
+import { formatDay, MICROS_PER_DAY, parseDay } from '../src/event/time.ts'
 import { sqlText } from '../src/store/duckdb.ts'
 import type { DuckConnection } from '../src/store/duckdb.ts'
-import { MICROS_PER_DAY } from '../src/event/time.ts'
 import { toCsv } from '../tests/support/sample.ts'
 import { makeEvents } from './events.ts'
 
@@ -56,4 +56,9 @@ export async function writeRows(
 /** The SQL of eight digits, which are the same for the same value. */
 function hex(value: string): string {
   return `format('{:08x}', ${value} % 4294967296)`
+}
+
+/** The first day of the second half, which is what is hot where the tiers are half and half. */
+export function middleOf({ from, to }: Rows): string {
+  return formatDay(Math.ceil((parseDay(from)! + parseDay(to)! + 1) / 2))
 }

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { readLedger } from '../compactor/ledger.ts'
-import { openLayout } from '../src/store/layout.ts'
 import { formatDay, parseDay } from '../src/event/time.ts'
+import { openLayout } from '../src/store/layout.ts'
 import { countOf } from '../tests/support/store.ts'
 import type { TestStore } from '../tests/support/store.ts'
 import type { Benchmark, Size } from './benchmark.ts'

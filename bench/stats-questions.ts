@@ -1,7 +1,7 @@
 import { formatDay, parseDay } from '../src/event/time.ts'
+import { middleOf } from './rows.ts'
 import type { Rows } from './rows.ts'
 import { median } from './statistics.ts'
-import { middleOf } from './stats-stores.ts'
 
 /** The three questions, and how each engine is asked them. */
 

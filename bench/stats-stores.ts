@@ -5,11 +5,10 @@ import type { DuckConnection, DuckValue } from '../src/store/duckdb.ts'
 import { openLayout } from '../src/store/layout.ts'
 import { openStore } from '../src/store/sqlite.ts'
 import type { Sqlite } from '../src/store/sqlite.ts'
-import { formatDay, parseDay } from '../src/event/time.ts'
 import { makeFolder, withDuck } from './duck.ts'
 import { INSERT } from './fill.ts'
 import { runApart } from './process.ts'
-import { writeRows } from './rows.ts'
+import { middleOf, writeRows } from './rows.ts'
 import type { Rows } from './rows.ts'
 import { withStore } from './service.ts'
 import type { PeerOrder } from './stats-peer.ts'
@@ -26,11 +25,6 @@ export interface Stores {
   /** @returns the folder of the cold files of the store that is all cold */
   parquet(): Promise<string>
   clickhouse(): Promise<string>
-}
-
-/** The first day of the second half, which is what is hot where the tiers are half and half. */
-export function middleOf({ from, to }: Rows): string {
-  return formatDay(Math.ceil((parseDay(from)! + parseDay(to)! + 1) / 2))
 }
 
 export function createStores(count: number): Stores {

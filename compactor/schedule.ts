@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { schedule } from 'node-cron'
+import { commandArgs } from '../src/process/command.ts'
 import type { Logger } from '../src/process/log.ts'
-import { modulePath } from '../src/process/threads.ts'
 
 /**
  * Runs compactions by the clock, each in a process of its own: sorting a big day never slows an answer, a crash never takes the
@@ -28,8 +28,7 @@ export function startSchedule(expression: string, stop_timeout_ms: number, log: 
       return
     }
     // A run that finds another one at work leaves at once: its rows are being moved already.
-    const cli = modulePath(import.meta.url, '../src/cli/main')
-    child = spawn(process.execPath, [...process.execArgv, cli, 'compact', '--json', '--wait', '0'], {
+    child = spawn(process.execPath, commandArgs(['compact', '--json', '--wait', '0']), {
       // The run logs JSON lines of its own there.
       stdio: ['ignore', 'pipe', 'inherit'],
     })

@@ -1,8 +1,6 @@
 import { resolve, sep } from 'node:path'
 import { validate as isCron } from 'node-cron'
 import * as v from 'valibot'
-import type { WriterLimits } from './hot/writer.ts'
-import type { BodyLimits } from './ingest/body.ts'
 import { parseProxies } from './limits/address.ts'
 
 /** Every setting, read from the environment in one place. The README's table lists the same names; a test compares. */
@@ -189,25 +187,4 @@ export function refuseOpenAddress(config: Config, closed: boolean): void {
     `HOST=${config.HOST} can be reached from other machines and no key protects it. ` +
       'Make a key (frostline keys create), bind to 127.0.0.1, or set ALLOW_ANONYMOUS=true if something in front of it decides who may come in.',
   )
-}
-
-/** What the writer keeps beside the events, and how much of it. */
-export function writerLimits(config: Config): WriterLimits {
-  return {
-    letters: {
-      letters_max: config.DEAD_LETTERS_MAX,
-      bytes_max: config.DEAD_LETTERS_BYTES_MAX,
-      age_max_days: config.DEAD_LETTERS_AGE_MAX_DAYS,
-    },
-    replies: { ttl_s: config.IDEMPOTENCY_TTL_S, keys_max: config.IDEMPOTENCY_KEYS_MAX },
-  }
-}
-
-/** How much of a body is read, and of all of them at a time. */
-export function bodyLimits(config: Config): BodyLimits {
-  return {
-    body_bytes_max: config.BODY_BYTES_MAX,
-    inflated_bytes_max: config.BODY_INFLATED_BYTES_MAX,
-    in_flight_bytes_max: config.BODIES_IN_FLIGHT_BYTES_MAX,
-  }
 }

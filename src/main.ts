@@ -1,27 +1,28 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
-import { createApp } from './http/app.ts'
+import { startSchedule } from '../compactor/schedule.ts'
 import { openAuth } from './auth/auth.ts'
 import type { AuthClocks } from './auth/auth.ts'
-import { startSchedule } from '../compactor/schedule.ts'
-import { bodyLimits, ConfigError, refuseOpenAddress, writerLimits } from './config.ts'
+import { ConfigError, refuseOpenAddress } from './config.ts'
 import type { Config } from './config.ts'
-import { createDeadLetterRoutes } from './http/handlers/dead-letters.ts'
-import { sweepSpill } from './store/duckdb.ts'
+import { nowMicros } from './event/time.ts'
+import { createAdmission } from './http/admission.ts'
+import { createApp } from './http/app.ts'
 import { createEdge, answerFailure } from './http/edge.ts'
-import { freeBytesOf, watchDiskSpace } from './store/space.ts'
-import type { ReadFreeBytes } from './store/space.ts'
-import { openHotTier } from './ingest/writing.ts'
 import { createBodyReader } from './ingest/body.ts'
 import { createIngest } from './ingest/ingest.ts'
 import { createJudging } from './ingest/judging.ts'
-import { openLayout } from './store/layout.ts'
-import type { Logger } from './process/log.ts'
+import { bodyLimits, commitLimits } from './ingest/limits.ts'
+import { openSqliteStore } from './ingest/sqlite-store.ts'
 import { openMetrics } from './metrics/metrics.ts'
+import type { Logger } from './process/log.ts'
 import { openQueryTier } from './query/tier.ts'
+import { sweepSpill } from './store/duckdb.ts'
+import { openLayout } from './store/layout.ts'
+import { freeBytesOf, watchDiskSpace } from './store/space.ts'
+import type { ReadFreeBytes } from './store/space.ts'
 import { openStore, openStoreForReading } from './store/sqlite.ts'
-import { nowMicros } from './event/time.ts'
 import { startVerifySchedule } from './verify/schedule.ts'
 
 /** A running service. */
@@ -34,22 +35,26 @@ export interface Service {
 /** Between two looks for connections that have become idle while the service closes. */
 const SWEEP_IDLE_MS = 50
 
+/** What a test puts in the place of the machine. */
+export interface Seams extends AuthClocks {
+  readFreeBytes?: ReadFreeBytes
+}
+
 /**
  * Wires the service and starts to listen.
- * @param seams what a test puts in the place of the machine
  */
 export async function serve(
   config: Config,
   log: Logger,
-  { readFreeBytes = freeBytesOf, ...clocks }: { readFreeBytes?: ReadFreeBytes } & AuthClocks = {},
+  { readFreeBytes = freeBytesOf, now_ms = () => performance.now(), ...clocks }: Seams = {},
 ): Promise<Service> {
   const layout = openLayout(config.DATA_DIR)
   sweepSpill(layout.spill)
   // Makes or upgrades the schema before the threads open it, and fails here if it cannot.
   openStore(layout.database).close()
-  const auth = openAuth(config, layout, log, clocks)
+  const auth = openAuth(config, layout, log, { now_ms, ...clocks })
   try {
-    refuseOpenAddress(config, auth.closed)
+    refuseOpenAddress(config, auth.gate.closed)
   } catch (error) {
     auth.close()
     throw error
@@ -66,11 +71,11 @@ export async function serve(
     onTrouble: (err) => log.error({ err }, 'the free space cannot be read'),
   })
   let draining = false
-  const metrics = openMetrics(log, clocks.now_ms)
-  const hot = openHotTier({
+  const metrics = openMetrics(log, now_ms)
+  const eventStore = openSqliteStore({
     data_dir: config.DATA_DIR,
     memory_mb: config.JOB_MEMORY_MB,
-    limits: writerLimits(config),
+    limits: commitLimits(config),
     queue_events_max: config.WRITE_QUEUE_EVENTS_MAX,
     onCommit: (commit) => metrics.onCommit(commit),
     onTrouble(reason) {
@@ -91,16 +96,16 @@ export async function serve(
   })
   const checks = startVerifySchedule({ interval_s: config.VERIFY_INTERVAL_S, data_dir: config.DATA_DIR, log })
   const judging = createJudging({ events_max: config.EVENTS_PER_REQUEST_MAX })
-  const ingest = metrics.countEvents(createIngest({ hot, now_us: nowMicros }))
+  const ingest = metrics.countEvents(createIngest({ store: eventStore, now_us: nowMicros }))
   const bodies = createBodyReader(bodyLimits(config))
   const reading = openStoreForReading(layout.database)
   const obstacles = () => [
     ...(draining ? ['the service is stopping'] : []),
-    ...(hot.ready ? [] : ['the writer is not running']),
+    ...(eventStore.ready ? [] : ['the writer is not running']),
     ...(query.ready ? [] : ['the mirror of the hot rows is not built']),
   ]
   const app = createApp({
-    admission: auth.admission,
+    admission: createAdmission({ ...auth, config, now_ms }),
     logins: auth.logins,
     judging,
     ingest,
@@ -110,13 +115,13 @@ export async function serve(
     metrics: metrics.routes({
       layout,
       db: reading,
-      hot,
+      eventStore,
       query,
       readFreeBytes: () => readFreeBytes(config.DATA_DIR),
       is_ready: () => obstacles().length === 0,
       findings: () => checks.damage.length,
     }),
-    deadLetters: createDeadLetterRoutes({ db: reading, judging, ingest, bodies }),
+    db: reading,
     obstacles,
     damage: () => checks.damage,
     config,
@@ -135,12 +140,12 @@ export async function serve(
     metrics.stop()
     reading.close()
     auth.close()
-    await Promise.all([hot.close(), query.close(), checks.stop()])
+    await Promise.all([eventStore.close(), query.close(), checks.stop()])
     throw error
   })
   const schedule = startSchedule(config.COMPACT_CRON, config.SHUTDOWN_TIMEOUT_MS, log)
   log.info({ url, data_dir: config.DATA_DIR, compact_cron: config.COMPACT_CRON }, 'listening')
-  if (!auth.closed) {
+  if (!auth.gate.closed) {
     log.warn(
       { host: config.HOST },
       'no keys: whoever reaches this address may post and ask; frostline keys create closes it at once',
@@ -160,7 +165,7 @@ export async function serve(
     reading.close()
     await Promise.all([query.close(), judging.close()])
     auth.close()
-    await hot.close()
+    await eventStore.close()
     space.stop()
     metrics.stop()
   }

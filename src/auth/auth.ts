@@ -1,13 +1,11 @@
 import type { Config } from '../config.ts'
-import type { Layout } from '../store/layout.ts'
-import type { Logger } from '../process/log.ts'
-import { parseProxies } from '../limits/address.ts'
-import { createBuckets } from '../limits/buckets.ts'
-import { openStoreForNotes, openStoreForReading } from '../store/sqlite.ts'
 import { nowMicros } from '../event/time.ts'
-import { createAdmission } from '../http/admission.ts'
-import type { Admission } from '../http/admission.ts'
+import { createBuckets } from '../limits/buckets.ts'
+import type { Logger } from '../process/log.ts'
+import type { Layout } from '../store/layout.ts'
+import { openStoreForNotes, openStoreForReading } from '../store/sqlite.ts'
 import { openGate } from './gate.ts'
+import type { Gate } from './gate.ts'
 import { createLastUse, lastUseWriter } from './last-use.ts'
 import { createLogins, LOGINS_PER_ADDRESS, LOGINS_PER_NAME } from './logins.ts'
 import type { Logins } from './logins.ts'
@@ -16,8 +14,9 @@ import { createTokens } from './token.ts'
 
 /** All of it, wired to one store. */
 export interface Auth {
-  readonly closed: boolean
-  admission: Admission
+  gate: Gate
+  /** Notes that a key was used. */
+  onKeyUse: (key: number) => void
   logins: Pick<Logins, 'login'> & { register: Logins['register'] | null }
   /** Before the writer closes: whoever closes a database last moves its log into it. */
   close(): void
@@ -64,9 +63,6 @@ export function openAuth(
       return () => clearTimeout(timer)
     },
   })
-  const limited = (per_s: number | null, burst: number) =>
-    per_s === null ? null : createBuckets({ per_s, burst }, now_ms)
-  const { RATE_LIMIT_RPS, RATE_LIMIT_BURST, RATE_LIMIT_EPS, ALLOW_REGISTRATION } = config
   const logins = createLogins({
     db,
     notes,
@@ -76,18 +72,9 @@ export function openAuth(
     now_us: nowMicros,
   })
   return {
-    get closed() {
-      return gate.closed
-    },
-    admission: createAdmission({
-      gate,
-      onKeyUse: (key) => lastUse.note(key),
-      requests: limited(RATE_LIMIT_RPS, RATE_LIMIT_BURST),
-      // A second's worth: what a batch has more than that is paid for afterwards.
-      events: limited(RATE_LIMIT_EPS, RATE_LIMIT_EPS ?? 0),
-      proxies: parseProxies(config.TRUSTED_PROXIES)!,
-    }),
-    logins: { login: logins.login, register: ALLOW_REGISTRATION ? logins.register : null },
+    gate,
+    onKeyUse: (key) => lastUse.note(key),
+    logins: { login: logins.login, register: config.ALLOW_REGISTRATION ? logins.register : null },
     close() {
       lastUse.close()
       notes.close()

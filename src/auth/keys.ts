@@ -1,5 +1,5 @@
-import type { Sqlite } from '../store/sqlite.ts'
 import type { Micros } from '../event/time.ts'
+import type { Sqlite } from '../store/sqlite.ts'
 import { hashKey, makeKey } from './key.ts'
 import { formatScopes } from './scope.ts'
 import type { Scope } from './scope.ts'

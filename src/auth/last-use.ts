@@ -1,5 +1,5 @@
-import type { Sqlite } from '../store/sqlite.ts'
 import type { Micros } from '../event/time.ts'
+import type { Sqlite } from '../store/sqlite.ts'
 
 /** When each key was last used, written from time to time: a write for each request would cost more than the request. */
 export interface LastUse {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { Sqlite } from '../store/sqlite.ts'
 import type { Micros } from '../event/time.ts'
+import type { Sqlite } from '../store/sqlite.ts'
 import { formatScopes } from './scope.ts'
 import type { Scope } from './scope.ts'
 

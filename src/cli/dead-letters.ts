@@ -1,20 +1,22 @@
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { ColdFileError } from '../cold/file-check.ts'
-import { bodyLimits, ConfigError, writerLimits } from '../config.ts'
+import { ConfigError } from '../config.ts'
 import type { Config } from '../config.ts'
-import { letterGone, listPage, openLetter, replayLetter, shapeLetter } from '../dead-letters/desk.ts'
-import type { ReplayDeps } from '../dead-letters/desk.ts'
+import { letterGone, listPage, openLetter, shapeLetter } from '../dead-letters/desk.ts'
 import { openShelf } from '../dead-letters/shelf.ts'
-import { openDirectTier } from '../ingest/direct.ts'
+import { nowMicros } from '../event/time.ts'
 import { createBodyReader } from '../ingest/body.ts'
+import { openDirectStore } from '../ingest/direct.ts'
 import { createIngest } from '../ingest/ingest.ts'
 import { createJudging } from '../ingest/judging.ts'
-import { openLayout } from '../store/layout.ts'
+import { bodyLimits, commitLimits } from '../ingest/limits.ts'
+import { replayLetter } from '../ingest/replay.ts'
+import type { ReplayDeps } from '../ingest/replay.ts'
 import { Problem } from '../problem/problem.ts'
+import { openLayout } from '../store/layout.ts'
 import { openStore } from '../store/sqlite.ts'
 import type { Sqlite } from '../store/sqlite.ts'
-import { nowMicros } from '../event/time.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { withStore } from './keys.ts'
 import { printTable } from './table.ts'
@@ -52,7 +54,7 @@ export function deleteLetterCommand(config: Config, id: string): number {
   const letter_id = Number(numberOf(id))
   withStore(config, (db) =>
     explained(() => {
-      if (!openShelf(db, writerLimits(config).letters).take(letter_id)) throw letterGone()
+      if (!openShelf(db, commitLimits(config).letters).take(letter_id)) throw letterGone()
     }),
   )
   console.log(`Dead letter ${letter_id} is deleted.`)
@@ -88,18 +90,18 @@ async function withReplay<T>(config: Config, act: (db: Sqlite, deps: ReplayDeps)
   const layout = openLayout(config.DATA_DIR)
   const db = openStore(layout.database)
   try {
-    const hot = await openDirectTier(db, layout, writerLimits(config), {
+    const store = await openDirectStore(db, layout, commitLimits(config), {
       memory_mb: config.JOB_MEMORY_MB,
       onRepair: (reason) =>
         console.error(`the index of cold ids is made anew from the cold files: ${reason}`),
     })
     const judging = createJudging({ events_max: config.EVENTS_PER_REQUEST_MAX })
     try {
-      const ingest = createIngest({ hot, now_us: nowMicros })
+      const ingest = createIngest({ store, now_us: nowMicros })
       return await act(db, { judging, ingest, bodies: createBodyReader(bodyLimits(config)) })
     } finally {
       await judging.close()
-      hot.close()
+      store.close()
     }
   } catch (error) {
     throw explain(error)

@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts'
-import { createLogger } from '../process/log.ts'
 import { serve } from '../main.ts'
+import { createLogger } from '../process/log.ts'
 
 /** Serves until SIGTERM or SIGINT. */
 export async function serveCommand(config: Config): Promise<number> {

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
-import { realDisk } from '../store/disk.ts'
 import type { Config } from '../config.ts'
+import { realDisk } from '../store/disk.ts'
 import { openLayout } from '../store/layout.ts'
+import type { Finding } from '../verify/finding.ts'
 import { verifyStore } from '../verify/verify.ts'
-import type { Finding } from '../verify/verify.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { JOB_THREADS } from './jobs.ts'
 

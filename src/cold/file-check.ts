@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Layout } from '../store/layout.ts'
 import { formatDay } from '../event/time.ts'
 import type { ColdFile } from '../store/catalog.ts'
 import { realDisk } from '../store/disk.ts'
+import type { Layout } from '../store/layout.ts'
 
 /** A cold file that the catalog lists is not there or not what it was. Never answered with a smaller number. */
 export class ColdFileError extends Error {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import type { Layout } from '../store/layout.ts'
 import type { Catalog, ColdFile, IdSegmentRow } from '../store/catalog.ts'
+import type { Layout } from '../store/layout.ts'
 import { isComplete } from './id-index.ts'
 import { IdSegment, IdSegmentError } from './id-segment.ts'
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
+import type { Day, Micros } from '../event/time.ts'
 import { failpoint } from '../process/failpoint.ts'
+import type { ColdDisk } from '../store/disk.ts'
 import type { Layout } from '../store/layout.ts'
 import type { Sqlite } from '../store/sqlite.ts'
-import type { Day, Micros } from '../event/time.ts'
-import type { ColdDisk } from '../store/disk.ts'
 
 /**
  * What dead processes left behind. Everything here is garbage by the visibility rule, so each part can be interrupted and repeated.

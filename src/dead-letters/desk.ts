@@ -1,17 +1,12 @@
 import * as v from 'valibot'
-import type { BodyReader, IncomingBody } from '../ingest/body.ts'
-import type { Ingest } from '../ingest/ingest.ts'
-import type { Judgement } from '../ingest/judge.ts'
-import type { Judging } from '../ingest/judging.ts'
-import type { IngestReply } from '../ingest/reply.ts'
+import { formatInstant } from '../event/time.ts'
 import { Problem } from '../problem/problem.ts'
 import { integer } from '../query/parameters.ts'
 import type { Sqlite } from '../store/sqlite.ts'
-import { formatInstant } from '../event/time.ts'
 import { findLetter, listLetters } from './shelf.ts'
 import type { KeptLetter, LetterEntry } from './shelf.ts'
 
-/** What people do with dead letters, over HTTP and from the command line: read them, and send them again. */
+/** Dead letters as people read them, over HTTP and from the command line. */
 
 export const LETTERS_LISTED_MAX = 1_000
 
@@ -73,42 +68,6 @@ export function openLetter(db: Sqlite, id: string): KeptLetter {
 
 export function letterGone(): Problem {
   return new Problem('not_found', 'There is no such dead letter, or it was replayed, deleted or pushed out.')
-}
-
-export interface ReplayDeps {
-  judging: Pick<Judging, 'body' | 'values'>
-  ingest: Ingest
-  bodies: BodyReader
-}
-
-/**
- * Sends a letter again. It goes in the transaction that stores the event, so that of several who try one alone stores it.
- * @param corrected the body that holds the event to be stored in its place; null for the letter as it is
- * @throws {Problem} what the body or the event is refused for; `not_found` if the letter is gone
- */
-export async function replayLetter(
-  { judging, ingest, bodies }: ReplayDeps,
-  letter: KeptLetter,
-  corrected: IncomingBody | null,
-): Promise<IngestReply> {
-  async function replay(judgement: Judgement): Promise<IngestReply> {
-    if (judgement.judged.received !== 1)
-      throw new Problem('invalid_events', 'Send the one event that is to be stored.')
-    const { reply } = await ingest(judgement, {
-      strict: true,
-      source: sourceOf(letter),
-      letter_id: letter.id,
-    })
-    return reply
-  }
-  if (corrected !== null) return bodies.withBody(corrected, async (body) => replay(await judging.body(body)))
-  if (!letter.is_cut) return replay(judging.values([JSON.parse(letter.body)]))
-  throw new Problem('invalid_events', 'Only the beginning of this event was kept. Send the whole event.')
-}
-
-/** Who sends the events that come out of a letter. */
-export function sourceOf({ id }: { id: number }): string {
-  return `dead letter ${id}`
 }
 
 export function shapeLetter(letter: KeptLetter) {

@@ -1,4 +1,4 @@
-import type { EventError } from '../event/event.ts'
+import type { FieldError } from '../problem/problem.ts'
 
 /** A rejected event that is kept, so that nothing that was sent is gone: it can be looked at, corrected and sent again. */
 export interface Letter {
@@ -20,7 +20,7 @@ export const LETTER_BYTES_MAX = 64 * 1024
 /**
  * @param value the event as it was read; a string where it could not be read at all
  */
-export function writeLetter(value: unknown, event_id: string | null, { path, message }: EventError): Letter {
+export function writeLetter(value: unknown, event_id: string | null, { path, message }: FieldError): Letter {
   const body = writeBody(value)
   if (body === null) return { path, message, event_id, body: '""', is_cut: true }
   const is_cut = Buffer.byteLength(body) > LETTER_BYTES_MAX

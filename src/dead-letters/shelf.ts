@@ -1,6 +1,6 @@
-import type { Sqlite } from '../store/sqlite.ts'
 import { MICROS_PER_DAY } from '../event/time.ts'
 import type { Micros } from '../event/time.ts'
+import type { Sqlite } from '../store/sqlite.ts'
 import type { Letter } from './letter.ts'
 
 /** The table of dead letters: what is kept, for how long, and how it is found again. Bounded three ways; the oldest go first. */

@@ -1,6 +1,7 @@
-import { judgeEvent } from './event.ts'
-import type { EventError, EventSchema, Verdict } from './event.ts'
+import type { FieldError } from '../problem/problem.ts'
 import type { CsvColumn } from './csv-header.ts'
+import { judgeEvent } from './event.ts'
+import type { EventSchema, Verdict } from './event.ts'
 
 export type CsvFields = Readonly<Record<CsvColumn, string>>
 
@@ -17,7 +18,7 @@ export function judgeFields(schema: EventSchema, fields: CsvFields): Verdict {
 export function eventOfFields(
   fields: CsvFields,
   parse: (text: string) => unknown,
-): { value: unknown } | { error: EventError } {
+): { value: unknown } | { error: FieldError } {
   const { event_id, occurred_at, user_id, event_type, properties_json } = fields
   let properties: unknown
   try {

@@ -1,6 +1,6 @@
+import type { CsvFields } from './csv-event.ts'
 import { CSV_COLUMNS } from './csv-header.ts'
 import type { Header } from './csv-header.ts'
-import type { CsvFields } from './csv-event.ts'
 
 /** One CSV row as papaparse reads it: what is wrong with it, or its fields by name. */
 

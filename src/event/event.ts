@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import type { FieldError } from '../problem/problem.ts'
 import { isEventId } from './id.ts'
 import { MICROS_PER_DAY, parseInstant } from './time.ts'
 import type { Micros } from './time.ts'
@@ -27,12 +28,6 @@ export interface Event {
   event_type: string
   /** JSON text of an object. */
   properties: string
-}
-
-/** What is wrong with one event. Names the field, never repeats its value. */
-export interface EventError {
-  path: string
-  message: string
 }
 
 function text(field: string, chars_max: number) {
@@ -184,7 +179,7 @@ export function createEventSchema(now_us: () => Micros) {
 }
 
 export type EventSchema = ReturnType<typeof createEventSchema>
-export type Verdict = { event: Event } | { error: EventError }
+export type Verdict = { event: Event } | { error: FieldError }
 
 /** Judges one value: the event in its stored form, or the first thing wrong with it. */
 export function judgeEvent(schema: EventSchema, value: unknown): Verdict {

@@ -1,7 +1,7 @@
+import type { Day } from '../event/time.ts'
 import { HOT_ROWS, IS_VISIBLE } from '../store/catalog.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 import type { Sqlite } from '../store/sqlite.ts'
-import type { Day } from '../event/time.ts'
 
 /**
  * Hot rows on their way into DuckDB, whose SQLite extension is a download that cannot be relied on. Each column of a page is one text, with a NUL between

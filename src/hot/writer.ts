@@ -1,58 +1,59 @@
 import type { ColdIds } from '../cold/ids.ts'
-import { readGeneration } from '../store/catalog.ts'
-import { openShelf } from '../dead-letters/shelf.ts'
-import type { ShelfLimits } from '../dead-letters/shelf.ts'
-import { ID_BYTES } from '../event/id.ts'
-import { openKeptReplies } from '../ingest/idempotency.ts'
-import type { KeptRepliesLimits } from '../ingest/idempotency.ts'
-import { composeReply } from '../ingest/reply.ts'
-import { beginWriting } from '../store/sqlite.ts'
-import type { Sqlite } from '../store/sqlite.ts'
-import type { Append, Appended } from '../ingest/append.ts'
 import { TEXTS_PER_EVENT } from '../event/batch.ts'
 import type { EventBatch } from '../event/batch.ts'
+import { ID_BYTES } from '../event/id.ts'
+import { readGeneration } from '../store/catalog.ts'
+import { beginWriting } from '../store/sqlite.ts'
+import type { Sqlite } from '../store/sqlite.ts'
 import { openEventRows } from './event-rows.ts'
 import { openHotIds } from './ids.ts'
 import { newestSeq } from './newest-seq.ts'
 
-export interface WriterLimits {
-  letters: ShelfLimits
-  replies: KeptRepliesLimits
-}
+/** Stores events: compares their ids with cold and hot, and commits a group of requests in one transaction. */
 
-export interface Writer {
+export interface Writer<Request, Result> {
   /**
    * Stores a group of requests in one transaction; all of them or, if it throws, none. A request whose ids could not be compared with
    * cold gets the reason as its result and is not stored; the others need not wait for somebody to mend the file.
    */
-  commit(group: readonly Append[]): Promise<(Appended | Error)[]>
+  commit(group: readonly Request[]): Promise<(Result | Error)[]>
+}
+
+/** What became of a request's events. */
+export interface Stored {
+  accepted: number
+  duplicates: number
+}
+
+/** What a request commits beside its events. Both functions run inside the transaction, for one request after the other. */
+export interface Companion<Request, Result> {
+  /** Before the events of the request. A result ends the request, and none of its events is stored. */
+  begin(request: Request): Result | null
+  /** After the events of the request. */
+  end(request: Request, stored: Stored): Result
 }
 
 /** Positions in a batch whose ids are in cold. */
 type Found = ReadonlySet<number>
 
-export function openWriter(db: Sqlite, coldIds: ColdIds, limits: WriterLimits): Writer {
-  const shelf = openShelf(db, limits.letters)
-  const replies = openKeptReplies(db, limits.replies)
+/** @param db a connection for writing */
+export function openWriter<Request extends { batch: EventBatch }, Result>(
+  db: Sqlite,
+  coldIds: ColdIds,
+  companion: Companion<Request, Result>,
+): Writer<Request, Result> {
   const rows = openEventRows(db)
   const newest = newestSeq(db)
   const ids = openHotIds(db)
   ids.catchUp()
 
   /** What becomes of one request, inside the group's transaction. */
-  function append(
-    { batch, judged, letters, source, received_at, keyed, letter_id }: Append,
-    inCold: Found,
-  ): Appended {
-    const earlier = keyed === null ? null : replies.find(keyed, received_at)
-    if (earlier === 'reused') return { outcome: 'key_reused' }
-    if (earlier !== null) return { outcome: 'replayed', reply: earlier }
-    if (letter_id !== null && !shelf.take(letter_id)) return { outcome: 'letter_gone' }
-    shelf.put(letters, source, received_at)
+  function append(request: Request, inCold: Found): Result {
+    const result = companion.begin(request)
+    if (result !== null) return result
+    const { batch } = request
     const accepted = addNew(batch, inCold)
-    const reply = composeReply(judged, { accepted, duplicates: batch.count - accepted })
-    if (keyed !== null) replies.keep(keyed, reply, received_at)
-    return { outcome: 'stored', reply }
+    return companion.end(request, { accepted, duplicates: batch.count - accepted })
   }
 
   /** How many were new. */

@@ -1,14 +1,14 @@
-import type { BlockList } from 'node:net'
 import type { Context, MiddlewareHandler } from 'hono'
-import { Problem } from '../problem/problem.ts'
-import { clientAddress, networkOf } from '../limits/address.ts'
-import type { Buckets } from '../limits/buckets.ts'
-import { policyOf, stateOf } from './rate-limit-fields.ts'
-import type { NamedBuckets } from './rate-limit-fields.ts'
 import { readCredential } from '../auth/credential.ts'
 import type { Caller, Gate } from '../auth/gate.ts'
 import { covers } from '../auth/scope.ts'
 import type { Scope } from '../auth/scope.ts'
+import type { Config } from '../config.ts'
+import { clientAddress, networkOf, parseProxies } from '../limits/address.ts'
+import { createBuckets } from '../limits/buckets.ts'
+import { Problem } from '../problem/problem.ts'
+import { policyOf, stateOf } from './rate-limit-fields.ts'
+import type { NamedBuckets } from './rate-limit-fields.ts'
 
 /** What stands between a request and its route: who asks, how much, and whether they may. */
 export interface Admission {
@@ -45,15 +45,21 @@ interface Counted {
 export interface AdmissionOptions {
   gate: Gate
   onKeyUse: (key: number) => void
-  /** Null where there is no limit. */
-  requests: Buckets | null
-  events: Buckets | null
-  proxies: BlockList
+  config: Config
+  /** A clock that never jumps: what is limited per second must not depend on what the wall clock is set to. */
+  now_ms: () => number
 }
 
 const REALM = 'Bearer realm="frostline"'
 
-export function createAdmission({ gate, onKeyUse, requests, events, proxies }: AdmissionOptions): Admission {
+export function createAdmission({ gate, onKeyUse, config, now_ms }: AdmissionOptions): Admission {
+  const { RATE_LIMIT_RPS, RATE_LIMIT_BURST, RATE_LIMIT_EPS } = config
+  const bucketsOf = (per_s: number | null, burst: number) =>
+    per_s === null ? null : createBuckets({ per_s, burst }, now_ms)
+  const requests = bucketsOf(RATE_LIMIT_RPS, RATE_LIMIT_BURST)
+  // A second's worth: a larger batch is paid for afterwards.
+  const events = bucketsOf(RATE_LIMIT_EPS, RATE_LIMIT_EPS ?? 0)
+  const proxies = parseProxies(config.TRUSTED_PROXIES)!
   const per_request = requests === null ? [] : [{ name: 'requests', buckets: requests } as const]
   const per_batch = [
     ...per_request,

@@ -2,52 +2,56 @@ import { randomUUID } from 'node:crypto'
 import { Hono } from 'hono'
 import type { Context } from 'hono'
 import { routePath } from 'hono/route'
-import type { Admission, AdmissionEnv } from './admission.ts'
-import { addLoginRoutes } from './handlers/logins.ts'
 import type { Logins } from '../auth/logins.ts'
 import type { Config } from '../config.ts'
+import type { MetricsRoutes } from '../metrics/metrics.ts'
+import { Problem } from '../problem/problem.ts'
+import type { Logger } from '../process/log.ts'
+import { readVersion } from '../process/version.ts'
+import type { Queries } from '../query/tier.ts'
+import type { Admission } from './admission.ts'
 import { allowOrigins } from './cors.ts'
 import { SECURITY_HEADERS } from './edge.ts'
-import { createIngestRoutes } from './handlers/events.ts'
+import type { Env, Handlers } from './handler.ts'
+import { letterHandlers } from './handlers/dead-letters.ts'
+import type { LetterDeps } from './handlers/dead-letters.ts'
+import { docsHandlers } from './handlers/docs.ts'
+import { eventHandlers } from './handlers/events.ts'
 import type { IngestDeps } from './handlers/events.ts'
-import type { Logger } from '../process/log.ts'
-import type { MetricsRoutes } from '../metrics/metrics.ts'
+import { loginHandlers } from './handlers/logins.ts'
+import { questionHandlers } from './handlers/questions.ts'
+import { serviceHandlers } from './handlers/service.ts'
+import type { ServiceDeps } from './handlers/service.ts'
 import { buildDocument } from './openapi/document.ts'
-import { createDocsRoutes } from './handlers/docs.ts'
-import { Problem, renderProblem } from '../problem/problem.ts'
-import { createQueryRoutes } from './handlers/questions.ts'
-import type { Queries } from '../query/tier.ts'
-import { METRICS_PATH, refuseUndeclared, REGISTER, ROUTES } from './routes.ts'
-import { readVersion } from '../process/version.ts'
-import type { Finding } from '../verify/verify.ts'
+import { renderProblem } from './problem-reply.ts'
+import { METRICS_PATH, nameOf, REGISTER, ROUTES } from './routes.ts'
+import type { RouteName } from './routes.ts'
 
-export interface Deps extends IngestDeps {
+export interface Deps extends Omit<IngestDeps, 'admission'>, LetterDeps, Omit<ServiceDeps, 'metrics'> {
   admission: Admission
   logins: Pick<Logins, 'login'> & { register: Logins['register'] | null }
   query: Queries
   metrics: MetricsRoutes
-  deadLetters: Hono
-  /** What keeps the service from being ready; empty when it is. */
-  obstacles: () => string[]
   config: Config
-  /** What the last check of the store found wrong. */
-  damage: () => readonly Finding[]
   log: Logger
-}
-
-interface Env {
-  Variables: AdmissionEnv['Variables'] & { request_id: string; events: number | undefined; internal: unknown }
 }
 
 /** All routes. Works without a port: `app.request('/livez')`. */
 export function createApp(deps: Deps): Hono<Env> {
-  const { admission, logins, judging, ingest, space, bodies, query, metrics, deadLetters } = deps
-  const { obstacles, damage, config, log } = deps
+  const { admission, logins, query, metrics, config, log } = deps
   const { URL_BYTES_MAX: url_bytes_max, CORS_ORIGINS: cors_origins } = config
   const app = new Hono<Env>()
-  // Every field of a request's line is written here; looking through it for secrets would take as long as all of the rest.
+  // Every field of a request's line is written here; redacting it would take as long as all of the rest.
   const requestLog = log.child({}, { redact: [] })
   const routes = ROUTES.filter(({ path }) => path !== REGISTER || logins.register !== null)
+  const handlers: Handlers<RouteName> = {
+    ...eventHandlers(deps),
+    ...questionHandlers(query),
+    ...letterHandlers(deps),
+    ...loginHandlers(logins, admission.addressOf),
+    ...serviceHandlers(routes, deps),
+    ...docsHandlers(buildDocument({ routes, limits: config, version: readVersion() })),
+  }
 
   app.use(async function logRequest(c, next) {
     const started = performance.now()
@@ -72,7 +76,7 @@ export function createApp(deps: Deps): Hono<Env> {
     }
     const internal = c.get('internal')
     if (internal !== undefined) log.error({ ...entry, err: internal }, 'request failed')
-    // What asks every few seconds, for ever, would drown the rest.
+    // A scrape every few seconds would drown the rest.
     else if (route === METRICS_PATH && status === 200) requestLog.debug(entry, 'request')
     else requestLog.info(entry, 'request')
   })
@@ -91,39 +95,11 @@ export function createApp(deps: Deps): Hono<Env> {
     await next()
   })
   app.use(admission.tellLimits)
-  for (const { method, path, scope } of routes) {
-    if (scope !== null) app.on(method, path, admission.require(scope))
+
+  for (const route of routes) {
+    if (route.scope !== null) app.on(route.method, route.path, admission.require(route.scope))
+    for (const handler of [handlers[nameOf(route)]].flat()) app.on(route.method, route.path, handler)
   }
-
-  app.route('/', createIngestRoutes({ admission, judging, ingest, space, bodies }))
-  app.route('/', createQueryRoutes(query))
-  app.get(METRICS_PATH, (c) => metrics.answer(c))
-  app.route('/dead-letters', deadLetters)
-  app.route('/', createDocsRoutes(buildDocument({ routes, limits: config, version: readVersion() })))
-
-  // For whoever opens the address in a browser first.
-  const addresses = (method: string) =>
-    routes.filter((route) => route.method === method).map(({ path }) => path)
-  app.get('/', (c) =>
-    c.json({
-      service: 'frostline',
-      post: addresses('POST'),
-      get: addresses('GET').filter((path) => path !== '/'),
-    }),
-  )
-  app.get('/livez', (c) => c.json({ status: 'alive' }))
-  app.get('/readyz', function getReadiness(c) {
-    const missing = obstacles()
-    const found = damage()
-    // Damage takes away answers over its own days and nothing else, so whoever decides by the status sends requests on.
-    if (missing.length === 0) {
-      return c.json({ status: 'ready', ...(found.length > 0 ? { damage: found } : {}) })
-    }
-    throw new Problem('not_ready', missing.join('; '))
-  })
-
-  addLoginRoutes(app, logins, admission.addressOf)
-
   for (const path of new Set(routes.map((route) => route.path))) {
     const methods = routes.filter((route) => route.path === path).map(({ method }) => method)
     const allow = methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ')
@@ -133,7 +109,7 @@ export function createApp(deps: Deps): Hono<Env> {
       return response
     })
   }
-  app.notFound((c) => respond(c, new Problem('not_found', 'See the README for what there is.')))
+  app.notFound((c) => respond(c, new Problem('not_found', 'GET / lists the addresses.')))
   app.onError(function renderError(error, c) {
     if (error instanceof Problem) {
       if (error.cause !== undefined) c.set('internal', error)
@@ -142,7 +118,6 @@ export function createApp(deps: Deps): Hono<Env> {
     c.set('internal', error)
     return respond(c, new Problem('internal', `Report it with the request id ${c.get('request_id')}.`))
   })
-  refuseUndeclared(app.routes)
   return app
 }
 

@@ -2,8 +2,9 @@ import { createServer, STATUS_CODES } from 'node:http'
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { RequestError } from '@hono/node-server'
+import { Problem } from '../problem/problem.ts'
 import type { Logger } from '../process/log.ts'
-import { Problem, problemReply, renderProblem } from '../problem/problem.ts'
+import { problemReply, renderProblem } from './problem-reply.ts'
 
 /** The HTTP server: its limits, and the answers to what never becomes a request. */
 

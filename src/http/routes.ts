@@ -1,6 +1,9 @@
 import type { Scope } from '../auth/scope.ts'
 
-/** Every route, and what a caller needs for it. The service does not start with a route that does not stand here. */
+/**
+ * Every route, and the scope that it needs. Handlers (`handlers/`) and OpenAPI operations (`openapi/operations/`) are records over these
+ * names: a route without one of them does not compile, and a handler without a route is never served.
+ */
 
 export interface Route {
   method: 'GET' | 'POST' | 'DELETE'
@@ -41,12 +44,6 @@ export const REGISTER = '/auth/register'
 /** Scraped every few seconds. */
 export const METRICS_PATH = '/metrics'
 
-/** @throws {Error} naming the first route that has no entry, and so asks for no scope */
-export function refuseUndeclared(routes: readonly { method: string; path: string }[]): void {
-  const declared = new Set<string>(ROUTES.map(({ method, path }) => `${method} ${path}`))
-  const paths = new Set<string>(['/*', ...ROUTES.map(({ path }) => path)])
-  for (const { method, path } of routes) {
-    if (method === 'ALL' ? paths.has(path) : declared.has(`${method} ${path}`)) continue
-    throw new Error(`${method} ${path} has no entry in ROUTES, so nobody decided who may use it`)
-  }
+export function nameOf({ method, path }: Route): RouteName {
+  return `${method} ${path}` as RouteName
 }

@@ -1,19 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import type { ColdDisk } from '../store/disk.ts'
 import { sweepFiles } from '../cold/sweep.ts'
-import { openDuck } from '../store/duckdb.ts'
-import { createEventSchema } from '../event/event.ts'
-import { failpoint } from '../process/failpoint.ts'
-import type { Layout } from '../store/layout.ts'
-import type { Sqlite } from '../store/sqlite.ts'
-import type { Micros } from '../event/time.ts'
 import { readHeader } from '../event/csv-header.ts'
 import type { Header } from '../event/csv-header.ts'
+import { createEventSchema } from '../event/event.ts'
+import { failpoint } from '../process/failpoint.ts'
+import { openDuck } from '../store/duckdb.ts'
 import { findEarlier, reportEarlier } from './earlier.ts'
 import { openImportedFiles } from './imported-files.ts'
-import type { ImportedFile, ImportedFiles } from './imported-files.ts'
-import type { Progress } from './progress.ts'
+import type { ImportedFiles } from './imported-files.ts'
+import type { ImportDeps, ImportOptions, ImportResult } from './job.ts'
 import { publishNewRows } from './publish.ts'
 import { readCareful } from './read-careful.ts'
 import { NEEDS_CARE, readFast } from './read-fast.ts'
@@ -28,47 +24,6 @@ import type { Staging } from './staging.ts'
  * CSV history straight into cold files: read, judge, take out copies, write every day, and make all days visible in one transaction.
  * The caller holds the cold lock, so cold does not change meanwhile; hot does, and is looked at once more under SQLite's write lock.
  */
-
-export interface ImportDeps {
-  db: Sqlite
-  layout: Layout
-  disk: ColdDisk
-  progress: Progress
-  now_us: () => Micros
-  grace_s: number
-  memory_mb: number
-  threads: number
-}
-
-export interface ImportOptions {
-  /** Import nothing if any row is rejected. */
-  strict: boolean
-  /** Import a file also if it was imported before. */
-  force: boolean
-}
-
-export interface ImportReport {
-  rows: number
-  imported: number
-  duplicates: number
-  rejected: number
-  days: number
-  files: number
-  bytes: number
-  took_ms: number
-  /** The file was imported then, and nothing was done now; null otherwise. */
-  already_imported_at: string | null
-}
-
-export interface ImportResult {
-  report: ImportReport
-  /** The import of the same bytes that this is the answer of; null if there was none. */
-  earlier: ImportedFile | null
-  /** Something wrote to the file while it was read, so that nobody knows which bytes were imported. */
-  is_changed: boolean
-  /** Where the rejected rows are; null if there are none. */
-  rejected_path: string | null
-}
 
 /**
  * Imports a file, unless the same bytes were imported before.

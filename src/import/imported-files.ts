@@ -1,5 +1,5 @@
-import type { Sqlite } from '../store/sqlite.ts'
 import type { Micros } from '../event/time.ts'
+import type { Sqlite } from '../store/sqlite.ts'
 
 /**
  * Files that were imported, by their bytes. What is stored stays stored, so the same bytes again can bring nothing new: only rows that were

@@ -1,17 +1,17 @@
 import { join } from 'node:path'
-import { applyChange, readCatalog } from '../store/catalog.ts'
 import { groupByRows } from '../cold/groups.ts'
 import { joinSegments, placeSegment } from '../cold/id-index.ts'
 import { placeFiles, stageDay } from '../cold/parquet.ts'
 import type { StagedFile } from '../cold/parquet.ts'
-import { inParallel } from '../store/duckdb.ts'
-import type { Duck, DuckConnection } from '../store/duckdb.ts'
-import { failpoint } from '../process/failpoint.ts'
 import { formatDay } from '../event/time.ts'
 import type { Day } from '../event/time.ts'
+import { failpoint } from '../process/failpoint.ts'
+import { applyChange, readCatalog } from '../store/catalog.ts'
+import { inParallel } from '../store/duckdb.ts'
+import type { Duck, DuckConnection } from '../store/duckdb.ts'
 import { dropCopiesInFile, dropCopiesOfCold, dropCopiesOfHot } from './dedupe.ts'
 import type { HotScan } from './dedupe.ts'
-import type { ImportDeps } from './import.ts'
+import type { ImportDeps } from './job.ts'
 
 /** From staged rows to visible cold files. */
 

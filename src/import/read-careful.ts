@@ -1,12 +1,12 @@
 import { createReadStream } from 'node:fs'
 import papaparse from 'papaparse'
-import type { DuckConnection } from '../store/duckdb.ts'
-import type { EventSchema } from '../event/event.ts'
+import { judgeFields } from '../event/csv-event.ts'
 import { CSV_COLUMNS, CsvFileError } from '../event/csv-header.ts'
 import type { Header } from '../event/csv-header.ts'
-import { judgeFields } from '../event/csv-event.ts'
-import type { Rejects } from './rejects.ts'
 import { countFault, fieldsOf, quoteFault } from '../event/csv-row.ts'
+import type { EventSchema } from '../event/event.ts'
+import type { DuckConnection } from '../store/duckdb.ts'
+import type { Rejects } from './rejects.ts'
 import { appendJudged } from './staging.ts'
 
 /** The careful way through a CSV file: papaparse, row by row, so that a malformed row is one rejected row with its line. */

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
-import { sqlText } from '../store/duckdb.ts'
-import type { DuckConnection } from '../store/duckdb.ts'
+import { judgeFields } from '../event/csv-event.ts'
+import { CSV_COLUMNS } from '../event/csv-header.ts'
+import type { Header } from '../event/csv-header.ts'
 import {
   AHEAD_OF_NOW_MAX_US,
   EVENT_TYPE_CHARS_MAX,
@@ -10,9 +11,8 @@ import {
 } from '../event/event.ts'
 import type { EventSchema } from '../event/event.ts'
 import type { Micros } from '../event/time.ts'
-import { CSV_COLUMNS } from '../event/csv-header.ts'
-import type { Header } from '../event/csv-header.ts'
-import { judgeFields } from '../event/csv-event.ts'
+import { sqlText } from '../store/duckdb.ts'
+import type { DuckConnection } from '../store/duckdb.ts'
 import type { Rejects } from './rejects.ts'
 import { appendJudged, queryNumber } from './staging.ts'
 import type { Staging } from './staging.ts'

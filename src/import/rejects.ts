@@ -1,8 +1,8 @@
 import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import papaparse from 'papaparse'
-import type { ColdDisk } from '../store/disk.ts'
 import { CSV_COLUMNS, REJECT_COLUMNS } from '../event/csv-header.ts'
+import type { ColdDisk } from '../store/disk.ts'
 
 /** The rows that were not imported, each with its line and the reason, in `<file>.rejected.csv`. */
 export interface Rejects {

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { loadDuckDb, sqlText } from '../store/duckdb.ts'
-import type { DuckConnection } from '../store/duckdb.ts'
 import type { Event } from '../event/event.ts'
 import { MICROS_PER_DAY } from '../event/time.ts'
+import { loadDuckDb, sqlText } from '../store/duckdb.ts'
+import type { DuckConnection } from '../store/duckdb.ts'
 
 /**
  * What lies between the CSV file and the cold files. All of it is seen through two relations:

@@ -2,23 +2,23 @@ import { openColdIds } from '../cold/ids.ts'
 import type { ColdIdsOptions } from '../cold/ids.ts'
 import type { Layout } from '../store/layout.ts'
 import type { Sqlite } from '../store/sqlite.ts'
-import { openAppend } from './append.ts'
-import type { HotTier } from './writing.ts'
-import { openWriter } from '../hot/writer.ts'
-import type { WriterLimits } from '../hot/writer.ts'
+import { openAppendWriter } from './commit.ts'
+import type { CommitLimits } from './commit.ts'
+import { openAppend } from './event-store.ts'
+import type { EventStore } from './event-store.ts'
 
 /**
- * The hot tier for a command that stores one thing and ends: the writer of the service, without its thread and queue. A service may store
- * meanwhile; each commits under SQLite's write lock, and looks there whether cold has changed since it looked for its ids.
+ * The store for a command that stores one thing and ends: the service's writer without its thread and queue. A service may store at the same
+ * time: each commits under SQLite's write lock and checks there whether cold has changed since it looked for its ids.
  */
-export async function openDirectTier(
+export async function openDirectStore(
   db: Sqlite,
   layout: Layout,
-  limits: WriterLimits,
+  limits: CommitLimits,
   options: ColdIdsOptions,
-): Promise<Pick<HotTier, 'append'> & { close(): void }> {
+): Promise<EventStore & { close(): void }> {
   const coldIds = await openColdIds(db, layout, options)
-  const writer = openWriter(db, coldIds, limits)
+  const writer = openAppendWriter(db, coldIds, limits)
   return {
     async append(order) {
       const [result] = await writer.commit([openAppend(order)])

@@ -1,5 +1,5 @@
-import type { Sqlite } from '../store/sqlite.ts'
 import type { Micros } from '../event/time.ts'
+import type { Sqlite } from '../store/sqlite.ts'
 import type { IngestReply } from './reply.ts'
 
 /**

@@ -1,5 +1,5 @@
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import type { Readable } from 'node:stream'
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { Problem } from '../problem/problem.ts'
 
 /** Content codings that a body may have. */

@@ -1,6 +1,6 @@
-import type { HotTier } from './writing.ts'
-import { Problem } from '../problem/problem.ts'
 import type { Micros } from '../event/time.ts'
+import { Problem } from '../problem/problem.ts'
+import type { EventStore } from './event-store.ts'
 import type { KeyedRequest } from './idempotency.ts'
 import type { Judgement } from './judge.ts'
 import { composeReply } from './reply.ts'
@@ -32,14 +32,14 @@ export interface Ingest {
 }
 
 export interface IngestOptions {
-  hot: Pick<HotTier, 'append'>
+  store: EventStore
   now_us: () => Micros
 }
 
-export function createIngest({ hot, now_us }: IngestOptions): Ingest {
+export function createIngest({ store, now_us }: IngestOptions): Ingest {
   return async function ingest({ judged, content }, { strict, source, keyed, letter_id }) {
     if (strict && judged.rejected > 0) throw refused(composeReply(judged, NOTHING))
-    const appended = await hot.append({
+    const appended = await store.append({
       content,
       judged,
       source,

@@ -1,11 +1,11 @@
 import { serialize } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createEventSchema } from '../event/event.ts'
-import type { SealedContent } from './append.ts'
+import { nowMicros } from '../event/time.ts'
 import { Problem } from '../problem/problem.ts'
 import type { ProblemCode, ProblemOptions } from '../problem/problem.ts'
-import { nowMicros } from '../event/time.ts'
 import type { Body } from './body.ts'
+import type { SealedContent } from './event-store.ts'
 import { judgeBody } from './judge.ts'
 import type { Judgement } from './judge.ts'
 

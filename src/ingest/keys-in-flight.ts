@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import type { Body } from './body.ts'
 import { Problem } from '../problem/problem.ts'
+import type { Body } from './body.ts'
 import type { KeyedRequest } from './idempotency.ts'
 
 /** The Idempotency-Key of requests that have not been answered yet: a second one with the same key is told to wait. */

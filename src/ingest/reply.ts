@@ -1,3 +1,4 @@
+import type { Stored } from '../hot/writer.ts'
 import type { ProblemEntry } from '../problem/problem.ts'
 
 /** The reply to a batch, and how it comes about: what judging found, and what the writer stored. */
@@ -8,11 +9,6 @@ export interface Judged {
   rejected: number
   errors: ProblemEntry[]
   errors_truncated?: true
-}
-
-export interface Stored {
-  accepted: number
-  duplicates: number
 }
 
 export interface IngestReply extends Stored, Judged {}

@@ -2,10 +2,10 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { openColdIds } from '../cold/ids.ts'
 import { openLayout } from '../store/layout.ts'
 import { openStore } from '../store/sqlite.ts'
-import { openAppend } from './append.ts'
-import type { Append, Appended } from './append.ts'
-import type { Failure, FromWriter, ToWriter, WriterSetup } from './writing.ts'
-import { openWriter } from '../hot/writer.ts'
+import { openAppendWriter } from './commit.ts'
+import { openAppend } from './event-store.ts'
+import type { Append, Appended } from './event-store.ts'
+import type { Failure, FromWriter, ToWriter, WriterSetup } from './sqlite-store.ts'
 
 /** The thread that owns the service's writing connection. Requests that arrive during one commit share the next. */
 
@@ -26,7 +26,7 @@ const coldIds = await openColdIds(db, layout, {
   tell({ kind: 'cannot_start', reason: String(error) })
   return null
 })
-const writer = coldIds === null ? null : openWriter(db, coldIds, setup.limits)
+const writer = coldIds === null ? null : openAppendWriter(db, coldIds, setup.limits)
 
 interface Queued {
   request: number

@@ -1,11 +1,11 @@
 import { statSync } from 'node:fs'
 import { readLedger } from '../../compactor/ledger.ts'
-import { sumCold } from '../store/catalog.ts'
 import { sizeOfShelf } from '../dead-letters/shelf.ts'
 import { newestSeq } from '../hot/newest-seq.ts'
-import type { HotTier } from '../ingest/writing.ts'
-import type { Layout } from '../store/layout.ts'
+import type { SqliteStore } from '../ingest/sqlite-store.ts'
 import type { QueryTier } from '../query/tier.ts'
+import { sumCold } from '../store/catalog.ts'
+import type { Layout } from '../store/layout.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 import { sample } from './meters.ts'
 import type { Sample } from './meters.ts'
@@ -24,7 +24,7 @@ export interface SourceDeps {
   layout: Layout
   /** Opened for reading. */
   db: Sqlite
-  hot: Pick<HotTier, 'waiting_events'>
+  eventStore: Pick<SqliteStore, 'waiting_events'>
   query: Pick<QueryTier, 'mirrored' | 'running' | 'waiting'>
   accepted: Rate
   process: ProcessWatch
@@ -34,7 +34,7 @@ export interface SourceDeps {
 }
 
 export function createSources(deps: SourceDeps): Source[] {
-  const { layout, db, hot, query, accepted } = deps
+  const { layout, db, eventStore, query, accepted } = deps
   const newest = newestSeq(db)
 
   return [
@@ -42,7 +42,7 @@ export function createSources(deps: SourceDeps): Source[] {
       name: 'service',
       read: () => [
         sample('frostline_events_per_second', accepted.per_second(), {}),
-        sample('frostline_write_queue_events', hot.waiting_events, {}),
+        sample('frostline_write_queue_events', eventStore.waiting_events, {}),
         sample('frostline_queries_running', query.running, {}),
         sample('frostline_queries_waiting', query.waiting, {}),
         sample('frostline_ready', deps.is_ready() ? 1 : 0, {}),

@@ -1,8 +1,6 @@
-import type { EventError } from '../event/event.ts'
-
 /** Every failure a client can see (RFC 9457). The README lists them; a test compares. */
 
-interface ProblemKind {
+export interface ProblemKind {
   status: number
   title: string
   /** Seconds after which trying again makes sense. */
@@ -55,7 +53,14 @@ export const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS
 
-export interface ProblemEntry extends EventError {
+/** What is wrong with one field. Names it, never repeats its value. */
+export interface FieldError {
+  /** The field; empty where it is no single one. */
+  path: string
+  message: string
+}
+
+export interface ProblemEntry extends FieldError {
   index?: number
   event_id?: string
 }
@@ -88,32 +93,4 @@ export class Problem extends Error {
       ...(retry_after_s === undefined ? {} : { 'retry-after': String(retry_after_s) }),
     }
   }
-}
-
-export function renderProblem(problem: Problem): Response {
-  const { status, headers, body } = problemReply(problem)
-  return new Response(body, { status, headers })
-}
-
-/** The problem document, its status and its headers. `type` is a URI reference that names the row of the README's table. */
-export function problemReply(problem: Problem): {
-  status: number
-  headers: Record<string, string>
-  body: string
-} {
-  const kind: ProblemKind = PROBLEMS[problem.code]
-  const headers: Record<string, string> = {
-    'content-type': 'application/problem+json',
-  }
-  if (kind.retry_after_s !== undefined) headers['retry-after'] = String(kind.retry_after_s)
-  Object.assign(headers, problem.headers)
-  const document = {
-    type: `/problems/${problem.code}`,
-    title: kind.title,
-    status: kind.status,
-    detail: problem.message,
-    ...problem.extra,
-    ...(problem.errors === undefined ? {} : { errors: problem.errors }),
-  }
-  return { status: kind.status, headers, body: JSON.stringify(document) }
 }

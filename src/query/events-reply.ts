@@ -2,7 +2,7 @@ import { formatInstant } from '../event/time.ts'
 import { csvLine } from './csv.ts'
 import { writeCursor } from './cursor.ts'
 import type { EventRow, EventsPage } from './events.ts'
-import type { Format } from '../http/format.ts'
+import type { Format } from './format.ts'
 import type { EventsQuestion, Meta } from './question.ts'
 
 /** Pages of events as clients get them. */

@@ -1,12 +1,12 @@
-import { readCatalog, readGeneration } from '../store/catalog.ts'
-import type { Catalog } from '../store/catalog.ts'
-import type { DuckConnection } from '../store/duckdb.ts'
+import { formatDay } from '../event/time.ts'
+import type { Day } from '../event/time.ts'
 import { newestSeq } from '../hot/newest-seq.ts'
 import { openCopy, openPages } from '../hot/pages.ts'
 import type { Column, Page } from '../hot/pages.ts'
+import { readCatalog, readGeneration } from '../store/catalog.ts'
+import type { Catalog } from '../store/catalog.ts'
+import type { DuckConnection } from '../store/duckdb.ts'
 import type { Sqlite } from '../store/sqlite.ts'
-import type { Day } from '../event/time.ts'
-import { formatDay } from '../event/time.ts'
 
 /**
  * The visible hot rows as a DuckDB table, `hot(seq, day, user_id, event_type, properties, occurred_at_us, event_id)`. The table is always the state of one SQLite snapshot: the rows up to its newest seq, less those that its catalog

@@ -1,10 +1,10 @@
 import * as v from 'valibot'
-import { Problem } from '../problem/problem.ts'
-import type { ProblemEntry } from '../problem/problem.ts'
 import { formatDay, parseDay } from '../event/time.ts'
 import type { Day } from '../event/time.ts'
-import type { Question, Segment } from './question.ts'
+import { Problem } from '../problem/problem.ts'
+import type { ProblemEntry } from '../problem/problem.ts'
 import { daysAskedFor } from './question.ts'
+import type { Question, Segment } from './question.ts'
 
 /** Reads questions from query strings. */
 

@@ -1,6 +1,6 @@
-import type { DuckValue } from '../store/duckdb.ts'
-import type { Day } from '../event/time.ts'
 import { formatDay } from '../event/time.ts'
+import type { Day } from '../event/time.ts'
+import type { DuckValue } from '../store/duckdb.ts'
 import { daysAskedFor, WINDOW_DAYS } from './question.ts'
 import type { EventsQuestion, Position, Question, Segment } from './question.ts'
 

@@ -1,9 +1,9 @@
 import type { Worker } from 'node:worker_threads'
-import { startThread } from '../process/threads.ts'
+import { createLine, FULL } from '../limits/line.ts'
 import { Problem } from '../problem/problem.ts'
+import { startThread } from '../process/threads.ts'
 import type { Tiers } from '../store/tiers.ts'
 import type { Mirrored, Reading } from './engine.ts'
-import { createLine, FULL } from '../limits/line.ts'
 import type { EventsPage } from './events.ts'
 import type { EventsQuestion, Question } from './question.ts'
 

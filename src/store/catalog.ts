@@ -1,5 +1,5 @@
-import type { Sqlite } from './sqlite.ts'
 import type { Day, Micros } from '../event/time.ts'
+import type { Sqlite } from './sqlite.ts'
 
 /** The catalog: which cold files are visible, and through which seq each day's hot rows are already in them. */
 

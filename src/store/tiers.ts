@@ -1,7 +1,7 @@
+import { formatDay } from '../event/time.ts'
 import { HOT_ROWS, IS_VISIBLE, readCatalog } from './catalog.ts'
 import type { Catalog } from './catalog.ts'
 import type { Sqlite } from './sqlite.ts'
-import { formatDay } from '../event/time.ts'
 
 /** What lies in which tier; the body of `GET /tiers`. */
 export interface Tiers {

@@ -1,14 +1,14 @@
 import { join } from 'node:path'
-import { HOT_ROWS, IS_VISIBLE } from '../store/catalog.ts'
-import type { ColdFile, IdSegmentRow } from '../store/catalog.ts'
 import { IdSegment } from '../cold/id-segment.ts'
-import { forEachUuid, openDuck, sqlText, sqlTextList } from '../store/duckdb.ts'
-import type { DuckAppender } from '../store/duckdb.ts'
 import { fingerprint, IdDigest } from '../event/id.ts'
-import type { Sqlite } from '../store/sqlite.ts'
 import { MICROS_PER_DAY } from '../event/time.ts'
 import type { Day } from '../event/time.ts'
-import type { VerifyDeps } from './verify.ts'
+import { HOT_ROWS, IS_VISIBLE } from '../store/catalog.ts'
+import type { ColdFile, IdSegmentRow } from '../store/catalog.ts'
+import { forEachUuid, openDuck, sqlText, sqlTextList } from '../store/duckdb.ts'
+import type { DuckAppender } from '../store/duckdb.ts'
+import type { Sqlite } from '../store/sqlite.ts'
+import type { VerifyDeps } from './finding.ts'
 
 /** The part of a deep check that reads rows. DuckDB works within its memory limit and spills the rest, so history may be of any size. */
 export interface RowCheck {

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { commandArgs } from '../process/command.ts'
 import type { Logger } from '../process/log.ts'
-import { modulePath } from '../process/threads.ts'
-import type { Finding } from './verify.ts'
+import type { Finding } from './finding.ts'
 
 /**
  * Runs the light check by the clock, each time in a process of its own: it reads the whole database, and nobody's answer waits for
@@ -33,8 +33,7 @@ export function startVerifySchedule({ interval_s, data_dir, log }: VerifySchedul
 
   function run(): void {
     if (child !== null) return
-    const cli = modulePath(import.meta.url, './cli/main')
-    child = spawn(process.execPath, [...process.execArgv, cli, 'verify', '--json'], {
+    child = spawn(process.execPath, commandArgs(['verify', '--json']), {
       env: { ...process.env, DATA_DIR: data_dir },
       stdio: ['ignore', 'pipe', 'ignore'],
     })

@@ -1,44 +1,18 @@
 import { basename, join } from 'node:path'
-import { HOT_ROWS, IS_VISIBLE, readCatalog, readGeneration } from '../store/catalog.ts'
-import type { Catalog, ColdFile, IdSegmentRow } from '../store/catalog.ts'
-import type { ColdDisk } from '../store/disk.ts'
 import { isComplete } from '../cold/id-index.ts'
 import { ENTRY_BYTES } from '../cold/id-segment.ts'
+import { formatDay } from '../event/time.ts'
+import type { Day } from '../event/time.ts'
 import { newestSeq } from '../hot/newest-seq.ts'
+import { HOT_ROWS, IS_VISIBLE, readCatalog, readGeneration } from '../store/catalog.ts'
+import type { Catalog, ColdFile, IdSegmentRow } from '../store/catalog.ts'
 import type { Layout } from '../store/layout.ts'
 import { NewerStoreError, openStoreForReading } from '../store/sqlite.ts'
 import type { Sqlite } from '../store/sqlite.ts'
-import { formatDay } from '../event/time.ts'
-import type { Day } from '../event/time.ts'
+import type { Finding, Verification, VerifyDeps } from './finding.ts'
 import type { RowCheck } from './rows.ts'
 
 /** Compares the store with what it says of itself. Changes nothing, and may run beside a service, compactions and imports. */
-
-export interface Finding {
-  /** The cold file, relative to the folder of cold files; or `ids/…`, a segment; or the database; or what they hold together. */
-  path: string
-  /** Null where it is no matter of one day. */
-  day: string | null
-  what: string
-}
-
-export interface Verification {
-  /** Cold files, and events in both tiers, that the catalog and the hot tier claim. */
-  files: number
-  events: number
-  damage: Finding[]
-  /** Nothing is wrong with these: they are left-overs, invisible, and the next compaction deletes them. */
-  notes: Finding[]
-}
-
-export interface VerifyDeps {
-  layout: Layout
-  disk: Pick<ColdDisk, 'list' | 'size' | 'checksum' | 'remove'>
-  /** For DuckDB, in a deep check alone. */
-  memory_mb: number
-  threads: number
-  onProgress: (stage: string, done: number, total: number) => void
-}
 
 /** A file may be merged away while we look at it, and the next look finds another catalog. More often than this is no coincidence. */
 const LOOKS_MAX = 10

@@ -11,15 +11,16 @@ import {
   PROPERTIES_DEPTH_MAX,
   USER_ID_CHARS_MAX,
 } from '../../src/event/event.ts'
-import type { Event, EventError } from '../../src/event/event.ts'
+import type { Event } from '../../src/event/event.ts'
 import { formatEventId, ID_BYTES, IdDigest, isEventId, writeEventId } from '../../src/event/id.ts'
 import { parseInstant } from '../../src/event/time.ts'
 import { eventOf } from '../support/wire.ts'
+import type { FieldError } from '../../src/problem/problem.ts'
 
 const NOW_US = parseInstant('2025-08-21T06:52:34.123456Z')!
 const schema = createEventSchema(() => NOW_US)
 
-function judge(fields: Record<string, unknown>): { event?: Event; error?: EventError } {
+function judge(fields: Record<string, unknown>): { event?: Event; error?: FieldError } {
   return judgeEvent(schema, JSON.parse(JSON.stringify(eventOf(fields))))
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { encode } from '@msgpack/msgpack'
-import type { Content } from '../../src/ingest/append.ts'
+import type { Content } from '../../src/ingest/event-store.ts'
 import { createJudging, JUDGED_AT_ONCE_BYTES_MAX, OWN_TURN_BYTES_MIN } from '../../src/ingest/judging.ts'
 import type { Judging } from '../../src/ingest/judging.ts'
 import { createInProcessStore } from '../support/in-process.ts'

@@ -1,30 +1,30 @@
 import assert from 'node:assert/strict'
 import { openColdIds } from '../../src/cold/ids.ts'
-import { readConfig, writerLimits } from '../../src/config.ts'
-import type { Append, Appended } from '../../src/ingest/append.ts'
+import { readConfig } from '../../src/config.ts'
+import { commitLimits } from '../../src/ingest/limits.ts'
+import { openAppendWriter } from '../../src/ingest/commit.ts'
+import type { Append, Appended } from '../../src/ingest/event-store.ts'
 import type { EventBatch } from '../../src/event/batch.ts'
-import { openWriter } from '../../src/hot/writer.ts'
-import type { Writer } from '../../src/hot/writer.ts'
-import type { Stored } from '../../src/ingest/reply.ts'
+import type { Stored, Writer } from '../../src/hot/writer.ts'
 import type { Layout } from '../../src/store/layout.ts'
 import { openStore } from '../../src/store/sqlite.ts'
 import type { Sqlite } from '../../src/store/sqlite.ts'
 
 /** For tests that drive the writer itself. */
 
-const LIMITS = writerLimits(readConfig({}))
+const LIMITS = commitLimits(readConfig({}))
 
 /** Gives a writer over this store, and its connection, for as long as `act` takes. */
 export async function withWriter(
   layout: Layout,
-  act: (writer: Writer, db: Sqlite) => Promise<void>,
+  act: (writer: Writer<Append, Appended>, db: Sqlite) => Promise<void>,
   onRepair: (reason: string) => void = assert.fail,
 ): Promise<void> {
   const db = openStore(layout.database)
   try {
     const coldIds = await openColdIds(db, layout, { memory_mb: 256, onRepair })
     try {
-      await act(openWriter(db, coldIds, LIMITS), db)
+      await act(openAppendWriter(db, coldIds, LIMITS), db)
     } finally {
       coldIds.close()
     }

@@ -1,46 +1,38 @@
-import { Hono } from 'hono'
 import type { Context } from 'hono'
-import { incomingBody } from '../incoming.ts'
+import { listPage, openLetter, shapeLetter, wrongParameters } from '../../dead-letters/desk.ts'
+import { deleteLetter, replayLetter } from '../../ingest/replay.ts'
+import type { ReplayDeps } from '../../ingest/replay.ts'
 import type { Sqlite } from '../../store/sqlite.ts'
-import {
-  listPage,
-  openLetter,
-  replayLetter,
-  shapeLetter,
-  sourceOf,
-  wrongParameters,
-} from '../../dead-letters/desk.ts'
-import type { ReplayDeps } from '../../dead-letters/desk.ts'
+import type { Handlers } from '../handler.ts'
+import { incomingBody } from '../incoming.ts'
 
-/** `/dead-letters`: what was rejected, to be looked at, sent again, or thrown away. */
+/** `/dead-letters`: what was rejected, to be looked at, sent again, or deleted. */
 
-export interface DeadLetterDeps extends ReplayDeps {
+export interface LetterDeps extends ReplayDeps {
   /** Opened for reading; short statements by index or within a page. */
   db: Sqlite
 }
 
-export function createDeadLetterRoutes({ db, ...deps }: DeadLetterDeps): Hono {
-  const routes = new Hono()
+export function letterHandlers({
+  db,
+  ...deps
+}: LetterDeps): Handlers<
+  'GET /dead-letters' | 'GET /dead-letters/:id' | 'POST /dead-letters/:id/replay' | 'DELETE /dead-letters/:id'
+> {
   const letterOf = (c: Context) => openLetter(db, c.req.param('id') ?? '')
 
-  routes.get('/', (c) => c.json(listPage(db, queryOf(c))))
-
-  routes.get('/:id', (c) => c.json(shapeLetter(letterOf(c))))
-
-  routes.post('/:id/replay', async function replayDeadLetter(c) {
-    const corrected = hasBody(c) ? incomingBody(c) : null
-    return c.json(await replayLetter(deps, letterOf(c), corrected))
-  })
-
-  routes.delete('/:id', async function deleteDeadLetter(c) {
-    // A replay of nothing: the writer takes the letter away, if nobody else has.
-    const letter = letterOf(c)
-    const nothing = deps.judging.values([])
-    await deps.ingest(nothing, { strict: true, source: sourceOf(letter), letter_id: letter.id })
-    return c.body(null, 204)
-  })
-
-  return routes
+  return {
+    'GET /dead-letters': (c) => c.json(listPage(db, queryOf(c))),
+    'GET /dead-letters/:id': (c) => c.json(shapeLetter(letterOf(c))),
+    async 'POST /dead-letters/:id/replay'(c) {
+      const corrected = hasBody(c) ? incomingBody(c) : null
+      return c.json(await replayLetter(deps, letterOf(c), corrected))
+    },
+    async 'DELETE /dead-letters/:id'(c) {
+      await deleteLetter(deps, letterOf(c))
+      return c.body(null, 204)
+    },
+  }
 }
 
 function queryOf(c: Context): Record<string, string> {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { Hono } from 'hono'
 import type { Context } from 'hono'
 import { Problem } from '../../problem/problem.ts'
+import type { Handlers } from '../handler.ts'
 import { JSON_TYPE } from '../openapi/operation.ts'
 
 /** `/openapi.json`, and `/docs`: a page that shows it, made of nothing but the files in page/. */
@@ -37,22 +37,23 @@ interface Unchanging {
 }
 
 /** @param document as {@link buildDocument} makes it */
-export function createDocsRoutes(document: object): Hono {
-  const routes = new Hono()
+export function docsHandlers(
+  document: object,
+): Handlers<'GET /openapi.json' | 'GET /docs' | 'GET /docs/:file'> {
   const described = unchanging(JSON.stringify(document), JSON_TYPE)
   const page = unchanging(readPage('index.html'), HTML_TYPE, { 'content-security-policy': PAGE_POLICY })
   const files = new Map(
     Object.entries(FILE_TYPES).map(([name, type]) => [name, unchanging(readPage(name), type)]),
   )
-
-  routes.get('/openapi.json', (c) => answer(c, described))
-  routes.get('/docs', (c) => answer(c, page))
-  routes.get('/docs/:file', function getFile(c) {
-    const file = files.get(c.req.param('file'))
-    if (file === undefined) throw new Problem('not_found', NO_SUCH_FILE)
-    return answer(c, file)
-  })
-  return routes
+  return {
+    'GET /openapi.json': (c) => answer(c, described),
+    'GET /docs': (c) => answer(c, page),
+    'GET /docs/:file'(c) {
+      const file = files.get(c.req.param('file') ?? '')
+      if (file === undefined) throw new Problem('not_found', NO_SUCH_FILE)
+      return answer(c, file)
+    },
+  }
 }
 
 /** Beside the handlers, in the sources and in the built package. */

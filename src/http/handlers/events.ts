@@ -1,61 +1,54 @@
-import { Hono } from 'hono'
 import type { Context } from 'hono'
-import type { Admission, AdmissionEnv } from '../admission.ts'
-import type { DiskSpace } from '../../store/space.ts'
-import { Problem } from '../../problem/problem.ts'
-import type { BodyReader } from '../../ingest/body.ts'
-import { incomingBody } from '../incoming.ts'
 import { refused } from '../../ingest/ingest.ts'
-import type { Ingest } from '../../ingest/ingest.ts'
-import type { Judging } from '../../ingest/judging.ts'
 import { createKeysInFlight, keyedRequest, readIdempotencyKey } from '../../ingest/keys-in-flight.ts'
+import type { ReplayDeps } from '../../ingest/replay.ts'
+import { Problem } from '../../problem/problem.ts'
+import type { DiskSpace } from '../../store/space.ts'
+import type { Admission } from '../admission.ts'
+import type { Handlers } from '../handler.ts'
+import { incomingBody } from '../incoming.ts'
 
 /** `POST /events`: the way in. */
 
-export interface IngestDeps {
+export interface IngestDeps extends ReplayDeps {
   admission: Pick<Admission, 'takeEvents'>
-  judging: Pick<Judging, 'body'>
-  ingest: Ingest
   space: Pick<DiskSpace, 'full'>
-  bodies: BodyReader
 }
 
-interface Env {
-  Variables: AdmissionEnv['Variables'] & {
-    /** In the log: how many events came. */
-    events?: number
-  }
-}
-
-/** Whose keys and dead letters they are where nobody has to say who he is. */
+/** Owner recorded while the store has no credentials. */
 const ANONYMOUS = 'anonymous'
 
-export function createIngestRoutes({ admission, judging, ingest, space, bodies }: IngestDeps): Hono<Env> {
-  const routes = new Hono<Env>()
+export function eventHandlers({
+  admission,
+  judging,
+  ingest,
+  space,
+  bodies,
+}: IngestDeps): Handlers<'POST /events'> {
   const keysInFlight = createKeysInFlight()
 
-  routes.post('/events', async function postEvents(c) {
-    const strict = parseStrict(c)
-    // Before the body is read: there is nowhere to put it.
-    if (space.full) throw new Problem('disk_full', 'Nothing was stored. Send the events again later.')
-    const key = readIdempotencyKey(c.req.header('idempotency-key'))
-    const source = c.get('caller') ?? ANONYMOUS
-    const { reply, replayed } = await keysInFlight.hold(source, key, () =>
-      bodies.withBody(incomingBody(c), async (body) => {
-        const asked = `POST /events strict=${strict}`
-        const keyed = key === null ? {} : { keyed: await keyedRequest(source, key, asked, body) }
-        const judgement = await judging.body(body)
-        admission.takeEvents(c, judgement.judged.received)
-        return ingest(judgement, { strict, source, ...keyed })
-      }),
-    )
-    c.set('events', reply.received)
-    const headers: Record<string, string> = replayed ? { 'idempotency-replayed': 'true' } : {}
-    if (reply.received > 0 && reply.rejected === reply.received) throw refused(reply, headers)
-    return c.json(reply, 200, headers)
-  })
-
-  return routes
+  return {
+    async 'POST /events'(c) {
+      const strict = parseStrict(c)
+      // Before the body is read: there is nowhere to put it.
+      if (space.full) throw new Problem('disk_full', 'Nothing was stored. Send the events again later.')
+      const key = readIdempotencyKey(c.req.header('idempotency-key'))
+      const source = c.get('caller') ?? ANONYMOUS
+      const { reply, replayed } = await keysInFlight.hold(source, key, () =>
+        bodies.withBody(incomingBody(c), async (body) => {
+          const asked = `POST /events strict=${strict}`
+          const keyed = key === null ? {} : { keyed: await keyedRequest(source, key, asked, body) }
+          const judgement = await judging.body(body)
+          admission.takeEvents(c, judgement.judged.received)
+          return ingest(judgement, { strict, source, ...keyed })
+        }),
+      )
+      c.set('events', reply.received)
+      const headers: Record<string, string> = replayed ? { 'idempotency-replayed': 'true' } : {}
+      if (reply.received > 0 && reply.rejected === reply.received) throw refused(reply, headers)
+      return c.json(reply, 200, headers)
+    },
+  }
 }
 
 /** A misspelt `strict` that is ignored would store what was to be refused. */

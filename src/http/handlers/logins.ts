@@ -1,35 +1,42 @@
-import type { Context, Hono } from 'hono'
+import type { Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import { Problem } from '../../problem/problem.ts'
-import type { Admission, AdmissionEnv } from '../admission.ts'
 import type { Logins } from '../../auth/logins.ts'
+import { Problem } from '../../problem/problem.ts'
+import type { Admission } from '../admission.ts'
+import type { Handlers } from '../handler.ts'
 
 /** A name and a password fit many times over. */
 export const LOGIN_BODY_BYTES_MAX = 4_096
 
-/** @param logins `register` is null where nobody may register: then there is no such address */
-export function addLoginRoutes<E extends AdmissionEnv>(
-  app: Hono<E>,
+/** @param logins `register` is null where nobody may register: then no such route is served */
+export function loginHandlers(
   { login, register }: { login: Logins['login']; register: Logins['register'] | null },
   addressOf: Admission['addressOf'],
-): void {
+): Handlers<'POST /auth/login' | 'POST /auth/register'> {
   const small = bodyLimit({
     maxSize: LOGIN_BODY_BYTES_MAX,
     onError() {
       throw new Problem('body_too_large', `A login has at most ${LOGIN_BODY_BYTES_MAX} bytes.`)
     },
   })
-
-  app.post('/auth/login', small, async function postLogin(c) {
-    const reply = await login(addressOf(c), await readJson(c), c.req.raw.signal)
-    // RFC 6749, 5.1: what is a secret stays out of every cache.
-    c.header('cache-control', 'no-store')
-    return c.json(reply)
-  })
-  if (register === null) return
-  app.post('/auth/register', small, async function postRegister(c) {
-    return c.json(await register(addressOf(c), await readJson(c), c.req.raw.signal), 201)
-  })
+  return {
+    'POST /auth/login': [
+      small,
+      async function postLogin(c) {
+        const reply = await login(addressOf(c), await readJson(c), c.req.raw.signal)
+        // RFC 6749, 5.1: what is a secret stays out of every cache.
+        c.header('cache-control', 'no-store')
+        return c.json(reply)
+      },
+    ],
+    'POST /auth/register': [
+      small,
+      async function postRegister(c) {
+        if (register === null) throw new Problem('not_found', 'Nobody may register here.')
+        return c.json(await register(addressOf(c), await readJson(c), c.req.raw.signal), 201)
+      },
+    ],
+  }
 }
 
 async function readJson(c: Context): Promise<unknown> {

@@ -1,5 +1,5 @@
-import type { ProblemCode } from '../../problem/problem.ts'
 import { PROBLEMS } from '../../problem/problem.ts'
+import type { ProblemCode } from '../../problem/problem.ts'
 import type { ProblemEntry } from '../../problem/problem.ts'
 import type { HeaderName } from './headers.ts'
 import type { Json } from './json-schema.ts'

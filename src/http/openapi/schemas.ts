@@ -1,6 +1,6 @@
 import { SCOPES } from '../../auth/scope.ts'
-import type { EVENT_FIELDS } from '../../event/event.ts'
 import { createEventSchema } from '../../event/event.ts'
+import type { EVENT_FIELDS } from '../../event/event.ts'
 import { ERRORS_LISTED_MAX } from '../../ingest/judge.ts'
 import { jsonSchemaOf } from './json-schema.ts'
 import type { Json } from './json-schema.ts'

@@ -1,12 +1,12 @@
-import type { EventError } from '../../event/event.ts'
 import { Problem } from '../../problem/problem.ts'
+import type { FieldError } from '../../problem/problem.ts'
 
 /** What a body holds, whatever its format: values that have yet to be judged, and {@link Unreadable} where there is no value to judge. */
 export type Batch = readonly unknown[]
 
 /** One event that its format could not read: a line that is no JSON, a row with too few fields. Its neighbours are not concerned. */
 export class Unreadable {
-  readonly error: EventError
+  readonly error: FieldError
   /** What was sent in its place, as text. */
   readonly text: string
 

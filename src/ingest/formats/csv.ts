@@ -1,11 +1,11 @@
 import papaparse from 'papaparse'
+import { eventOfFields } from '../../event/csv-event.ts'
 import { columnsFault, positionsOf } from '../../event/csv-header.ts'
 import type { Header } from '../../event/csv-header.ts'
-import { eventOfFields } from '../../event/csv-event.ts'
 import { countFault, fieldsOf, quoteFault } from '../../event/csv-row.ts'
 import { Problem } from '../../problem/problem.ts'
-import type { Batch } from './batch.ts'
 import { tooManyEvents, Unreadable } from './batch.ts'
+import type { Batch } from './batch.ts'
 import { BODY_DEPTH_MAX, parseJson } from './nesting.ts'
 
 /** `text/csv`: a header and one event a row, in the columns of an import. */

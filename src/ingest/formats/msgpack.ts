@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { PROPERTIES_BYTES_MAX } from '../../event/event.ts'
 import { Problem } from '../../problem/problem.ts'
-import type { Batch } from './batch.ts'
 import { tooManyEvents, Unreadable } from './batch.ts'
+import type { Batch } from './batch.ts'
 import { batchOf } from './json.ts'
 import { BODY_DEPTH_MAX } from './nesting.ts'
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
-import type { Batch } from './batch.ts'
 import { tooManyEvents, Unreadable } from './batch.ts'
+import type { Batch } from './batch.ts'
 import { BODY_DEPTH_MAX, NestedTooDeep, parseJson } from './nesting.ts'
 
 const NEWLINE = 0x0a

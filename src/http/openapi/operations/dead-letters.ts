@@ -4,8 +4,8 @@ import type { Operation } from '../operation.ts'
 import { queryOf } from '../parameters.ts'
 import { ref } from '../schemas.ts'
 import { WHEN_WRITING } from '../situations.ts'
-import { BAD_EVENT, CORRECTED_EVENT, INVALID_TIME, REFUSED } from './example-events.ts'
 import { BODY_MISTAKES, bodyContent, ENCODING } from './event-bodies.ts'
+import { BAD_EVENT, CORRECTED_EVENT, INVALID_TIME, REFUSED } from './example-events.ts'
 
 /** `/dead-letters`: rejected events, kept with the reason. The examples of `POST /events` left three. */
 

@@ -7,6 +7,7 @@ import type { Operation, RequestBody } from '../operation.ts'
 import { inQuery } from '../parameters.ts'
 import { listOf, ref } from '../schemas.ts'
 import { WHEN_WRITING } from '../situations.ts'
+import { BODY_MISTAKES, bodyContent, ENCODING } from './event-bodies.ts'
 import {
   BAD_EVENT,
   BATCH,
@@ -17,7 +18,6 @@ import {
   ONE_EVENT,
   textLines,
 } from './example-events.ts'
-import { BODY_MISTAKES, bodyContent, ENCODING } from './event-bodies.ts'
 
 /** `POST /events`. */
 

@@ -1,4 +1,4 @@
-import { CONTENT_TYPES } from '../../format.ts'
+import { CONTENT_TYPES } from '../../../query/format.ts'
 import type { Json } from '../json-schema.ts'
 import { jsonReply, refusal, textReply } from '../operation.ts'
 import type { Example, Operation } from '../operation.ts'

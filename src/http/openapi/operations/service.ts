@@ -1,9 +1,9 @@
 import { TEXT_TYPE } from '../../../metrics/meters.ts'
+import { FILE_TYPES, HTML_TYPE, NO_SUCH_FILE } from '../../handlers/docs.ts'
 import type { Route } from '../../routes.ts'
 import type { Json } from '../json-schema.ts'
 import { JSON_TYPE, jsonReply, refusal } from '../operation.ts'
 import type { Example, Operation } from '../operation.ts'
-import { FILE_TYPES, HTML_TYPE, NO_SUCH_FILE } from '../../handlers/docs.ts'
 import { ref } from '../schemas.ts'
 
 /** The service itself: its addresses, its probes, its documentation. */

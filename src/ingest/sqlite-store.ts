@@ -1,19 +1,13 @@
-import { startThread } from '../process/threads.ts'
 import { Problem } from '../problem/problem.ts'
-import type { Appended, AppendOrder } from './append.ts'
-import type { WriterLimits } from '../hot/writer.ts'
+import { startThread } from '../process/threads.ts'
+import type { CommitLimits } from './commit.ts'
+import type { Appended, AppendOrder, EventStore } from './event-store.ts'
 
-/** What the service needs of the hot tier. */
-export interface HotTier {
-  /**
-   * Stores what is new. Resolves once it is committed and fsynced.
-   * @throws {Problem} `queue_full`: nothing of the batch was stored. `store_unavailable`: nothing of it is visible, but if an fsync failed,
-   * a crash before the next commit may leave all of it in the log, and then it is there after the restart
-   */
-  append(append: AppendOrder): Promise<Appended>
+/** The service's side of the writer thread: a bounded queue in front of SQLite. */
+export interface SqliteStore extends EventStore {
   /** Handed to the writer and not answered yet. */
   readonly waiting_events: number
-  /** Whether the writer has its dedupe index and takes events. */
+  /** Whether the writer knows the ids of hot and cold and takes events. */
   readonly ready: boolean
   /** Commits what was taken, then closes the database. */
   close(): Promise<void>
@@ -23,7 +17,7 @@ export interface HotTier {
 export interface WriterSetup {
   data_dir: string
   memory_mb: number
-  limits: WriterLimits
+  limits: CommitLimits
 }
 
 /** Requests with few events share a message, and so do the answers to a group: waking the other thread costs more than one event. */
@@ -55,7 +49,7 @@ export interface Commit {
   took_ms: number
 }
 
-export interface HotTierOptions extends WriterSetup {
+export interface SqliteStoreOptions extends WriterSetup {
   queue_events_max: number
   onCommit: (commit: Commit) => void
   /** The operator's side of a failed write. */
@@ -76,7 +70,7 @@ interface Waiting {
 }
 
 /** Starts the writer thread. Returns at once; until the thread knows the cold ids, `append` answers `not_ready`. */
-export function openHotTier(options: HotTierOptions): HotTier {
+export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
   const { queue_events_max, onCommit, onTrouble, onRepair, onDeath, ...setup } = options
   const worker = startThread(import.meta.url, './writer-thread', setup)
   const waiting = new Map<number, Waiting>()

@@ -1,11 +1,21 @@
 import { deserialize } from 'node:v8'
 import type { Letter } from '../dead-letters/letter.ts'
+import type { EventBatch } from '../event/batch.ts'
+import type { Micros } from '../event/time.ts'
 import type { KeyedRequest } from './idempotency.ts'
 import type { IngestReply, Judged } from './reply.ts'
-import type { Micros } from '../event/time.ts'
-import type { EventBatch } from '../event/batch.ts'
 
-/** What one request asks the writer to commit, all of it or nothing, and what came of it. */
+/** The contract between ingestion and whoever stores events: what one request asks to commit, and what came of it. */
+
+/** What ingestion needs of a store. `sqlite-store.ts` is the one of this machine. */
+export interface EventStore {
+  /**
+   * Commits all of a request or nothing. Resolves once it is committed and fsynced.
+   * @throws {Problem} `not_ready` or `queue_full`: nothing of the batch was stored. `store_unavailable`: nothing of it is visible, but if
+   * an fsync failed, a crash before the next commit may leave all of it in the WAL, and then it is there after the restart
+   */
+  append(append: AppendOrder): Promise<Appended>
+}
 
 export interface Append extends Content {
   judged: Judged

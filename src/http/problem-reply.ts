@@ -1,0 +1,32 @@
+import { PROBLEMS } from '../problem/problem.ts'
+import type { Problem, ProblemKind } from '../problem/problem.ts'
+
+/** Problems as replies (RFC 9457). */
+
+export function renderProblem(problem: Problem): Response {
+  const { status, headers, body } = problemReply(problem)
+  return new Response(body, { status, headers })
+}
+
+/** The problem document, its status and its headers. `type` is a URI reference that names the row of the README's table. */
+export function problemReply(problem: Problem): {
+  status: number
+  headers: Record<string, string>
+  body: string
+} {
+  const kind: ProblemKind = PROBLEMS[problem.code]
+  const headers: Record<string, string> = {
+    'content-type': 'application/problem+json',
+  }
+  if (kind.retry_after_s !== undefined) headers['retry-after'] = String(kind.retry_after_s)
+  Object.assign(headers, problem.headers)
+  const document = {
+    type: `/problems/${problem.code}`,
+    title: kind.title,
+    status: kind.status,
+    detail: problem.message,
+    ...problem.extra,
+    ...(problem.errors === undefined ? {} : { errors: problem.errors }),
+  }
+  return { status: kind.status, headers, body: JSON.stringify(document) }
+}

@@ -1,0 +1,26 @@
+import type { Config } from '../config.ts'
+import type { BodyLimits } from './body.ts'
+import type { CommitLimits } from './commit.ts'
+
+/** The limits of ingestion, as the configuration sets them. */
+
+/** How much is kept beside the events. */
+export function commitLimits(config: Config): CommitLimits {
+  return {
+    letters: {
+      letters_max: config.DEAD_LETTERS_MAX,
+      bytes_max: config.DEAD_LETTERS_BYTES_MAX,
+      age_max_days: config.DEAD_LETTERS_AGE_MAX_DAYS,
+    },
+    replies: { ttl_s: config.IDEMPOTENCY_TTL_S, keys_max: config.IDEMPOTENCY_KEYS_MAX },
+  }
+}
+
+/** How much of one body is read, and of all bodies at a time. */
+export function bodyLimits(config: Config): BodyLimits {
+  return {
+    body_bytes_max: config.BODY_BYTES_MAX,
+    inflated_bytes_max: config.BODY_INFLATED_BYTES_MAX,
+    in_flight_bytes_max: config.BODIES_IN_FLIGHT_BYTES_MAX,
+  }
+}
