@@ -8,12 +8,12 @@ import {
   assertProblem,
   bearer,
   createClocks,
-  HANGS_AFTER_MS,
   KEY,
   login,
   makeKeyIn,
   postJson,
 } from '../support/auth.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 

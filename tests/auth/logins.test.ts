@@ -15,10 +15,10 @@ import {
   PASSWORD_CHARS_MIN,
 } from '../../src/auth/password.ts'
 import { USER_NAME_CHARS_MAX } from '../../src/auth/users.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import {
-  HANGS_AFTER_MS,
   JSON_TYPE,
   PASSWORD,
   ask,

@@ -4,6 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { openLayout } from '../../src/store/layout.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { ROOT } from '../support/root.ts'
 import { sampleEvents } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
@@ -14,7 +15,6 @@ import { logOf } from '../support/wire.ts'
 
 /** EIO in the middle of a commit, from below SQLite: tests/failing-wal.c stands between it and libc. */
 
-const HANGS_AFTER_MS = 600_000
 /** Many pages, so that a commit has a middle. */
 const BATCH_EVENTS = 500
 

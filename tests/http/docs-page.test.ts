@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { after, before, describe, it } from 'node:test'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { begin } from '../support/wire.ts'
 import { ROOT } from '../support/root.ts'
-
-const HANGS_AFTER_MS = 600_000
 
 /** What a policy says, by directive. */
 function readPolicy(headers: Headers): Record<string, string> {

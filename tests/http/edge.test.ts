@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { readConfig } from '../../src/config.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { begin, eventOf, getReply } from '../support/wire.ts'
@@ -90,7 +91,7 @@ async function ask(store: InProcessStore, method: string, origin: string, more: 
   return reply
 }
 
-describe('the edge', { timeout: 120_000 }, () => {
+describe('the edge', { timeout: HANGS_AFTER_MS }, () => {
   let store: InProcessStore
   before(async () => {
     store = createInProcessStore()
@@ -172,7 +173,7 @@ describe('the edge', { timeout: 120_000 }, () => {
   })
 })
 
-describe('a slow client', { timeout: 60_000 }, () => {
+describe('a slow client', { timeout: HANGS_AFTER_MS }, () => {
   let store: InProcessStore
   before(async () => {
     store = createInProcessStore()
@@ -205,7 +206,7 @@ describe('a slow client', { timeout: 60_000 }, () => {
   })
 })
 
-describe('half-open connections', { timeout: 120_000 }, () => {
+describe('half-open connections', { timeout: HANGS_AFTER_MS }, () => {
   it('by the thousand, in the head and in the body, do not stop a client', async (t) => {
     const store = createInProcessStore()
     t.after(() => store.remove())
@@ -235,7 +236,7 @@ describe('half-open connections', { timeout: 120_000 }, () => {
   })
 })
 
-describe('other origins', { timeout: 60_000 }, () => {
+describe('other origins', { timeout: HANGS_AFTER_MS }, () => {
   const PREFLIGHT = {
     'access-control-request-method': 'POST',
     'access-control-request-headers': 'content-type,authorization',

@@ -18,14 +18,13 @@ import { buildDocument } from '../../src/http/openapi/document.ts'
 import { PROBLEMS } from '../../src/problem/problem.ts'
 import { REGISTER, ROUTES } from '../../src/http/routes.ts'
 import { nowMicros } from '../../src/event/time.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { createReader, examplesOf, fetchDocument, operationsOf, scopeOf } from '../support/openapi.ts'
 import type { ApiDocument, ExampleRequest } from '../support/openapi.ts'
 import { eventOf } from '../support/wire.ts'
 import { ROOT } from '../support/root.ts'
-
-const HANGS_AFTER_MS = 600_000
 
 /** Where the situations that no single request brings about are brought about. */
 const TESTED_IN: Readonly<Record<string, string>> = {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { encode } from '@msgpack/msgpack'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { toCsv } from '../support/sample.ts'
@@ -24,7 +25,7 @@ const stored = (bytes: number) => {
   return gzipSync(bodyOf(bytes - overhead), { level: 0 })
 }
 
-describe('a compressed body', { timeout: 120_000 }, () => {
+describe('a compressed body', { timeout: HANGS_AFTER_MS }, () => {
   let store: InProcessStore
   before(async () => {
     store = createInProcessStore()

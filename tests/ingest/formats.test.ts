@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { encode, ExtData } from '@msgpack/msgpack'
 import { BODY_DEPTH_MAX, BRACKETS_UNCHECKED_MAX } from '../../src/ingest/formats/nesting.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { toCsv } from '../support/sample.ts'
@@ -41,7 +42,7 @@ const held = (value: unknown) => full({ properties: { value } })
 
 const levels = (count: number) => Buffer.concat([Buffer.alloc(count, 0x91), Buffer.from([0xc0])])
 
-describe('a body', { timeout: 120_000 }, () => {
+describe('a body', { timeout: HANGS_AFTER_MS }, () => {
   let store: InProcessStore
   before(async () => {
     store = createInProcessStore()

@@ -4,6 +4,7 @@ import { encode } from '@msgpack/msgpack'
 import type { Content } from '../../src/ingest/event-store.ts'
 import { createJudging, JUDGED_AT_ONCE_BYTES_MAX, OWN_TURN_BYTES_MIN } from '../../src/ingest/judging.ts'
 import type { Judging } from '../../src/ingest/judging.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
@@ -35,7 +36,7 @@ const bodyOf = (events: readonly unknown[], bytes = JUDGED_AT_ONCE_BYTES_MAX + 1
   parts: [new Uint8Array(jsonOf(events, bytes))],
 })
 
-describe('a large body', { timeout: 600_000 }, () => {
+describe('a large body', { timeout: HANGS_AFTER_MS }, () => {
   let store: InProcessStore
   before(async () => {
     store = createInProcessStore()
@@ -146,7 +147,7 @@ describe('a large body', { timeout: 600_000 }, () => {
   })
 })
 
-describe('judging', { timeout: 600_000 }, () => {
+describe('judging', { timeout: HANGS_AFTER_MS }, () => {
   let judging: Judging
   before(() => {
     judging = createJudging({ events_max: EVENTS_MAX })

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { JSON_TYPE, MARKER, servePosting } from '../support/posting.ts'
 import { eventOf, untilLogged } from '../support/wire.ts'
 
 // What never happens is waited for in vain; better to fail than to hang.
-describe('a reply and the log', { timeout: 120_000 }, () => {
+describe('a reply and the log', { timeout: HANGS_AFTER_MS }, () => {
   const home = servePosting()
 
   it('never repeats what the client sent, neither in a reply nor in the log', async () => {

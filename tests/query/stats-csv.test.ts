@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import papaparse from 'papaparse'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { get, post } from '../support/store.ts'
@@ -14,7 +15,7 @@ const QUESTIONS = {
   retention: '/stats/retention?start_date=2025-08-01&windows=2&window=day',
 } as const
 
-describe('an answer as CSV', { timeout: 60_000 }, () => {
+describe('an answer as CSV', { timeout: HANGS_AFTER_MS }, () => {
   let store: InProcessStore
   before(async () => {
     store = createInProcessStore()

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createTestStore, post } from '../support/store.ts'
 import type { TestStore } from '../support/store.ts'
 import { eventOf } from '../support/wire.ts'
 
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
 
-describe('what lies in DATA_DIR', { timeout: 120_000 }, () => {
+describe('what lies in DATA_DIR', { timeout: HANGS_AFTER_MS }, () => {
   let store: TestStore
   let umask: number
   beforeEach(() => {

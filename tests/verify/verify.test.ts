@@ -7,6 +7,7 @@ import type { ColdFile } from '../../src/store/catalog.ts'
 import { realDisk } from '../../src/store/disk.ts'
 import type { ColdDisk } from '../../src/store/disk.ts'
 import { parseDay } from '../../src/event/time.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
@@ -232,7 +233,7 @@ describe('the verify command', () => {
   })
 })
 
-describe('the check by the clock', { timeout: 120_000 }, () => {
+describe('the check by the clock', { timeout: HANGS_AFTER_MS }, () => {
   it('tells damage in /readyz and once in the log, and takes it back when the file is there again', async (t) => {
     const store = createTestStore()
     t.after(() => store.remove())
