@@ -4,10 +4,10 @@ import type { Benchmark } from './benchmark.ts'
 import { makeTable } from './table.ts'
 import type { Measured } from './table.ts'
 
-const README = join(import.meta.dirname, '../README.md')
+const README = join(import.meta.dirname, 'README.md')
 export const RESULTS = join(import.meta.dirname, 'results')
 
-/** Puts the newest result of each benchmark where the README has a place for it: between `<!-- bench NAME -->` and `<!-- end -->`. */
+/** Puts the newest result of each benchmark into bench/README.md, between `<!-- bench NAME -->` and `<!-- end -->`. */
 export function fillReadme(benchmarks: readonly Benchmark[]): void {
   const names = existsSync(RESULTS) ? readdirSync(RESULTS).toSorted() : []
   let text = readFileSync(README, 'utf8')
