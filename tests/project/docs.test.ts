@@ -6,14 +6,12 @@ import { safeParse } from 'valibot'
 import { ENV_SCHEMA } from '../../src/config.ts'
 import { METRICS } from '../../src/metrics/catalog.ts'
 import { PROBLEMS } from '../../src/problem/problem.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { ROOT } from '../support/root.ts'
 import { createTestStore } from '../support/store.ts'
 import { PAGES, plain, readPage, rowsOf, sectionOf } from './documents.ts'
 
 /** Tables that documents and code must agree on. */
-
-/** Scripts that documents name before they exist. */
-const COMING = ['test:long']
 
 describe('the documents', () => {
   it('list every variable with its default, and no other', () => {
@@ -61,12 +59,12 @@ describe('the documents', () => {
     }
     for (const page of PAGES) {
       for (const [, name] of readPage(page).matchAll(/npm run (?:-s )?([a-z:-]+)/g))
-        assert.ok(Object.hasOwn(scripts, name!) || COMING.includes(name!), `${page}: npm run ${name}`)
+        assert.ok(Object.hasOwn(scripts, name!), `${page}: npm run ${name}`)
     }
   })
 })
 
-describe("the README's commands", { timeout: 300_000 }, () => {
+describe("the README's commands", { timeout: HANGS_AFTER_MS }, () => {
   const documented = rowsOf(sectionOf('README.md', '## Commands')).map(([cell]) =>
     plain(cell!)
       .replace('frostline ', '')
