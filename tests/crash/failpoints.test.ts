@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cpSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { FAILPOINTS } from '../../src/process/failpoint.ts'
@@ -166,9 +166,8 @@ describe('failpoints', () => {
   })
 
   function copyOf(other: InProcessStore): InProcessStore {
-    const home = createInProcessStore()
+    const home = createInProcessStore(other)
     homes.push(home)
-    cpSync(dataOf(other), dataOf(home), { recursive: true })
     return home
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { runCompaction } from '../../compactor/run.ts'
 import type { CompactionReport } from '../../compactor/run.ts'
 import { realDisk } from '../../src/store/disk.ts'
@@ -58,9 +58,11 @@ const LOG = createLogger('silent')
 const NEVER = new AbortController().signal
 const QUIET: Progress = { during: (_stage, _connection, act) => act(), step() {}, end() {} }
 
-export function createInProcessStore(): InProcessStore {
+/** @param other a store at rest, of which it is a copy; an empty one otherwise */
+export function createInProcessStore(other?: InProcessStore): InProcessStore {
   const dir = mkdtempSync(join(tmpdir(), 'frostline-'))
   const DATA_DIR = join(dir, 'store')
+  if (other !== undefined) cpSync(dirname(other.layout.database), DATA_DIR, { recursive: true })
   const layout = openLayout(DATA_DIR)
   let service: Service | null = null
 
