@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { readConfig } from '../../src/config.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
-import { createInProcessStore } from '../support/in-process.ts'
+import { createInProcessStore, serveStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { begin, eventOf, getReply } from '../support/wire.ts'
 
@@ -92,15 +92,10 @@ async function ask(store: InProcessStore, method: string, origin: string, more: 
 }
 
 describe('the edge', { timeout: HANGS_AFTER_MS }, () => {
-  let store: InProcessStore
-  before(async () => {
-    store = createInProcessStore()
-    await store.start({
-      URL_BYTES_MAX: String(URL_BYTES_MAX),
-      HEADERS_BYTES_MAX: String(HEADERS_BYTES_MAX),
-    })
+  const store = serveStore({
+    URL_BYTES_MAX: String(URL_BYTES_MAX),
+    HEADERS_BYTES_MAX: String(HEADERS_BYTES_MAX),
   })
-  after(() => store.remove())
 
   it('secures every reply', async () => {
     const asked: [string, string, Record<string, string>][] = [
@@ -174,12 +169,7 @@ describe('the edge', { timeout: HANGS_AFTER_MS }, () => {
 })
 
 describe('a slow client', { timeout: HANGS_AFTER_MS }, () => {
-  let store: InProcessStore
-  before(async () => {
-    store = createInProcessStore()
-    await store.start({ HEADERS_TIMEOUT_MS: '300', REQUEST_TIMEOUT_MS: '600' })
-  })
-  after(() => store.remove())
+  const store = serveStore({ HEADERS_TIMEOUT_MS: '300', REQUEST_TIMEOUT_MS: '600' })
 
   it('gets 408 for a head that does not end', async () => {
     assertProblem(await exchange(store.url, 'GET /livez HTTP/1.1\r\nHost: h\r\n'), 408, 'request_timeout')

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { encode } from '@msgpack/msgpack'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
-import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
+import { serveStore } from '../support/in-process.ts'
 import { toCsv } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
 import { assertProblem, begin, eventOf, sendBytes } from '../support/wire.ts'
@@ -26,16 +25,11 @@ const stored = (bytes: number) => {
 }
 
 describe('a compressed body', { timeout: HANGS_AFTER_MS }, () => {
-  let store: InProcessStore
-  before(async () => {
-    store = createInProcessStore()
-    await store.start({
-      BODY_BYTES_MAX: String(BODY_BYTES_MAX),
-      BODY_INFLATED_BYTES_MAX: String(INFLATED_BYTES_MAX),
-      BODIES_IN_FLIGHT_BYTES_MAX: String(IN_FLIGHT_BYTES_MAX),
-    })
+  const store = serveStore({
+    BODY_BYTES_MAX: String(BODY_BYTES_MAX),
+    BODY_INFLATED_BYTES_MAX: String(INFLATED_BYTES_MAX),
+    BODIES_IN_FLIGHT_BYTES_MAX: String(IN_FLIGHT_BYTES_MAX),
   })
-  after(() => store.remove())
 
   const send = (coding: string, body: Uint8Array, type = JSON_TYPE) =>
     sendBytes(`${store.url}/events`, { 'content-type': type, 'content-encoding': coding }, Buffer.from(body))

@@ -5,8 +5,7 @@ import type { Content } from '../../src/ingest/event-store.ts'
 import { createJudging, JUDGED_AT_ONCE_BYTES_MAX, OWN_TURN_BYTES_MIN } from '../../src/ingest/judging.ts'
 import type { Judging } from '../../src/ingest/judging.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
-import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
+import { serveStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
 import { assertProblem, sendBytes } from '../support/wire.ts'
@@ -37,12 +36,7 @@ const bodyOf = (events: readonly unknown[], bytes = JUDGED_AT_ONCE_BYTES_MAX + 1
 })
 
 describe('a large body', { timeout: HANGS_AFTER_MS }, () => {
-  let store: InProcessStore
-  before(async () => {
-    store = createInProcessStore()
-    await store.start({ EVENTS_PER_REQUEST_MAX: String(EVENTS_MAX) })
-  })
-  after(() => store.remove())
+  const store = serveStore({ EVENTS_PER_REQUEST_MAX: String(EVENTS_MAX) })
 
   const send = (type: string, body: Uint8Array, headers: Record<string, string> = {}) =>
     sendBytes(`${store.url}/events`, { 'content-type': type, ...headers }, Buffer.from(body))

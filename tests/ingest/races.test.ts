@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import type { Tiers } from '../../src/store/tiers.ts'
 import { programOf } from '../support/build.ts'
 import { howMany } from '../support/counts.ts'
-import { createInProcessStore } from '../support/in-process.ts'
+import { createInProcessStore, serveStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
@@ -40,12 +40,7 @@ const from = (user_id: string, events: readonly SampleEvent[]) =>
 
 describe('64 clients that post the same 1,000 ids at once', () => {
   const CLIENTS = 64
-  let home: InProcessStore
-  before(async () => {
-    home = createInProcessStore()
-    await home.start()
-  })
-  after(() => home.remove())
+  const home = serveStore()
 
   async function postAll(events: readonly SampleEvent[]): Promise<number[]> {
     // Each client begins at another event and writes its own name, so that it can be seen who was first.

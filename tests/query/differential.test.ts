@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { howMany } from '../support/counts.ts'
-import { createInProcessStore } from '../support/in-process.ts'
+import { serveStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { addDays, createReference } from '../support/reference.ts'
 import type { Condition, Reference } from '../support/reference.ts'
@@ -267,12 +267,7 @@ function blocks(): number[][] {
 describe('differential', () => {
   for (const seeds of blocks()) {
     describe(`seeds ${seeds[0]} to ${seeds.at(-1)}`, () => {
-      let store: InProcessStore
-      before(async () => {
-        store = createInProcessStore()
-        await store.start()
-      })
-      after(() => store.remove())
+      const store = serveStore()
 
       for (const seed of seeds) {
         it(`answers history ${seed} like the reference`, () => new History(seed, store).run())

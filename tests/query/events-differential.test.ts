@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import papaparse from 'papaparse'
 import { howMany } from '../support/counts.ts'
-import { createInProcessStore } from '../support/in-process.ts'
+import { serveStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { addDays, createReference } from '../support/reference.ts'
 import type { Condition, Range } from '../support/reference.ts'
@@ -158,12 +158,7 @@ function readPage(format: 'json' | 'ndjson' | 'csv', text: string): unknown[] {
 }
 
 describe('events read back', () => {
-  let store: InProcessStore
-  before(async () => {
-    store = createInProcessStore()
-    await store.start()
-  })
-  after(() => store.remove())
+  const store = serveStore()
 
   const seeds = ONLY_SEED === undefined ? Array.from({ length: SEEDS }, (_, i) => i + 1) : [Number(ONLY_SEED)]
   for (const seed of seeds) {

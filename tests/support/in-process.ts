@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { after, before } from 'node:test'
 import { runCompaction } from '../../compactor/run.ts'
 import type { CompactionReport } from '../../compactor/run.ts'
 import { realDisk } from '../../src/store/disk.ts'
@@ -134,6 +135,14 @@ export function createInProcessStore(other?: InProcessStore): InProcessStore {
       rmSync(dir, { recursive: true, force: true })
     },
   }
+}
+
+/** A store whose service runs for all tests of the surrounding `describe`. Parameters as for its `start`. */
+export function serveStore(...start: Parameters<InProcessStore['start']>): InProcessStore {
+  const home = createInProcessStore()
+  before(() => home.start(...start))
+  after(() => home.remove())
+  return home
 }
 
 /** Relative paths of all files below a folder, sorted. */
