@@ -219,7 +219,8 @@ describe('failpoints', () => {
             const all = job === 'import' ? union(POSTED, NEW, MORE) : union(POSTED)
             await assertHolds(home, all)
           }
-          await assertOtherJobRecovers(copyOf(crashed), job, held)
+          if (n % howMany('failpoints_per_other_job') === 0)
+            await assertOtherJobRecovers(copyOf(crashed), job, held)
           if (ALL_PAIRS || n % ANSWERS_EVERY === 0) await assertAnswers(crashed, held)
         })
       }

@@ -16,6 +16,8 @@ import { dayOf, formatDay, MICROS_PER_DAY, nowMicros, parseDay, parseInstant } f
 import { programOf } from '../support/build.ts'
 import { get } from '../support/store.ts'
 
+/** Where the demo puts its store, for other commands in its folder. */
+const DEMO_STORE = { DATA_DIR: 'data/demo' }
 const TODAY = parseDay('2026-03-02')!
 
 describe('demo data', () => {
@@ -168,24 +170,6 @@ describe('npm run demo', () => {
     assert.equal(run.stdout, '')
   })
 
-  it('lets itself into a store that has keys, and leaves none of its own', async () => {
-    const DATA_DIR = join(folder, 'closed')
-    const made = await runCommand(folder, ['keys', 'create', '--scope', 'read', '--name', 'me'], { DATA_DIR })
-    assert.equal(made.code, 0, made.stderr)
-    const run = await runDemo(folder, { DATA_DIR })
-    assert.equal(run.code, 0, run.stderr)
-    assert.match(run.stdout, /curl -s -H "authorization: Bearer \$KEY" '.*\/tiers'/)
-    const { stdout } = await runCommand(folder, ['keys', 'list', '--json'], { DATA_DIR })
-    const { keys } = JSON.parse(stdout) as { keys: { name: string; revoked_at: string | null }[] }
-    assert.deepEqual(
-      keys.map(({ name, revoked_at }) => [name, revoked_at === null]),
-      [
-        ['me', true],
-        ['demo', false],
-      ],
-    )
-  })
-
   it('ends in good order on Ctrl-C, and adds nothing when it runs again', async (t) => {
     assert.equal(await demo.stop(), 0)
     const again = await runDemo(folder)
@@ -196,6 +180,23 @@ describe('npm run demo', () => {
     for (const { date, dau } of dauOf(events, data.last - 6, data.last)) {
       assert.match(again.stdout, new RegExp(`${date} +${dau}\n`))
     }
+  })
+
+  it('lets itself into a store that has keys, and leaves none of its own', async () => {
+    const made = await runCommand(folder, ['keys', 'create', '--scope', 'read', '--name', 'me'], DEMO_STORE)
+    assert.equal(made.code, 0, made.stderr)
+    const run = await runDemo(folder)
+    assert.equal(run.code, 0, run.stderr)
+    assert.match(run.stdout, /curl -s -H "authorization: Bearer \$KEY" '.*\/tiers'/)
+    const { stdout } = await runCommand(folder, ['keys', 'list', '--json'], DEMO_STORE)
+    const { keys } = JSON.parse(stdout) as { keys: { name: string; revoked_at: string | null }[] }
+    assert.deepEqual(
+      keys.map(({ name, revoked_at }) => [name, revoked_at === null]),
+      [
+        ['me', true],
+        ['demo', false],
+      ],
+    )
   })
 })
 

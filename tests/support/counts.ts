@@ -67,6 +67,12 @@ const COUNTS = {
     unit: 'failpoints',
     what: 'at which the recovery is killed too, for each failpoint; all of them with FROSTLINE_PAIRS=all',
   },
+  failpoints_per_other_job: {
+    short: 3,
+    long: 1,
+    unit: 'failpoints',
+    what: 'of which the recovery from one is that of the other job too',
+  },
   fuzz_requests: {
     short: 2_000,
     long: 20_000,
