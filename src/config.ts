@@ -3,7 +3,7 @@ import { validate as isCron } from 'node-cron'
 import * as v from 'valibot'
 import { parseProxies } from './limits/address.ts'
 
-/** Every setting, read from the environment in one place. The README's table lists the same names; a test compares. */
+/** All settings, read from the environment. A test compares them with the documentation. */
 
 function integer(name: string, min: number, max: number, fallback: number) {
   const message = `${name} must be a whole number from ${min} to ${max}`
@@ -42,7 +42,7 @@ function rate(name: string, max: number, fallback: number) {
   )
 }
 
-/** 256 bits, the length that HMAC-SHA256 makes use of, if every character counts for eight. */
+/** 256 bits: RFC 7518 requires a key at least as long as the hash for HMAC-SHA256. */
 const SECRET_CHARS_MIN = 32
 
 const secret = v.optional(
@@ -61,13 +61,13 @@ const proxies = v.optional(
     v.string(),
     v.check(
       (s) => parseProxies(s) !== null,
-      'TRUSTED_PROXIES must be addresses and CIDR ranges, with commas between them',
+      'TRUSTED_PROXIES must be addresses and CIDR ranges, separated by commas',
     ),
   ),
   '',
 )
 
-// DuckDB reads these in a path as a pattern, and cold files are never found by pattern.
+// In a path, DuckDB reads these as a glob pattern.
 const PATTERN_CHARS = /[*?[\]]/
 
 const dataDir = v.optional(
@@ -78,7 +78,7 @@ const dataDir = v.optional(
     v.check((path) => !PATTERN_CHARS.test(path), 'DATA_DIR must not contain * ? [ or ]'),
     v.check(
       (path) => !path.split(sep).some((part) => part.startsWith('day=')),
-      'DATA_DIR must not lie below a folder named day=…',
+      'DATA_DIR must not be inside a folder named day=…',
     ),
   ),
   './data/store',
@@ -156,18 +156,18 @@ export const ENV_SCHEMA = v.object({
 
 export type Config = v.InferOutput<typeof ENV_SCHEMA>
 
-/** The mistakes in the environment, all of them at once. */
+/** A configuration error. The message is for the operator. */
 export class ConfigError extends Error {
   override name = 'ConfigError'
 }
 
 /**
- * Reads the configuration.
- * @throws {ConfigError} one line for every mistake
+ * Reads the configuration from environment variables.
+ * @throws {ConfigError} with one line for each invalid value
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const known = Object.keys(ENV_SCHEMA.entries)
-  // An empty variable (`PORT=` in an env file) means: not set.
+  // An empty variable (`PORT=` in an env file) counts as not set.
   const given = Object.fromEntries(known.filter((name) => env[name]).map((name) => [name, env[name]]))
   const result = v.safeParse(ENV_SCHEMA, given)
   if (result.success) return result.output
@@ -177,14 +177,15 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/
 
 /**
- * Without keys, only this machine may talk to the service.
- * @param closed whether the store has keys or users
- * @throws {ConfigError} when the address is open to others and nobody said that this is meant
+ * A store without keys accepts every request, so it may listen only on loopback unless
+ * ALLOW_ANONYMOUS is set.
+ * @param closed whether the store has, or ever had, a key or a user
+ * @throws {ConfigError} if other machines can reach HOST
  */
 export function refuseOpenAddress(config: Config, closed: boolean): void {
   if (closed || LOOPBACK.test(config.HOST) || config.ALLOW_ANONYMOUS) return
   throw new ConfigError(
-    `HOST=${config.HOST} can be reached from other machines and no key protects it. ` +
-      'Make a key (frostline keys create), bind to 127.0.0.1, or set ALLOW_ANONYMOUS=true if something in front of it decides who may come in.',
+    `HOST=${config.HOST} is reachable from other machines, and the store has no keys. ` +
+      'Create a key (frostline keys create), bind to 127.0.0.1, or set ALLOW_ANONYMOUS=true if a proxy authenticates the requests.',
   )
 }

@@ -25,23 +25,29 @@ import type { ReadFreeBytes } from './store/space.ts'
 import { openStore, openStoreForReading } from './store/sqlite.ts'
 import { startVerifySchedule } from './verify/schedule.ts'
 
+/** Wires the service together. */
+
 /** A running service. */
 export interface Service {
   url: string
-  /** Answers what has begun, commits what was taken, closes everything; never takes longer than SHUTDOWN_TIMEOUT_MS. */
+  /**
+   * Finishes running requests, commits accepted events and closes everything. Takes at most
+   * SHUTDOWN_TIMEOUT_MS.
+   */
   close(): Promise<void>
 }
 
-/** Between two looks for connections that have become idle while the service closes. */
+/** How often idle connections are closed during shutdown. */
 const SWEEP_IDLE_MS = 50
 
-/** What a test puts in the place of the machine. */
+/** Clocks and disk space, so that tests can replace them. */
 export interface Seams extends AuthClocks {
   readFreeBytes?: ReadFreeBytes
 }
 
 /**
- * Wires the service and starts to listen.
+ * Starts the service and listens.
+ * @throws {ConfigError} if the port is in use, or HOST is open to others and the store has no keys
  */
 export async function serve(
   config: Config,
@@ -50,7 +56,7 @@ export async function serve(
 ): Promise<Service> {
   const layout = openLayout(config.DATA_DIR)
   sweepSpill(layout.spill)
-  // Makes or upgrades the schema before the threads open it, and fails here if it cannot.
+  // Creates or upgrades the schema before the threads open the database.
   openStore(layout.database).close()
   const auth = openAuth(config, layout, log, { now_ms, ...clocks })
   try {
@@ -66,9 +72,9 @@ export async function serve(
     read: readFreeBytes,
     onChange: (full, free_bytes) =>
       full
-        ? log.error({ free_bytes }, 'too little free space; no events are taken')
-        : log.info({ free_bytes }, 'enough free space again'),
-    onTrouble: (err) => log.error({ err }, 'the free space cannot be read'),
+        ? log.error({ free_bytes }, 'too little free disk space; events are rejected')
+        : log.info({ free_bytes }, 'enough free disk space again; events are accepted'),
+    onTrouble: (err) => log.error({ err }, 'cannot read the free disk space'),
   })
   let draining = false
   const metrics = openMetrics(log, now_ms)
@@ -82,8 +88,8 @@ export async function serve(
       metrics.onWriteFailure()
       log.error({ reason }, 'write failed')
     },
-    onRepair: (reason) => log.warn({ reason }, 'the index of cold ids is made anew from the cold files'),
-    onDeath: (err) => log.fatal({ err }, 'the writer ended; restart the service'),
+    onRepair: (reason) => log.warn({ reason }, 'rebuilding the index of cold ids from the cold files'),
+    onDeath: (err) => log.fatal({ err }, 'the writer thread exited; restart the service'),
   })
   const query = openQueryTier({
     data_dir: config.DATA_DIR,
@@ -92,7 +98,7 @@ export async function serve(
     timeout_ms: config.QUERY_TIMEOUT_MS,
     running_max: config.QUERIES_RUNNING_MAX,
     waiting_max: config.QUERIES_WAITING_MAX,
-    onTrouble: (reason) => log.error({ reason }, 'the query engine failed and starts again'),
+    onTrouble: (reason) => log.error({ reason }, 'the query engine failed; restarting it'),
   })
   const checks = startVerifySchedule({ interval_s: config.VERIFY_INTERVAL_S, data_dir: config.DATA_DIR, log })
   const judging = createJudging({ events_max: config.EVENTS_PER_REQUEST_MAX })
@@ -102,7 +108,7 @@ export async function serve(
   const obstacles = () => [
     ...(draining ? ['the service is stopping'] : []),
     ...(eventStore.ready ? [] : ['the writer is not running']),
-    ...(query.ready ? [] : ['the mirror of the hot rows is not built']),
+    ...(query.ready ? [] : ['the mirror of the hot rows is not ready']),
   ]
   const app = createApp({
     admission: createAdmission({ ...auth, config, now_ms }),
@@ -148,7 +154,7 @@ export async function serve(
   if (!auth.gate.closed) {
     log.warn(
       { host: config.HOST },
-      'no keys: whoever reaches this address may post and ask; frostline keys create closes it at once',
+      'no keys: every request to this address is accepted; frostline keys create locks it',
     )
   }
 
@@ -157,11 +163,11 @@ export async function serve(
     const closed = new Promise((resolve) => {
       server.close(resolve)
     })
-    // close() waits for idle keep-alive connections, and a busy one becomes idle at any moment.
+    // server.close() closes only connections that are idle now, and waits for those that become idle later.
     const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_IDLE_MS)
     await Promise.all([schedule.stop(), checks.stop(), closed])
     clearInterval(sweep)
-    // The writer last: whoever closes a database last moves its log into it.
+    // The writer closes last, because the last connection to close checkpoints the WAL.
     reading.close()
     await Promise.all([query.close(), judging.close()])
     auth.close()
@@ -180,10 +186,10 @@ export async function serve(
       if ((await Promise.race([drain(), late])) === 'late') {
         log.warn(
           { limit_ms: config.SHUTDOWN_TIMEOUT_MS },
-          'closed with work unfinished; nothing acknowledged is lost',
+          'shutdown timed out with work unfinished; no acknowledged event is lost',
         )
         server.closeAllConnections()
-        // A run that hangs would outlive the service, and keep every later one from its turn.
+        // A hanging compaction would outlive the service and block every later one.
         schedule.kill()
       }
       clearTimeout(timer)
@@ -195,7 +201,7 @@ function listen(server: Server, config: Config): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const taken = error.code === 'EADDRINUSE'
-      reject(taken ? new ConfigError(`Port ${config.PORT} is taken; choose another with PORT=…`) : error)
+      reject(taken ? new ConfigError(`Port ${config.PORT} is in use; choose another with PORT=…`) : error)
     })
     server.listen(config.PORT, config.HOST, () => {
       const { port } = server.address() as AddressInfo

@@ -12,25 +12,26 @@ import type { Logins } from './logins.ts'
 import { openSecret } from './secret.ts'
 import { createTokens } from './token.ts'
 
-/** All of it, wired to one store. */
+/** Authentication, wired to one store. */
 export interface Auth {
   gate: Gate
-  /** Notes that a key was used. */
+  /** Records that a key was used. */
   onKeyUse: (key: number) => void
+  /** `register` is null unless ALLOW_REGISTRATION is set. */
   logins: Pick<Logins, 'login'> & { register: Logins['register'] | null }
-  /** Before the writer closes: whoever closes a database last moves its log into it. */
+  /** Call it before the writer closes: the last connection to close checkpoints the WAL. */
   close(): void
 }
 
-/** The clocks, which a test puts its own in the place of. */
+/** Clocks, so that tests can replace them. */
 export interface AuthClocks {
-  /** Never jumps: what is limited per second must not depend on what the wall clock is set to. */
+  /** Monotonic, so that setting the wall clock does not change rate limits. */
   now_ms?: () => number
   /** Seconds since 1970. */
   now_s?: () => number
 }
 
-/** @param layout of a store whose schema is there */
+/** @param layout of a store with an up-to-date schema */
 export function openAuth(
   config: Config,
   layout: Layout,
@@ -51,8 +52,8 @@ export function openAuth(
       try {
         return writeLastUse(uses)
       } catch (err) {
-        // A note that cannot be written is no reason to stop answering.
-        log.error({ err }, 'the last use of keys cannot be written')
+        // Requests must not fail because last_used_at cannot be written.
+        log.error({ err }, 'cannot write when API keys were last used')
         return uses.size
       }
     },

@@ -1,12 +1,12 @@
-/** What a request shows of itself: `Authorization: Bearer …` or `X-Api-Key: …`. */
+/** The credential of a request: `Authorization: Bearer …` or `X-Api-Key: …`. */
 export type Credential =
   | { kind: 'none' }
-  /** A key or a token; which one, its form says. */
+  /** A key or a token. */
   | { kind: 'secret'; secret: string }
-  /** Two that differ: whichever we took, somebody would be taken for somebody else. */
+  /** The two headers differ. Rejected, because either could identify the wrong caller. */
   | { kind: 'contradiction' }
 
-// Another scheme is not for us; a proxy in front may have asked for it.
+// Other schemes are ignored: they may be meant for a proxy in front.
 const BEARER = /^bearer(?: +|$)/i
 
 export function readCredential(authorization: string | undefined, api_key: string | undefined): Credential {

@@ -6,14 +6,14 @@ import type { Scope } from './scope.ts'
 import type { Tokens } from './token.ts'
 
 /**
- * Who a credential belongs to. Every question goes to SQLite, by index and through a prepared statement: what another process makes or
- * revokes holds from its commit on, and there is no cache that could be wrong. It costs about 10 microseconds a request; asking
- * whether a cache still holds (`PRAGMA data_version`) begins a read too and would cost 3.
+ * Finds the owner of a credential. Each call runs a prepared, indexed query in SQLite, so a key that another
+ * process creates or revokes takes effect at its commit. This costs about 10 µs a request. A cache could be
+ * stale, and checking it (`PRAGMA data_version`) would cost 3 µs.
  */
 export interface Gate {
   /** Whether the store has, or ever had, a key or a user. */
   readonly closed: boolean
-  /** Null where the secret is nobody's: unknown, revoked, expired, of a removed user. */
+  /** Null if the key or token is unknown, revoked or expired, or its user was removed. */
   identify(secret: string): Caller | null
 }
 
@@ -25,7 +25,7 @@ export interface Caller {
 
 const CLOSED = 'SELECT 1 FROM gate'
 
-/** For a command, which asks once. */
+/** {@link Gate.closed} for a command, which checks only once. */
 export function isClosed(db: Sqlite): boolean {
   return db.prepare(CLOSED).get() !== undefined
 }
@@ -33,14 +33,14 @@ export function isClosed(db: Sqlite): boolean {
 /** @param db a connection for reading */
 export function openGate(db: Sqlite, tokens: Tokens): Gate {
   const closing = db.prepare(CLOSED)
-  // The index compares hashes, and not in constant time. What it could tell is a part of a hash, from which no key can be made.
+  // The index lookup is not constant-time. It could leak part of a hash, from which no key can be derived.
   const keyByHash = db.prepare<[Buffer], { id: number; hash: Buffer; scope: string }>(
     'SELECT id, hash, scope FROM api_keys WHERE hash = ? AND revoked_at IS NULL',
   )
   const userBySubject = db.prepare<[string], { id: number; scope: string }>(
     'SELECT id, scope FROM users WHERE subject = ?',
   )
-  // A gate that has closed stays closed, so that is asked no more.
+  // A closed gate stays closed, so the query is skipped from then on.
   let closed = false
 
   function findKey(key: string): Caller | null {

@@ -1,6 +1,6 @@
 import { hash, randomBytes } from 'node:crypto'
 
-/** An API key: a prefix by which people and scanners recognise it, and 256 random bits. */
+/** API keys: a prefix that people and secret scanners recognise, and 256 random bits. */
 
 const KEY_PREFIX = 'fl_'
 const KEY_BYTES = 32
@@ -14,7 +14,7 @@ export function looksLikeKey(text: string): boolean {
   return KEY.test(text)
 }
 
-/** Nobody can guess 256 random bits, so a key needs no slow hash. */
+/** A fast hash is enough: 256 random bits cannot be guessed. */
 export function hashKey(key: string): Buffer {
   return hash('sha256', key, 'buffer')
 }

@@ -4,11 +4,11 @@ import { hashKey, makeKey } from './key.ts'
 import { formatScopes } from './scope.ts'
 import type { Scope } from './scope.ts'
 
-/** The keys of a store, as the command line changes them. */
+/** Creates, lists and revokes the API keys of a store, for the CLI. */
 
-/** A name is for people alone; two keys may have the same. */
+/** A name is only a label; two keys may share one. */
 export const KEY_NAME_CHARS_MAX = 64
-// Printed in a table on a terminal, so nothing that moves its cursor.
+// Names are printed in a terminal table, so control characters are not allowed.
 const KEY_NAME = /^[^\p{C}\p{Z}](?:[^\p{C}\p{Zl}\p{Zp}]*[^\p{C}\p{Z}])?$/u
 
 export function isKeyName(name: string): boolean {
@@ -24,7 +24,7 @@ export interface KeyRow {
   revoked_at: Micros | null
 }
 
-/** Makes a key. It is returned once; the store keeps its hash. */
+/** Creates a key and returns it. The store keeps only its hash. */
 export function createKey(
   db: Sqlite,
   name: string,
@@ -44,7 +44,7 @@ export function listKeys(db: Sqlite): KeyRow[] {
     .all() as KeyRow[]
 }
 
-/** @returns how many keys were revoked by this call: none if there is no such key, or it was revoked before */
+/** @returns how many keys this call revoked: 0 if the key does not exist or was already revoked */
 export function revokeKey(db: Sqlite, id: number, now_us: Micros): number {
   return db.prepare('UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL').run(now_us, id)
     .changes

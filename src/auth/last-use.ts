@@ -1,30 +1,30 @@
 import type { Micros } from '../event/time.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 
-/** When each key was last used, written from time to time: a write for each request would cost more than the request. */
+/** Records when each key was last used. A write for each request would cost more than the request. */
 export interface LastUse {
   note(key: number): void
-  /** Writes all that was noted, as long as nobody else writes. */
+  /** Writes what is still pending, unless another connection holds the write lock. */
   close(): void
 }
 
-/** One key is written at most that often, however much it is used. */
+/** A key is written at most this often. */
 export const NOTE_EVERY_MS = 60_000
-/** From a use to the first try to write it, and from one try to the next. */
+/** Delay before the first attempt to write a use, and between attempts. */
 export const TRY_EVERY_MS = 1_000
 
 export interface LastUseOptions {
-  /** @returns how many keys were written; none while somebody else writes */
+  /** @returns how many keys were written; 0 if the database is locked */
   write: (uses: ReadonlyMap<number, Micros>) => number
   now_us: () => Micros
-  /** A clock that never jumps. */
+  /** A monotonic clock. */
   now_ms: () => number
-  /** Calls back once, later. Returns what takes that back. */
+  /** Calls `act` once after `ms`. Returns a function that cancels the call. */
   later: (act: () => void, ms: number) => () => void
 }
 
 export function createLastUse({ write, now_us, now_ms, later }: LastUseOptions): LastUse {
-  // No more entries than the store has keys: only keys that are known are noted.
+  // Bounded by the number of keys in the store: only valid keys are noted.
   const noted = new Map<number, Micros>()
   const written_ms = new Map<number, number>()
   let cancel: (() => void) | null = null

@@ -9,7 +9,7 @@ import { hashPassword, isPassword, passwordFault } from './password.ts'
 import type { Tokens } from './token.ts'
 import { addUser, readUserName, USER_NAME_RULE } from './users.ts'
 
-/** Logging in, and registering where that is allowed. */
+/** Logs users in, and registers them. */
 export interface Logins {
   /** @throws {Problem} `rate_limited`, `invalid_login`, `unauthorized`, `logins_busy` */
   login(address: string, body: unknown, signal: AbortSignal): Promise<LoginReply>
@@ -24,23 +24,23 @@ export interface LoginReply {
   scope: string
 }
 
-/** Enough for somebody who looks for the right password, and 14,400 guesses a day at most. */
+/** Enough for a person who tries several passwords; at most 14,400 guesses a day. */
 export const LOGINS_PER_ADDRESS: Rate = { per_s: 10 / 60, burst: 10 }
-/** Of one name, from however many addresses. */
+/** For one user name, over all addresses. */
 export const LOGINS_PER_NAME: Rate = { per_s: 5 / 60, burst: 5 }
-/** Each takes 19 MiB, and one of the four threads that questions and files need too. */
+/** A hash takes 19 MiB and one of the four libuv threads, which queries and file reads need too. */
 const HASHING_MAX = 1
 const HASHING_WAITING_MAX = 32
-/** How long a registration waits for its turn to write. */
+/** How long a registration waits for the write lock. */
 const WRITE_TIMEOUT_MS = 5_000
-const WRITE_AGAIN_MS = 10
+const WRITE_RETRY_MS = 10
 
 export const LOGIN_SCHEMA = v.strictObject({ username: v.string(), password: v.string() })
 
 export interface LoginsOptions {
   /** For reading users. */
   db: Sqlite
-  /** For writing them: from openStoreForNotes. */
+  /** For writing users; from openStoreForNotes. */
   notes: Sqlite
   tokens: Tokens
   per_address: Buckets
@@ -56,7 +56,7 @@ export function createLogins({ db, notes, tokens, per_address, per_name, now_us 
 
   async function whenHashing<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
     const leave = await line.enter(signal).catch((error: unknown) => {
-      throw signal.aborted ? new Problem('client_left', 'Nobody waits for the answer.') : error
+      throw signal.aborted ? new Problem('client_left', 'The client disconnected.') : error
     })
     if (leave === FULL)
       throw new Problem('logins_busy', 'Too many logins are being checked. Try again later.')
@@ -72,7 +72,7 @@ export function createLogins({ db, notes, tokens, per_address, per_name, now_us 
       const { username, password } = readBody(body)
       const name = readUserName(username)
       limit(per_address, address)
-      // A name that nobody can have is nobody's to protect.
+      // An invalid name belongs to no user, so there is nothing to protect.
       if (name !== null) limit(per_name, name)
       const user = name === null ? undefined : userByName.get(name)
       const right = await whenHashing(signal, () =>
@@ -107,19 +107,19 @@ export function createLogins({ db, notes, tokens, per_address, per_name, now_us 
   }
 }
 
-/** A name or password that is no text is a mistake of the program that asks, not of the person. */
+/** @throws {Problem} `invalid_login`, without `errors`: the mistake is the program's, not the person's */
 function readBody(body: unknown): v.InferOutput<typeof LOGIN_SCHEMA> {
   const result = v.safeParse(LOGIN_SCHEMA, body)
   if (result.success) return result.output
   throw new Problem('invalid_login', 'Send {"username":"…","password":"…"} and nothing else.')
 }
 
-/** Nobody has a password that is too long, but hashing it must take as long as any other. */
+/** Hashes an empty text in place of one of invalid length, so that the reply takes as long. */
 function bounded(password: string): string {
   return passwordFault(password) === null ? password : ''
 }
 
-/** The same for a name that nobody has and a password that is wrong. */
+/** The same reply for an unknown name and for a wrong password. */
 function wrongLogin(): Problem {
   return new Problem('unauthorized', 'The name or the password is wrong.', {
     headers: { 'www-authenticate': 'Bearer realm="frostline"' },
@@ -129,10 +129,12 @@ function wrongLogin(): Problem {
 function limit(buckets: Buckets, name: string): void {
   const wait_s = buckets.take(name, 1)
   if (wait_s === 0) return
-  throw new Problem('rate_limited', 'Too many logins were tried.', { retry_after_s: Math.ceil(wait_s) })
+  throw new Problem('rate_limited', 'Too many login attempts. Try again later.', {
+    retry_after_s: Math.ceil(wait_s),
+  })
 }
 
-/** Waits for the other writers without holding the thread, and syncs: a 201 is as durable as any other. */
+/** Retries while the database is locked, without blocking the thread. The commit is fsynced. */
 async function writeDurably<T>(db: Sqlite, act: () => T): Promise<T> {
   const until = performance.now() + WRITE_TIMEOUT_MS
   for (;;) {
@@ -142,11 +144,13 @@ async function writeDurably<T>(db: Sqlite, act: () => T): Promise<T> {
     } catch (error) {
       if ((error as { code?: string }).code !== 'SQLITE_BUSY') throw error
       if (performance.now() > until) {
-        throw new Problem('store_unavailable', 'Others are writing. Try again later.', { cause: error })
+        throw new Problem('store_unavailable', 'The database is locked by another writer. Try again later.', {
+          cause: error,
+        })
       }
     } finally {
       db.pragma('synchronous = NORMAL')
     }
-    await setTimeout(WRITE_AGAIN_MS)
+    await setTimeout(WRITE_RETRY_MS)
   }
 }

@@ -1,24 +1,27 @@
 import { hash, verify } from '@node-rs/argon2'
 import type { Algorithm } from '@node-rs/argon2'
 
-/** Passwords: their limits, and Argon2id. Hashing runs on a thread of the pool; the event loop stays free. */
+/**
+ * Password limits and Argon2id hashing. Hashing runs in the libuv thread pool, so the event loop
+ * stays free.
+ */
 
 export const PASSWORD_CHARS_MIN = 12
-/** Room for any passphrase. A longer text would only make the hash function read it. */
+/** Long enough for any passphrase; bounds the work of hashing. */
 export const PASSWORD_CHARS_MAX = 128
 
 // The package declares it as a const enum, which has no value at run time.
 const ARGON2ID = 2 as Algorithm.Argon2id
-/** OWASP's password storage cheat sheet: 19 MiB, two passes, one lane. */
+/** From the OWASP Password Storage Cheat Sheet: 19 MiB, 2 iterations, parallelism 1. */
 export const ARGON2_MEMORY_KIB = 19_456
 export const ARGON2_PASSES = 2
 export const ARGON2_LANES = 1
 
-/** Verified when there is no such user, so that the answer takes as long. Nobody knows a password for it. */
+/** Verified if the user does not exist, so that the reply takes as long. No password is known for it. */
 export const DECOY_HASH =
   '$argon2id$v=19$m=19456,t=2,p=1$hyhU1ZEu7LCsD5WmZEuCpw$E1CnYHu3XDQctTYvVspAhTABDNqyu6ZbIiOt8gJg37U'
 
-/** Why a password cannot be used; null when it can. */
+/** Returns why a password is not allowed, or null. */
 export function passwordFault(password: string): string | null {
   const chars = [...normal(password)].length
   if (chars >= PASSWORD_CHARS_MIN && chars <= PASSWORD_CHARS_MAX) return null
@@ -34,13 +37,13 @@ export function hashPassword(password: string): Promise<string> {
   })
 }
 
-/** @param password_hash null when there is no such user */
+/** @param password_hash null if the user does not exist */
 export async function isPassword(password: string, password_hash: string | null): Promise<boolean> {
   const same = await verify(password_hash ?? DECOY_HASH, normal(password))
   return same && password_hash !== null
 }
 
-/** Keyboards differ in how they write an accented letter. */
+/** Keyboards differ in how they encode accented letters. */
 function normal(password: string): string {
   return password.normalize('NFKC')
 }

@@ -3,16 +3,17 @@ import { closeSync, fstatSync, fsyncSync, linkSync, openSync, readFileSync, rmSy
 import { join } from 'node:path'
 import { ConfigError } from '../config.ts'
 
-/** What tokens are signed with: from the configuration, or made once and kept beside the store. */
+/** The secret that signs tokens: AUTH_JWT_SECRET, or one generated once and kept in DATA_DIR. */
 
 const SECRET_BYTES = 32
 const SECRET_FILE = 'auth.secret'
-/** Nobody but the owner may read it: whoever can, can log in as everybody. */
+/** Readable only by its owner: with the secret, a token for any user can be signed. */
 const MODE = 0o600
 
 /**
- * @param configured AUTH_JWT_SECRET; empty when it is not set
- * @throws {ConfigError} when others may read the file, or it is not what was written
+ * Returns the secret, and generates it if there is none.
+ * @param configured AUTH_JWT_SECRET; empty if it is not set
+ * @throws {ConfigError} if other users can read the file, or its content is not valid
  */
 export function openSecret(data_dir: string, configured: string): Buffer {
   if (configured !== '') return Buffer.from(configured)
@@ -21,7 +22,7 @@ export function openSecret(data_dir: string, configured: string): Buffer {
 }
 
 function make(path: string): Buffer {
-  // Linked when it is whole: nobody ever reads half a secret, and of two that start together one wins.
+  // Linked after it is complete: no process reads half a secret, and if two start together, one wins.
   const draft = `${path}.${process.pid}`
   rmSync(draft, { force: true })
   const fd = openSync(draft, 'wx', MODE)
@@ -51,11 +52,13 @@ function read(path: string): Buffer | null {
   }
   try {
     if ((fstatSync(fd).mode & 0o077) !== 0) {
-      throw new ConfigError(`${path} can be read by others; chmod 600 it, or delete it to end all logins.`)
+      throw new ConfigError(
+        `${path} is readable by other users. Run chmod 600 on it, or delete it to invalidate all tokens.`,
+      )
     }
     const secret = Buffer.from(readFileSync(fd, 'utf8'), 'base64url')
     if (secret.length === SECRET_BYTES) return secret
-    throw new ConfigError(`${path} is not a secret that was made here; delete it to end all logins.`)
+    throw new ConfigError(`${path} does not contain a valid secret. Delete it to invalidate all tokens.`)
   } finally {
     closeSync(fd)
   }

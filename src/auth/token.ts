@@ -1,26 +1,27 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
-/** Tokens of logins: JWT (RFC 7519), signed with HMAC-SHA256. */
+/** Login tokens: JWT (RFC 7519), signed with HMAC-SHA256. */
 
 export interface Tokens {
   readonly lifetime_s: number
   sign(claims: { sub: string; scope: string }): string
-  /** Whom a token was made for; null when it is not one of ours, or not of this time. */
+  /** Returns the subject of a token; null if it is invalid, expired or not valid yet. */
   verify(token: string): string | null
 }
 
-/** Longer than any token made here; what is longer is not read. */
+/** Longer than any token signed here; longer texts are rejected unread. */
 export const TOKEN_CHARS_MAX = 1_024
 
 /**
- * A token must begin with exactly this. So the algorithm is ours and never the token's choice: `none`, a public key taken for a
- * secret and whatever else a header can ask for are refused before anything is computed.
+ * A token must begin with exactly this header, so the algorithm is never taken from the token: `none`, or a
+ * public key used as the secret, is rejected before anything is computed.
  */
 const HEADER = encode({ alg: 'HS256', typ: 'JWT' })
 
-/** @param now_s the wall clock: a token's times are told to others */
+/** @param now_s the wall clock, seconds since 1970 */
 export function createTokens(secret: Buffer, lifetime_s: number, now_s: () => number): Tokens {
-  // As text: the last character of a signature has bits that decoding drops, so several texts decode to one signature.
+  // Compared as text: the last character has bits that decoding drops, so several texts decode to
+  // one signature.
   const signatureOf = (text: string) => createHmac('sha256', secret).update(text).digest('base64url')
 
   return {
@@ -43,7 +44,7 @@ export function createTokens(secret: Buffer, lifetime_s: number, now_s: () => nu
   }
 }
 
-/** The signature holds, so these are claims that somebody with the secret made. */
+/** Called after the signature was verified. */
 function subjectOf(claims: unknown, at_s: number): string | null {
   if (typeof claims !== 'object' || claims === null) return null
   const { sub, nbf, exp } = claims as Record<string, unknown>

@@ -4,18 +4,18 @@ import type { Sqlite } from '../store/sqlite.ts'
 import { formatScopes } from './scope.ts'
 import type { Scope } from './scope.ts'
 
-/** The people of a store. */
+/** Adds, lists and removes the users of a store. */
 
 export const USER_NAME_CHARS_MAX = 64
 const USER_NAME = /^[a-z0-9](?:[a-z0-9._@+-]{0,62}[a-z0-9])?$/
 
-/** Names are compared in lower case. ASCII alone: no two of them look the same. */
+/** Returns the name in lower case, or null if it is invalid. ASCII only, so that names cannot look alike. */
 export function readUserName(text: string): string | null {
   const name = text.toLowerCase()
   return USER_NAME.test(name) ? name : null
 }
 
-export const USER_NAME_RULE = `a name has 1 to ${USER_NAME_CHARS_MAX} of a-z 0-9 . _ @ + - and begins and ends with a letter or digit`
+export const USER_NAME_RULE = `a name has 1 to ${USER_NAME_CHARS_MAX} characters of a-z 0-9 . _ @ + - and begins and ends with a letter or digit`
 
 export interface UserRow {
   name: string
@@ -23,7 +23,7 @@ export interface UserRow {
   created_at: Micros
 }
 
-/** @returns how many users were added: none if the name is taken */
+/** @returns how many users were added: 0 if the name is taken */
 export function addUser(
   db: Sqlite,
   name: string,

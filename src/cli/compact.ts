@@ -2,29 +2,29 @@ import { readdirSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import { noteRun } from '../../compactor/ledger.ts'
 import { runCompaction } from '../../compactor/run.ts'
-import type { Config } from '../config.ts'
 import { nowMicros } from '../event/time.ts'
 import { createLogger } from '../process/log.ts'
 import { realDisk } from '../store/disk.ts'
-import { openLayout } from '../store/layout.ts'
 import { BUSY, waitForColdLock } from '../store/lock.ts'
 import { openStore } from '../store/sqlite.ts'
-import { EXIT } from './exit.ts'
-import { JOB_THREADS } from './jobs.ts'
+import { EXIT } from './command.ts'
+import type { Context } from './command.ts'
+import { count, duration } from './people.ts'
+import { existingLayout, JOB_THREADS } from './store.ts'
 
-/** One compaction run. Leaves with success if another process is at work for longer than `wait_s`: that run moves the same rows. */
+/** One compaction run. Succeeds also if another process holds the lock for longer than `wait`: that one moves the same rows. */
 export async function compactCommand(
-  config: Config,
-  options: { json: boolean; wait_s: number },
+  { config, answer }: Context,
+  _: object,
+  { wait: wait_s }: { wait: number },
 ): Promise<number> {
   const log = createLogger(config.LOG_LEVEL, 2)
-  const layout = openLayout(config.DATA_DIR)
-  const lock = await waitForColdLock(layout, options.wait_s * 1_000, () =>
-    log.info({ wait_s: options.wait_s }, 'another process writes cold files; waiting'),
+  const layout = existingLayout(config)
+  const lock = await waitForColdLock(layout, wait_s * 1_000, () =>
+    log.info({ wait_s }, 'another process writes cold files; waiting'),
   )
   if (lock === BUSY) {
-    if (options.json) console.log(JSON.stringify({ busy: true }))
-    else console.log('Another compaction or import is at work; nothing was done.')
+    answer({ busy: true }, () => 'Nothing was done: another compaction or import is running.')
     return EXIT.done
   }
   giveWay()
@@ -48,8 +48,11 @@ export async function compactCommand(
     const report = await noteRun(layout.compactions, run, (err) =>
       log.warn({ err }, 'the compactions cannot be counted'),
     )
-    if (options.json) console.log(JSON.stringify(report))
-    else console.log(`${report.rows} events of ${report.days} days moved to cold in ${report.took_ms} ms.`)
+    const { rows, days, took_ms } = report
+    answer(
+      report,
+      () => `Moved ${count(rows, 'event')} of ${count(days, 'day')} to cold files in ${duration(took_ms)}.`,
+    )
     return EXIT.done
   } finally {
     db.close()
@@ -57,7 +60,7 @@ export async function compactCommand(
   }
 }
 
-/** Whoever waits for a reply comes first. Linux has a priority for each thread, and Node's pool, in which DuckDB works, has started by now. */
+/** Requests come first. Linux has a priority for each thread, and those of Node's pool, where DuckDB works, have started by now. */
 function giveWay(): void {
   const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : [process.pid]
   for (const thread of threads) setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL)

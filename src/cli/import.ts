@@ -1,4 +1,3 @@
-import type { Config } from '../config.ts'
 import { CsvFileError, readHeader } from '../event/csv-header.ts'
 import { nowMicros } from '../event/time.ts'
 import { importCsv } from '../import/import.ts'
@@ -8,40 +7,46 @@ import { realDisk } from '../store/disk.ts'
 import { openLayout } from '../store/layout.ts'
 import { BUSY, waitForColdLock } from '../store/lock.ts'
 import { openStore } from '../store/sqlite.ts'
-import { CommandError, EXIT } from './exit.ts'
-import { JOB_THREADS } from './jobs.ts'
+import { CommandError, EXIT } from './command.ts'
+import type { Context } from './command.ts'
+import { count, duration, grouped, size } from './people.ts'
+import { JOB_THREADS } from './store.ts'
 
-export interface ImportOptions {
-  json: boolean
+interface Choices {
   strict: boolean
   force: boolean
-  wait_s: number
+  /** Seconds. */
+  wait: number
 }
 
-/** Imports one file and prints the summary. */
-export async function importCommand(config: Config, file: string, options: ImportOptions): Promise<number> {
+/** Imports one file and prints the counts. */
+export async function importCommand(
+  context: Context,
+  { file }: { file: string },
+  choices: Choices,
+): Promise<number> {
+  const { answer, note } = context
   try {
     readHeader(file)
-    const result = await runImport(config, file, options)
-    const { report, rejected_path } = result
-    if (rejected_path !== null) console.error(`${report.rejected} rows were rejected; see ${rejected_path}`)
-    if (result.is_changed) console.error(`${file} was written to while it was read; it is not remembered`)
-    if (options.json) console.log(JSON.stringify(report))
-    else console.log(summary(result))
-    return options.strict && report.rejected > 0 ? EXIT.failed : EXIT.done
+    const result = await runImport(context, file, choices)
+    const { report, rejected_path, is_changed } = result
+    if (rejected_path !== null) note(`${count(report.rejected, 'row')} rejected; see ${rejected_path}`)
+    if (is_changed) note(`${file} changed during the import; the next import of it will read it again.`)
+    answer(report, () => summary(result))
+    return choices.strict && report.rejected > 0 ? EXIT.failed : EXIT.done
   } catch (error) {
     if (error instanceof CsvFileError) throw new CommandError(error.message, { cause: error })
     throw error
   }
 }
 
-/** Takes the lock and the database, and gives both back. */
-export async function runImport(config: Config, file: string, options: Omit<ImportOptions, 'json'>) {
+/** Takes the lock and the database, and releases both. */
+export async function runImport({ config, note }: Context, file: string, { wait, ...options }: Choices) {
   const layout = openLayout(config.DATA_DIR)
-  const lock = await waitForColdLock(layout, options.wait_s * 1_000, () =>
-    console.error('another compaction or import is at work; waiting'),
+  const lock = await waitForColdLock(layout, wait * 1_000, () =>
+    note('another compaction or import is running; waiting'),
   )
-  if (lock === BUSY) throw new CommandError('Another compaction or import is at work; try again later.')
+  if (lock === BUSY) throw new CommandError('Another compaction or import is running; try again later.')
   const db = openStore(layout.database)
   try {
     return await importCsv(
@@ -66,7 +71,8 @@ export async function runImport(config: Config, file: string, options: Omit<Impo
 
 function summary({ report, earlier }: ImportResult): string {
   const { rows, imported, duplicates, rejected, days, files, bytes, took_ms, already_imported_at } = report
-  const counts = `${rows} rows: ${imported} imported, ${duplicates} duplicates, ${rejected} rejected; `
-  if (earlier === null) return `${counts}${days} days in ${files} files, ${bytes} bytes, ${took_ms} ms.`
-  return `${counts}imported on ${already_imported_at} as ${earlier.name}; --force imports it again.`
+  const counts = `${count(rows, 'row')}: ${grouped(imported)} imported, ${count(duplicates, 'duplicate')}, ${grouped(rejected)} rejected`
+  if (earlier !== null)
+    return `${counts}. The file was imported as ${earlier.name} on ${already_imported_at}; --force imports it again.`
+  return `${counts}; ${count(days, 'day')} in ${count(files, 'file')}, ${size(bytes)}, ${duration(took_ms)}.`
 }

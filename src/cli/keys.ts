@@ -1,55 +1,41 @@
-import { createKey, isKeyName, KEY_NAME_CHARS_MAX, listKeys, revokeKey } from '../auth/keys.ts'
+import { createKey, listKeys, revokeKey } from '../auth/keys.ts'
 import { formatScopes } from '../auth/scope.ts'
 import type { Scope } from '../auth/scope.ts'
-import { ConfigError } from '../config.ts'
-import type { Config } from '../config.ts'
 import { nowMicros } from '../event/time.ts'
 import { openLayout } from '../store/layout.ts'
-import { openStore } from '../store/sqlite.ts'
-import type { Sqlite } from '../store/sqlite.ts'
-import { CommandError, EXIT } from './exit.ts'
-import { formatInstant, printTable } from './table.ts'
+import { CommandError, EXIT } from './command.ts'
+import type { Context } from './command.ts'
+import { instant, table } from './people.ts'
+import { existingLayout, withStore } from './store.ts'
 
-/** Opens the store for one command, also while the service runs. */
-export function withStore<T>(config: Config, act: (db: Sqlite) => T): T {
-  const db = openStore(openLayout(config.DATA_DIR).database)
-  try {
-    return act(db)
-  } finally {
-    db.close()
-  }
-}
-
-/** Prints the key alone to stdout, so that a shell can take it into a variable. */
-export function createKeyCommand(config: Config, scopes: readonly Scope[], name: string): number {
-  if (!isKeyName(name)) {
-    throw new ConfigError(`--name must have 1 to ${KEY_NAME_CHARS_MAX} characters that can be printed`)
-  }
-  const { id, key } = withStore(config, (db) => createKey(db, name, scopes, nowMicros()))
-  console.log(key)
-  console.error(
-    `Key ${id} (${formatScopes(scopes)}) is shown this once and can not be read again. From now on every request needs a key or a login.`,
-  )
+/** Creates the store if there is none: the service refuses to listen to other machines without a first key. */
+export async function createKeyCommand(
+  { config, answer, note }: Context,
+  _: object,
+  { scope: scopes, name }: { scope: readonly Scope[]; name: string },
+): Promise<number> {
+  const { id, key } = withStore(openLayout(config.DATA_DIR), (db) => createKey(db, name, scopes, nowMicros()))
+  const scope = formatScopes(scopes)
+  // The key alone on stdout, so that a shell can take it into a variable.
+  answer({ id, name, scope, key }, () => key)
+  note(`Key ${id} (${scope}) is shown only this once. From now on every request needs a key or a login.`)
   return EXIT.done
 }
 
-/** Never the keys themselves: nobody has them but those they were shown to. */
-export function listKeysCommand(config: Config, json: boolean): number {
-  const keys = withStore(config, listKeys).map((row) => ({
+export async function listKeysCommand({ config, answer }: Context): Promise<number> {
+  const data = withStore(existingLayout(config), listKeys).map((row) => ({
     ...row,
-    created_at: formatInstant(row.created_at),
-    last_used_at: row.last_used_at === null ? null : formatInstant(row.last_used_at),
-    revoked_at: row.revoked_at === null ? null : formatInstant(row.revoked_at),
+    created_at: instant(row.created_at),
+    last_used_at: row.last_used_at === null ? null : instant(row.last_used_at),
+    revoked_at: row.revoked_at === null ? null : instant(row.revoked_at),
   }))
-  if (json) console.log(JSON.stringify({ keys }))
-  else printTable(['id', 'name', 'scope', 'created_at', 'last_used_at', 'revoked_at'], keys)
+  answer({ data }, () => table(['id', 'name', 'scope', 'created_at', 'last_used_at', 'revoked_at'], data))
   return EXIT.done
 }
 
-export function revokeKeyCommand(config: Config, id: string): number {
-  if (!/^\d{1,15}$/.test(id)) throw new ConfigError('The id is a number; frostline keys list shows it.')
-  const revoked = withStore(config, (db) => revokeKey(db, Number(id), nowMicros()))
-  if (revoked === 0) throw new CommandError(`There is no key ${id} that is not revoked.`)
-  console.log(`Key ${id} is revoked; a running service refuses it from now on.`)
+export async function revokeKeyCommand({ config, answer }: Context, { id }: { id: number }): Promise<number> {
+  const revoked = withStore(existingLayout(config), (db) => revokeKey(db, id, nowMicros()))
+  if (revoked === 0) throw new CommandError(`Key ${id} does not exist or is revoked already.`)
+  answer({ id, revoked: true }, () => `Key ${id} is revoked. A running service rejects it from now on.`)
   return EXIT.done
 }

@@ -1,44 +1,68 @@
-import type { CAC } from 'cac'
-import { readConfig } from '../config.ts'
-import { atMostOnce, LISTED } from './options.ts'
+import { command, JSON_FLAG as json } from './command.ts'
+import type { Command } from './command.ts'
+import { ID, TEXT } from './kinds.ts'
 
-/** `frostline dead-letters …`, as the parser is told of it. */
-export function addLetterCommands(cli: CAC, json: readonly [string, string]): void {
-  cli
-    .command('dead-letters list', 'Rejected events, newest first')
-    .option('--limit <n>', 'How many at most; 100 if not given', LISTED)
-    .option('--reason <reason>', 'Only those with this field, or this whole message', LISTED)
-    .option('--cursor <cursor>', 'Go on where an earlier list ended', LISTED)
-    .option(...json)
-    .action(async ({ json: as_json, ...options }: Partial<Record<Filter, string[]>> & { json?: boolean }) => {
-      const { listLettersCommand } = await import('./dead-letters.ts')
-      const given = FILTERS.map((name) => [name, atMostOnce(`--${name}`, options[name])] as const)
-      const query = Object.fromEntries(
-        given.filter((entry): entry is [Filter, string] => entry[1] !== undefined),
-      )
-      return listLettersCommand(readConfig(process.env), query, as_json === true)
-    })
-  cli
-    .command('dead-letters show <id>', 'One rejected event, as it was sent')
-    .option(...json)
-    .action(async (id: string, options: { json?: boolean }) => {
-      const { showLetterCommand } = await import('./dead-letters.ts')
-      return showLetterCommand(readConfig(process.env), id, options.json === true)
-    })
-  cli
-    .command('dead-letters replay <id>', 'Send a rejected event again, or a corrected one in its place')
-    .option('--event <file>', 'The corrected event as JSON; - for stdin', LISTED)
-    .option(...json)
-    .action(async (id: string, options: { event?: string[]; json?: boolean }) => {
-      const { replayLetterCommand } = await import('./dead-letters.ts')
-      const event = atMostOnce('--event', options.event)
-      return replayLetterCommand(readConfig(process.env), id, event, options.json === true)
-    })
-  cli.command('dead-letters delete <id>', 'Throw a rejected event away').action(async (id: string) => {
-    const { deleteLetterCommand } = await import('./dead-letters.ts')
-    return deleteLetterCommand(readConfig(process.env), id)
-  })
-}
+/** The table's commands for rejected events. */
 
-const FILTERS = ['limit', 'reason', 'cursor'] as const
-type Filter = (typeof FILTERS)[number]
+const id = { kind: ID, meaning: 'Id of the dead letter, from `frostline dead-letters list`' }
+
+export const LETTER_COMMANDS: readonly Command[] = [
+  command({
+    name: 'dead-letters list',
+    group: 'Dead letters',
+    summary: 'List rejected events, newest first',
+    options: {
+      limit: { value: 'n', kind: TEXT, meaning: 'At most this many', default: '100' },
+      reason: { value: 'reason', kind: TEXT, meaning: 'Only those with this field or this exact message' },
+      cursor: { value: 'cursor', kind: TEXT, meaning: 'Continue where an earlier list ended' },
+      json,
+    },
+    examples: [
+      ['frostline dead-letters list --reason occurred_at', 'Lists events with an invalid time'],
+      ['frostline dead-letters list --limit 1000 --json', 'Prints {"data":[…],"next_cursor":…}'],
+    ],
+    load: async () => (await import('./dead-letters.ts')).listLettersCommand,
+  }),
+  command({
+    name: 'dead-letters show',
+    group: 'Dead letters',
+    summary: 'Show a rejected event as it was sent',
+    arguments: { id },
+    options: { json },
+    examples: [
+      ['frostline dead-letters show 1', 'Prints the reason and the event'],
+      [
+        'frostline dead-letters show 1 --json',
+        'Prints one object; its `event` can be corrected and replayed',
+      ],
+    ],
+    load: async () => (await import('./dead-letters.ts')).showLetterCommand,
+  }),
+  command({
+    name: 'dead-letters replay',
+    group: 'Dead letters',
+    summary: 'Send a rejected event again, as it is or corrected',
+    arguments: { id },
+    options: {
+      event: { value: 'file', kind: TEXT, meaning: 'The corrected event as JSON; - reads stdin' },
+      json,
+    },
+    examples: [
+      ['frostline dead-letters replay 1', 'Stores the event if it is valid now, and deletes the letter'],
+      ['frostline dead-letters replay 1 --event fixed.json', 'Stores this event instead'],
+    ],
+    load: async () => (await import('./dead-letters.ts')).replayLetterCommand,
+  }),
+  command({
+    name: 'dead-letters delete',
+    group: 'Dead letters',
+    summary: 'Delete a rejected event',
+    arguments: { id },
+    options: { json },
+    examples: [
+      ['frostline dead-letters delete 1', 'Deletes the event for good'],
+      ['frostline dead-letters delete 1 --json', 'Prints {"id":1,"deleted":true}'],
+    ],
+    load: async () => (await import('./dead-letters.ts')).deleteLetterCommand,
+  }),
+]

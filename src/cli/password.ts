@@ -1,15 +1,16 @@
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
-import { CommandError } from './exit.ts'
+import { CommandError } from './command.ts'
 
-/** Longer input is no password, whatever it is. */
+/** No password is longer. */
 const INPUT_BYTES_MAX = 4_096
 
-/** Asks twice on a terminal, without showing what is typed; else reads stdin. Never an argument: those stand in every list of processes. */
+/** Asks twice on a terminal, without echo; otherwise reads stdin. Never from an argument: any user can list those of a process. */
 export async function readPassword(): Promise<string> {
   if (process.stdin.isTTY !== true) return readPiped()
   const password = await ask('Password: ')
-  if ((await ask('Again: ')) !== password) throw new CommandError('The two differ; nothing was changed.')
+  if ((await ask('Again: ')) !== password)
+    throw new CommandError('The passwords differ; nothing was changed.')
   return password
 }
 
@@ -18,10 +19,10 @@ async function readPiped(): Promise<string> {
   let bytes = 0
   for await (const part of process.stdin as AsyncIterable<Buffer>) {
     bytes += part.length
-    if (bytes > INPUT_BYTES_MAX) throw new CommandError('What stdin holds is too long for a password.')
+    if (bytes > INPUT_BYTES_MAX) throw new CommandError('The text on stdin is too long for a password.')
     parts.push(part)
   }
-  // `echo` and most editors end it with a line break that nobody meant.
+  // `echo` and most editors add a line break that is not part of the password.
   return Buffer.concat(parts)
     .toString()
     .replace(/\r?\n$/, '')

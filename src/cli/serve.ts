@@ -1,9 +1,9 @@
-import type { Config } from '../config.ts'
 import { serve } from '../main.ts'
 import { createLogger } from '../process/log.ts'
+import type { Context } from './command.ts'
 
 /** Serves until SIGTERM or SIGINT. */
-export async function serveCommand(config: Config): Promise<number> {
+export async function serveCommand({ config }: Context): Promise<number> {
   const log = createLogger(config.LOG_LEVEL)
   const service = await serve(config, log)
   const signal = await new Promise<string>((resolve) => {

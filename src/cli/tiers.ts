@@ -1,25 +1,25 @@
-import type { Config } from '../config.ts'
-import { openLayout } from '../store/layout.ts'
-import { openStore } from '../store/sqlite.ts'
 import { readTiers } from '../store/tiers.ts'
-import { EXIT } from './exit.ts'
+import { EXIT } from './command.ts'
+import type { Context } from './command.ts'
+import { size, table } from './people.ts'
+import { existingLayout, withStore } from './store.ts'
 
-/** Prints what lies where. */
-export function tiersCommand(config: Config, json: boolean): number {
-  const db = openStore(openLayout(config.DATA_DIR).database)
-  try {
-    const tiers = readTiers(db)
-    if (json) console.log(JSON.stringify(tiers))
-    else {
-      const { hot, cold } = tiers
-      console.log(`hot   ${hot.events} events of ${hot.days} days`)
-      console.log(`cold  ${cold.events} events in ${cold.files} files, ${cold.bytes} bytes`)
-      for (const day of cold.days) {
-        console.log(`  ${day.day}  ${day.events} events  ${day.files} files  ${day.bytes} bytes`)
-      }
-    }
-    return EXIT.done
-  } finally {
-    db.close()
-  }
+/** Prints how much each tier holds. */
+export async function tiersCommand({ config, answer }: Context): Promise<number> {
+  const tiers = withStore(existingLayout(config), readTiers)
+  const { hot, cold } = tiers
+  answer(tiers, () => {
+    const both = [
+      { tier: 'hot', ...hot, files: null, size: null },
+      { tier: 'cold', ...cold, days: cold.days.length, size: size(cold.bytes) },
+    ]
+    const days = cold.days.map((day) => ({ ...day, size: size(day.bytes) }))
+    return [
+      table(['tier', 'events', 'days', 'files', 'size'], both, ['events', 'days', 'files', 'size']),
+      ...(days.length === 0
+        ? []
+        : ['', table(['day', 'events', 'files', 'size'], days, ['events', 'files', 'size'])]),
+    ].join('\n')
+  })
+  return EXIT.done
 }

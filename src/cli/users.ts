@@ -1,53 +1,55 @@
 import { hashPassword, passwordFault } from '../auth/password.ts'
 import { formatScopes } from '../auth/scope.ts'
 import type { Scope } from '../auth/scope.ts'
-import { addUser, listUsers, readUserName, removeUser, USER_NAME_RULE } from '../auth/users.ts'
-import { ConfigError } from '../config.ts'
-import type { Config } from '../config.ts'
+import { addUser, listUsers, removeUser } from '../auth/users.ts'
 import { nowMicros } from '../event/time.ts'
-import { CommandError, EXIT } from './exit.ts'
-import { withStore } from './keys.ts'
+import { openLayout } from '../store/layout.ts'
+import { CommandError, EXIT } from './command.ts'
+import type { Context } from './command.ts'
 import { readPassword } from './password.ts'
-import { formatInstant, printTable } from './table.ts'
+import { instant, table } from './people.ts'
+import { existingLayout, withStore } from './store.ts'
 
+/** Creates the store if there is none, as the first key does. */
 export async function addUserCommand(
-  config: Config,
-  text: string,
-  scopes: readonly Scope[],
+  { config, answer }: Context,
+  { name }: { name: string },
+  { scope: scopes }: { scope: readonly Scope[] },
 ): Promise<number> {
-  const name = readName(text)
   const password = await readPassword()
   const fault = passwordFault(password)
-  if (fault !== null) throw new CommandError(`${fault}; nobody was added`)
+  if (fault !== null) throw new CommandError(`No user was added: ${fault}.`)
   const password_hash = await hashPassword(password)
-  const added = withStore(config, (db) => addUser(db, name, password_hash, scopes, nowMicros()))
-  if (added === 0) throw new CommandError(`There is a user ${name} already.`)
-  console.log(
-    `User ${name} (${formatScopes(scopes)}) may log in. From now on every request needs a key or a login.`,
+  const added = withStore(openLayout(config.DATA_DIR), (db) =>
+    addUser(db, name, password_hash, scopes, nowMicros()),
+  )
+  if (added === 0) throw new CommandError(`User ${name} exists already.`)
+  const scope = formatScopes(scopes)
+  answer(
+    { name, scope },
+    () => `User ${name} (${scope}) can log in. From now on every request needs a key or a login.`,
   )
   return EXIT.done
 }
 
-export function listUsersCommand(config: Config, json: boolean): number {
-  const users = withStore(config, listUsers).map((row) => ({
+export async function listUsersCommand({ config, answer }: Context): Promise<number> {
+  const data = withStore(existingLayout(config), listUsers).map((row) => ({
     ...row,
-    created_at: formatInstant(row.created_at),
+    created_at: instant(row.created_at),
   }))
-  if (json) console.log(JSON.stringify({ users }))
-  else printTable(['name', 'scope', 'created_at'], users)
+  answer({ data }, () => table(['name', 'scope', 'created_at'], data))
   return EXIT.done
 }
 
-export function removeUserCommand(config: Config, text: string): number {
-  const name = readName(text)
-  if (withStore(config, (db) => removeUser(db, name)) === 0)
-    throw new CommandError(`There is no user ${name}.`)
-  console.log(`User ${name} is removed; a running service refuses their tokens from now on.`)
+export async function removeUserCommand(
+  { config, answer }: Context,
+  { name }: { name: string },
+): Promise<number> {
+  const removed = withStore(existingLayout(config), (db) => removeUser(db, name))
+  if (removed === 0) throw new CommandError(`User ${name} does not exist.`)
+  answer(
+    { name, removed: true },
+    () => `User ${name} is removed. A running service rejects their tokens from now on.`,
+  )
   return EXIT.done
-}
-
-function readName(text: string): string {
-  const name = readUserName(text)
-  if (name === null) throw new ConfigError(USER_NAME_RULE)
-  return name
 }

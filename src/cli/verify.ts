@@ -1,42 +1,39 @@
-import { existsSync } from 'node:fs'
-import type { Config } from '../config.ts'
 import { realDisk } from '../store/disk.ts'
-import { openLayout } from '../store/layout.ts'
 import type { Finding } from '../verify/finding.ts'
 import { verifyStore } from '../verify/verify.ts'
-import { CommandError, EXIT } from './exit.ts'
-import { JOB_THREADS } from './jobs.ts'
+import { EXIT } from './command.ts'
+import type { Context } from './command.ts'
+import { count, duration } from './people.ts'
+import { existingLayout, JOB_THREADS } from './store.ts'
 
-/** Between two lines of progress. */
 const TELL_EVERY_MS = 2_000
 
 /** Checks the store and lists what is wrong; fails if anything is. */
 export async function verifyCommand(
-  config: Config,
-  options: { json: boolean; deep: boolean },
+  { config, answer, note }: Context,
+  _: object,
+  { deep }: { deep: boolean },
 ): Promise<number> {
-  const layout = openLayout(config.DATA_DIR)
-  if (!existsSync(layout.database)) throw new CommandError(`There is no store at ${layout.database}.`)
   const started = performance.now()
   const { files, events, damage, notes } = await verifyStore(
     {
-      layout,
+      layout: existingLayout(config),
       disk: realDisk,
       memory_mb: config.JOB_MEMORY_MB,
       threads: JOB_THREADS,
-      onProgress: createTeller((line) => console.error(line)),
+      onProgress: createTeller(note),
     },
-    options.deep,
+    deep,
   )
   const took_ms = Math.round(performance.now() - started)
-  if (options.json) {
-    console.log(JSON.stringify({ deep: options.deep, files, events, damage, notes, took_ms }))
-  } else {
-    for (const finding of damage) console.log(`damage  ${describe(finding)}`)
-    for (const finding of notes) console.log(`note    ${describe(finding)}`)
-    const verdict = damage.length === 0 ? 'nothing is damaged' : `${damage.length} findings`
-    console.log(`${events} events, ${files} cold files: ${verdict}; ${took_ms} ms.`)
-  }
+  answer({ deep, files, events, damage, notes, took_ms }, () => {
+    const verdict = damage.length === 0 ? 'no damage' : `${count(damage.length, 'finding')} of damage`
+    return [
+      ...damage.map((finding) => `damage  ${describe(finding)}`),
+      ...notes.map((finding) => `note    ${describe(finding)}`),
+      `Checked ${count(events, 'event')} and ${count(files, 'cold file')} in ${duration(took_ms)}: ${verdict}.`,
+    ].join('\n')
+  })
   return damage.length === 0 ? EXIT.done : EXIT.failed
 }
 
@@ -44,7 +41,7 @@ function describe({ path, what }: Finding): string {
   return `${path} ${what}`
 }
 
-/** Tells of each stage once, and of a long one again from time to time. */
+/** Reports each stage once, and a long one again every {@link TELL_EVERY_MS}. */
 function createTeller(say: (line: string) => void) {
   let stage_told = ''
   let told_ms = 0

@@ -3,11 +3,11 @@ import type { Meta } from '../query/question.ts'
 import type { Tiers } from '../store/tiers.ts'
 import type { DemoEvent } from './generate.ts'
 
-/** The demo as a client of the service: everything it shows has come over HTTP. */
+/** The HTTP client of the demo: everything that the demo shows comes from the API. */
 export interface DemoClient {
-  /** Waits until the service takes events and answers. */
+  /** Waits until the service is ready. */
   untilReady(): Promise<void>
-  /** Posts everything in batches. Returns how many were new, and how many were there already. */
+  /** Posts all events in batches. Returns how many were new, and how many were already stored. */
   post(events: readonly DemoEvent[]): Promise<{ accepted: number; duplicates: number }>
   dau(from: string, to: string): Promise<DauAnswer & { meta: Meta }>
   topEvents(from: string, to: string): Promise<TopEventsAnswer & { meta: Meta }>
@@ -16,11 +16,11 @@ export interface DemoClient {
 }
 
 const BATCH_EVENTS = 1_000
-/** A store of a few million events is ready within seconds; whoever waits longer has another problem. */
+/** A store of a few million events is ready within seconds. */
 const READY_TIMEOUT_MS = 60_000
-const LOOK_AGAIN_MS = 50
+const POLL_INTERVAL_MS = 50
 
-/** @param key null where the service asks for none */
+/** @param key null if the service needs none */
 export function createDemoClient(url: string, key: string | null): DemoClient {
   const credential: Record<string, string> = key === null ? {} : { authorization: `Bearer ${key}` }
 
@@ -39,7 +39,7 @@ export function createDemoClient(url: string, key: string | null): DemoClient {
         }
         await response.arrayBuffer()
         await new Promise((resolve) => {
-          setTimeout(resolve, LOOK_AGAIN_MS)
+          setTimeout(resolve, POLL_INTERVAL_MS)
         })
       }
     },

@@ -6,8 +6,8 @@ import { walkSession } from './session.ts'
 import type { Visitor } from './session.ts'
 
 /**
- * The sample data: a small shop's app. Pure, and every day stands alone: the events of a day depend on the seed and the day and not on
- * the range that was asked for, so that tomorrow's demo makes the same events for the days that both have.
+ * Generates the sample data, events of a small shop's app. Pure: the events of a day depend only on
+ * the seed and the day, so a demo run tomorrow generates the same events for the same days.
  */
 
 export interface DemoEvent {
@@ -18,22 +18,22 @@ export interface DemoEvent {
   properties: Record<string, string | number>
 }
 
-/** Somebody who joined on a day, and how they behave from then on. */
+/** A user who joined on a day, and their behaviour from then on. */
 interface Member extends Visitor {
   user_id: string
   joined: Day
-  /** Comes on fewer days than this after joining, then never again. */
+  /** Days from joining after which the user never comes back. */
   lifetime_days: number
-  /** Chance to come on an ordinary day. */
+  /** Probability of a visit on an ordinary day. */
   activity: number
 }
 
-/** Nobody stays longer: it bounds how far back a day has to look for its users. */
+/** Bounds how many past days have to be generated to find the users of one day. */
 const LIFETIME_DAYS_MAX = 120
-/** On an ordinary day; with it a month has about 100,000 events. */
+/** On an ordinary day. A month then has about 100,000 events. */
 const JOINING_PER_DAY = 148
 
-/** 1970-01-01 was a Thursday. People come more in the middle of the week. */
+/** Starts with Thursday, the weekday of 1970-01-01. Visits are fewer at weekends. */
 const WEEKDAY_FACTOR = [1.04, 0.97, 0.74, 0.71, 0.98, 1.03, 1.08] as const
 
 const HOUR_WEIGHTS: Weighted<number> = [
@@ -61,7 +61,7 @@ const PLANS: Weighted<string> = [
 
 const HOUR_US = MICROS_PER_DAY / 24
 
-/** All events of a day, by time. */
+/** Returns all events of a day, ordered by time. */
 export function generateDay(seed: string, day: Day): DemoEvent[] {
   const drafts: (Omit<DemoEvent, 'event_id' | 'occurred_at'> & { at_us: number })[] = []
   for (let joined = day - LIFETIME_DAYS_MAX + 1; joined <= day; joined += 1) {
@@ -94,7 +94,8 @@ function membersJoining(seed: string, joined: Day): Member[] {
     return {
       user_id,
       joined,
-      // Both heavy-tailed: most leave within days and come seldom, a few stay for months and come daily.
+      // Both are heavy-tailed: most users leave within days and visit seldom, a few stay for months
+      // and visit daily.
       lifetime_days: Math.min(LIFETIME_DAYS_MAX, Math.ceil(2.5 / (random() + 0.001))),
       activity: Math.min(0.95, 0.14 / Math.sqrt(random() + 0.001)),
       ...pickVisitor(random),
@@ -110,7 +111,10 @@ export function pickVisitor(random: Random): Visitor {
   }
 }
 
-/** What a member does on a day; nothing, if they do not come. Everybody comes on the day they join. */
+/**
+ * Returns the events of a member on a day; none if there is no visit. The day of joining always has
+ * a visit.
+ */
 function visit(seed: string, member: Member, day: Day) {
   const random = randomOf(`${seed}/visit/${member.user_id}/${formatDay(day)}`)
   const is_new = member.joined === day
@@ -121,14 +125,14 @@ function visit(seed: string, member: Member, day: Day) {
     return walkSession(random, member, is_new && session === 0, start_us)
   })
     .flat()
-    .filter(({ at_us }) => at_us < MICROS_PER_DAY) // A session ends at midnight at the latest.
+    .filter(({ at_us }) => at_us < MICROS_PER_DAY) // A session ends at midnight.
 }
 
 function weekdayFactor(day: Day): number {
   return WEEKDAY_FACTOR[((day % 7) + 7) % 7]!
 }
 
-/** `HH:MM:SS.ffffff` of an instant within its day. */
+/** Formats a time of day as `HH:MM:SS.ffffff`. */
 function timeOfDay(at_us: number): string {
   const seconds = Math.floor(at_us / 1_000_000)
   const clock = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60]

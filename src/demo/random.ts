@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
 
 /**
- * Numbers that look random and are the same for the same name. They use only operations that IEEE 754 and the language define to the
- * last bit (no Math.log, no Math.pow), so that every machine and every Node makes the same data.
+ * Deterministic pseudo-random numbers, seeded by a name. Uses only operations that are defined to
+ * the last bit (no Math.log, no Math.pow), so that every machine and Node version generates the
+ * same data.
  */
 
-/** The next number, from 0 (included) to 1. */
+/** Returns the next number, from 0 (included) to 1 (excluded). */
 export type Random = () => number
 
-/** An endless row of numbers that belongs to a name. The name is hashed by FNV-1a, the numbers are mulberry32's. */
+/** Creates the generator of a name: mulberry32, seeded with the FNV-1a hash of the name. */
 export function randomOf(name: string): Random {
   let state = 0x811c9dc5
   for (let i = 0; i < name.length; i += 1) state = Math.imul(state ^ name.charCodeAt(i), 0x01000193)
@@ -20,7 +21,7 @@ export function randomOf(name: string): Random {
   }
 }
 
-/** The UUID that belongs to a name: version 8 of RFC 9562, made of the name's SHA-256. */
+/** Returns the UUID of a name: version 8 of RFC 9562, from the SHA-256 of the name. */
 export function uuidOf(name: string): string {
   const hash = createHash('sha256').update(name).digest()
   hash[6] = (hash[6]! & 0x0f) | 0x80
@@ -29,7 +30,7 @@ export function uuidOf(name: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
-/** A choice and its share of all weights. */
+/** Choices with their relative weights. */
 export type Weighted<T> = readonly (readonly [choice: T, weight: number])[]
 
 export function pickWeighted<T>(random: Random, choices: Weighted<T>): T {

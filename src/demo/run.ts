@@ -7,11 +7,11 @@ import { generateDay } from './generate.ts'
 import type { DemoEvent } from './generate.ts'
 import { writeSample } from './sample.ts'
 
-/** The steps of the demo, and what it prints. Starting and stopping is the command's. */
+/** The steps of the demo, and what it prints. The command starts and stops the service. */
 
 export const DEMO_SEED = 'frostline'
 export const DEMO_DAYS = 30
-/** The newest days come in over HTTP, as they would in life; the days before are history and are imported. */
+/** The newest days are posted over HTTP, as in production; the days before are imported. */
 export const DEMO_POSTED_DAYS = 2
 const SAMPLE_PATH = 'data/sample/events.csv'
 const DAU_DAYS_SHOWN = 7
@@ -20,12 +20,12 @@ const RETENTION_WINDOWS = 7
 export interface DemoData {
   first: Day
   last: Day
-  /** All but the newest days. */
+  /** Events of all but the newest days. */
   history: DemoEvent[]
   newest: DemoEvent[]
 }
 
-/** @param today the last day of the data is the one before */
+/** @param today the last day of the data is the day before */
 export function makeDemoData(today: Day): DemoData {
   const last = today - 1
   const first = last - DEMO_DAYS + 1
@@ -42,12 +42,15 @@ export interface DemoSteps {
   client: DemoClient
   importFile(path: string): Promise<{ imported: number; duplicates: number }>
   compact(): Promise<void>
-  /** Progress, for the eye only. */
+  /** Prints progress. */
   say(line: string): void
   signal: AbortSignal
 }
 
-/** Brings the data in by both ways. Returns how many events were new, and how many were there already. */
+/**
+ * Imports the history and posts the rest. Returns how many events were new, and how many were
+ * already stored.
+ */
 export async function loadDemoData(data: DemoData, steps: DemoSteps) {
   const { client, importFile, compact, say, signal } = steps
   await client.untilReady()
@@ -68,7 +71,7 @@ export async function loadDemoData(data: DemoData, steps: DemoSteps) {
   }
 }
 
-/** The answers of the running service, as text. */
+/** Queries the running service and formats its answers as text. */
 export async function describeAnswers(data: DemoData, client: DemoClient): Promise<string> {
   const first = formatDay(data.first)
   const last = formatDay(data.last)
@@ -86,7 +89,7 @@ export async function describeAnswers(data: DemoData, client: DemoClient): Promi
     `Top events, ${first} to ${last}`,
     ...top.data.map(({ event_type, count }) => row(event_type, count)),
     '',
-    `Of the ${retention.cohort_size} users of ${retention.start_date} came back`,
+    `Retention of the ${retention.cohort_size} users of ${retention.start_date}`,
     ...retention.data.map(({ window, users, rate }) =>
       row(
         `after ${window} ${window === 1 ? 'day' : 'days'}`,
@@ -102,8 +105,8 @@ function row(name: string, value: number, note = ''): string {
 }
 
 /**
- * Lines to paste into another terminal.
- * @param closed whether the service asks for a key
+ * Returns commands to paste into another terminal, and where the files are.
+ * @param closed whether the service needs a key
  */
 export function describeDoors(data: DemoData, url: string, config: Config, closed: boolean): string {
   const ask = closed ? 'curl -s -H "authorization: Bearer $KEY"' : 'curl -s'
@@ -120,8 +123,8 @@ export function describeDoors(data: DemoData, url: string, config: Config, close
   }
   return [
     closed
-      ? 'Try it, with a key of yours in $KEY (frostline keys create --scope ingest,read --name me):'
-      : 'Try it. Whoever is on this machine may, until you make a key (frostline keys create):',
+      ? 'Try it, with a key in $KEY (frostline keys create --scope ingest,read --name me):'
+      : 'Try it. Requests from this machine need no key until you create one (frostline keys create):',
     `  ${ask} '${url}/stats/dau?${range}'`,
     `  ${ask} '${url}/stats/dau?${range}&properties.country=PL,UA'`,
     `  ${ask} '${url}/stats/top-events?${range}&segment=properties.platform:ios'`,
@@ -129,9 +132,9 @@ export function describeDoors(data: DemoData, url: string, config: Config, close
     `  ${ask} '${url}/tiers'`,
     `  ${ask} '${url}/events' -H 'content-type: application/json' -d '${JSON.stringify([event])}'`,
     '',
-    'Where it lies:',
-    `  ${SAMPLE_PATH}  what was imported`,
+    'Files:',
+    `  ${SAMPLE_PATH}  the imported events (CSV)`,
     `  ${store}/frostline.db  hot events and the catalog (SQLite)`,
-    `  ${store}/cold/  cold events, a folder a day (Parquet)`,
+    `  ${store}/cold/  cold events, one folder per day (Parquet)`,
   ].join('\n')
 }

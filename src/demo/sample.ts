@@ -2,11 +2,11 @@ import { closeSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DemoEvent } from './generate.ts'
 
-/** The sample data as a file for `import`. */
+/** Writes the sample data as a file for `import`. */
 
 const HEADER = 'event_id,occurred_at,user_id,event_type,properties_json\n'
 
-/** Writes the file; whoever reads it meanwhile sees the old one or the new one, never half of it. */
+/** Replaces the file by rename, so that a concurrent reader sees either the old file or the new one. */
 export function writeSample(path: string, events: readonly DemoEvent[]): void {
   mkdirSync(dirname(path), { recursive: true })
   const draft = `${path}.part`
@@ -19,7 +19,7 @@ export function writeSample(path: string, events: readonly DemoEvent[]): void {
   renameSync(draft, path)
 }
 
-/** Only the properties can hold a quote or a comma; all other fields are plain by the way they are made. */
+/** Only the properties are quoted: generated values of the other fields contain no quote or comma. */
 function csvRow({ event_id, occurred_at, user_id, event_type, properties }: DemoEvent): string {
   const quoted = JSON.stringify(properties).replaceAll('"', '""')
   return `${event_id},${occurred_at},${user_id},${event_type},"${quoted}"\n`

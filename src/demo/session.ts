@@ -1,7 +1,7 @@
 import { integerBelow, pickWeighted, randomOf } from './random.ts'
 import type { Random, Weighted } from './random.ts'
 
-/** One visit to the sample shop, from opening the app to leaving it. */
+/** Generates one visit to the sample shop, from opening the app to leaving it. */
 
 export interface Visitor {
   country: string
@@ -10,7 +10,7 @@ export interface Visitor {
 }
 
 export interface SessionEvent {
-  /** Microseconds since the day began; a late session runs past its end. */
+  /** Microseconds since the start of the day; a late session can run past its end. */
   at_us: number
   event_type: string
   properties: Record<string, string | number>
@@ -27,7 +27,7 @@ type Step =
   | 'share'
   | 'logout'
 
-/** What follows what, and how often. */
+/** The steps that can follow each step, with their weights. */
 const NEXT: Record<Step, Weighted<Step | 'leave'>> = {
   sign_up: [
     ['view_item', 60],
@@ -73,7 +73,7 @@ const NEXT: Record<Step, Weighted<Step | 'leave'>> = {
   logout: [['leave', 1]],
 }
 
-/** Nobody does more in one session, however the dice fall. */
+/** Bounds a random walk that could otherwise go on for ever. */
 const SESSION_EVENTS_MAX = 60
 
 const ITEMS = 240
@@ -135,7 +135,7 @@ function detail(step: Step, random: Random, item: Item, cart: readonly Item[]) {
   }
 }
 
-/** A few items are looked at by many. */
+/** Favours low item numbers, so that few items get most views. */
 function pickItem(random: Random): Item {
   const number = Math.floor(random() * random() * ITEMS)
   const traits = randomOf(`item/${number}`)
@@ -146,7 +146,7 @@ function pickItem(random: Random): Item {
   }
 }
 
-/** Summed in cents, because 0.1 + 0.2 is not 0.3. */
+/** Summed in cents, because sums of decimal fractions are not exact. */
 function total(cart: readonly Item[]): number {
   return cart.reduce((cents, { price }) => cents + Math.round(price * 100), 0) / 100
 }

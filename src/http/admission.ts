@@ -10,33 +10,33 @@ import { Problem } from '../problem/problem.ts'
 import { policyOf, stateOf } from './rate-limit-fields.ts'
 import type { NamedBuckets } from './rate-limit-fields.ts'
 
-/** What stands between a request and its route: who asks, how much, and whether they may. */
+/** Authenticates, rate-limits and authorizes requests before they reach a route. */
 export interface Admission {
-  /** Tells the client of its limits. Outermost, so that refusals tell of them too. */
+  /** Sets the RateLimit headers. Outermost middleware, so that rejected requests get them too. */
   readonly tellLimits: MiddlewareHandler<AdmissionEnv>
-  /** Lets in who has the scope and has not asked too much. */
+  /** Lets a request pass if its caller has the scope and is within the rate limit. */
   require(scope: Scope): MiddlewareHandler<AdmissionEnv>
   /**
-   * Counts a batch before it is stored, all of it or none.
+   * Takes the events of a batch from the rate limit before they are stored, all or none.
    * @throws {Problem} `rate_limited`
    */
   takeEvents(c: Counted, count: number): void
-  /** Where a request comes from, as the login limit counts it. */
+  /** Returns the client address that limits count; an IPv6 address as its /64 network. */
   addressOf(c: Context): string
 }
 
 export interface AdmissionEnv {
   Variables: {
-    /** Whose requests count together; absent where nothing is counted. */
+    /** Name of the token bucket; absent on routes without a scope. */
     bucket?: string
-    /** What the reply tells of the limits. */
+    /** For the RateLimit headers. */
     limits?: { counted: readonly NamedBuckets[]; state: string }
-    /** In the log: `key/3`, `user/7`. */
+    /** `key/3` or `user/7`, for the log and as the source of events. */
     caller?: string
   }
 }
 
-/** What counting needs of a request's context. */
+/** The part of the Hono context that counting needs. */
 interface Counted {
   get(name: 'bucket'): string | undefined
   set(name: 'limits', value: NonNullable<AdmissionEnv['Variables']['limits']>): void
@@ -46,7 +46,7 @@ export interface AdmissionOptions {
   gate: Gate
   onKeyUse: (key: number) => void
   config: Config
-  /** A clock that never jumps: what is limited per second must not depend on what the wall clock is set to. */
+  /** Monotonic, so that setting the wall clock does not change rate limits. */
   now_ms: () => number
 }
 
@@ -57,7 +57,7 @@ export function createAdmission({ gate, onKeyUse, config, now_ms }: AdmissionOpt
   const bucketsOf = (per_s: number | null, burst: number) =>
     per_s === null ? null : createBuckets({ per_s, burst }, now_ms)
   const requests = bucketsOf(RATE_LIMIT_RPS, RATE_LIMIT_BURST)
-  // A second's worth: a larger batch is paid for afterwards.
+  // One second's worth. After a larger batch, later requests wait until the debt is repaid.
   const events = bucketsOf(RATE_LIMIT_EPS, RATE_LIMIT_EPS ?? 0)
   const proxies = parseProxies(config.TRUSTED_PROXIES)!
   const per_request = requests === null ? [] : [{ name: 'requests', buckets: requests } as const]
@@ -67,13 +67,16 @@ export function createAdmission({ gate, onKeyUse, config, now_ms }: AdmissionOpt
   ]
 
   function addressOf(c: Context): string {
-    // Absent when the app is asked without a socket.
+    // Absent if the app is called without a socket.
     const env = c.env as { incoming?: { socket: { remoteAddress?: string } } } | undefined
     const remote = env?.incoming?.socket.remoteAddress
     return networkOf(clientAddress(remote, c.req.header('x-forwarded-for'), proxies))
   }
 
-  /** Who asks; null where nobody needs to say, a Problem where they must and did not. */
+  /**
+   * Returns the caller, null if the store needs no credentials, or a Problem if they are missing or
+   * invalid.
+   */
   function identify(c: Context): Caller | Problem | null {
     if (!gate.closed) return null
     const credential = readCredential(c.req.header('authorization'), c.req.header('x-api-key'))
@@ -82,10 +85,11 @@ export function createAdmission({ gate, onKeyUse, config, now_ms }: AdmissionOpt
     }
     const invalid = `${REALM}, error="invalid_token"`
     if (credential.kind === 'contradiction') {
-      return unauthorized('Authorization and X-Api-Key differ. Send one of them.', invalid)
+      return unauthorized('Authorization and X-Api-Key differ. Send only one of them.', invalid)
     }
     return (
-      gate.identify(credential.secret) ?? unauthorized('The key or token is not valid (any more).', invalid)
+      gate.identify(credential.secret) ??
+      unauthorized('The key or token is unknown, revoked or expired.', invalid)
     )
   }
 
@@ -120,7 +124,7 @@ export function createAdmission({ gate, onKeyUse, config, now_ms }: AdmissionOpt
   }
 }
 
-/** Takes from one limit, and notes what the reply tells of all of them. */
+/** Takes tokens from one limit, and stores the state of all for the RateLimit headers. */
 function take(c: Counted, limits: readonly NamedBuckets[], limit: NamedBuckets, count: number) {
   const bucket = c.get('bucket')!
   const wait_s = limit.buckets.take(bucket, count)
@@ -130,7 +134,7 @@ function take(c: Counted, limits: readonly NamedBuckets[], limit: NamedBuckets, 
   }
   const refused = { name: limit.name, retry_after_s: Math.ceil(wait_s) }
   c.set('limits', { counted: limits, state: stateOf(limits, bucket, refused) })
-  throw new Problem('rate_limited', `More ${limit.name} than the limit. Send again later.`, {
+  throw new Problem('rate_limited', `Too many ${limit.name}. Send again later.`, {
     retry_after_s: refused.retry_after_s,
   })
 }
@@ -140,7 +144,7 @@ function unauthorized(detail: string, challenge: string): Problem {
 }
 
 function forbidden(scope: Scope): Problem {
-  return new Problem('forbidden', `This needs the scope ${scope}.`, {
+  return new Problem('forbidden', `The scope ${scope} is required.`, {
     headers: { 'www-authenticate': `${REALM}, error="insufficient_scope", scope="${scope}"` },
   })
 }

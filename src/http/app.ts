@@ -36,12 +36,12 @@ export interface Deps extends Omit<IngestDeps, 'admission'>, LetterDeps, Omit<Se
   log: Logger
 }
 
-/** All routes. Works without a port: `app.request('/livez')`. */
+/** Assembles all routes and middleware. Works without a port: `app.request('/livez')`. */
 export function createApp(deps: Deps): Hono<Env> {
   const { admission, logins, query, metrics, config, log } = deps
   const { URL_BYTES_MAX: url_bytes_max, CORS_ORIGINS: cors_origins } = config
   const app = new Hono<Env>()
-  // Every field of a request's line is written here; redacting it would take as long as all of the rest.
+  // A request entry has only the fields set below, so redaction, which doubles the cost of logging, is off.
   const requestLog = log.child({}, { redact: [] })
   const routes = ROUTES.filter(({ path }) => path !== REGISTER || logins.register !== null)
   const handlers: Handlers<RouteName> = {
@@ -60,7 +60,7 @@ export function createApp(deps: Deps): Hono<Env> {
     c.header('x-request-id', request_id)
     await next()
     const { status } = c.res
-    // The template and not the path: a path or a query string can hold a user's data.
+    // The template, not the path: a path or query string can contain user data.
     const route = routePath(c, -1)
     const { method } = c.req
     const ms = performance.now() - started
@@ -76,7 +76,7 @@ export function createApp(deps: Deps): Hono<Env> {
     }
     const internal = c.get('internal')
     if (internal !== undefined) log.error({ ...entry, err: internal }, 'request failed')
-    // A scrape every few seconds would drown the rest.
+    // Scrapes every few seconds would flood the log.
     else if (route === METRICS_PATH && status === 200) requestLog.debug(entry, 'request')
     else requestLog.info(entry, 'request')
   })
@@ -90,7 +90,7 @@ export function createApp(deps: Deps): Hono<Env> {
   if (cors_origins.length > 0) app.use(allowOrigins(cors_origins))
   app.use(async function limitUrl(c, next) {
     if (pathAndQuery(c.req.url).length > url_bytes_max) {
-      throw new Problem('url_too_long', `An address may have at most ${url_bytes_max} bytes.`)
+      throw new Problem('url_too_long', `A URL may have at most ${url_bytes_max} bytes.`)
     }
     await next()
   })
@@ -109,7 +109,7 @@ export function createApp(deps: Deps): Hono<Env> {
       return response
     })
   }
-  app.notFound((c) => respond(c, new Problem('not_found', 'GET / lists the addresses.')))
+  app.notFound((c) => respond(c, new Problem('not_found', 'GET / lists all paths.')))
   app.onError(function renderError(error, c) {
     if (error instanceof Problem) {
       if (error.cause !== undefined) c.set('internal', error)
@@ -121,14 +121,14 @@ export function createApp(deps: Deps): Hono<Env> {
   return app
 }
 
-/** A response that is not made by the context knows nothing of its headers. */
+/** Renders a problem and sets x-request-id, which a Response not made by the context lacks. */
 function respond(c: Context<Env>, problem: Problem): Response {
   const response = renderProblem(problem)
   response.headers.set('x-request-id', c.get('request_id'))
   return response
 }
 
-/** What follows the origin, which has at least `http://` and one more character. */
+/** Returns what follows the origin, which is at least `http://` and one character. */
 function pathAndQuery(url: string): string {
   return url.slice(url.indexOf('/', 'http://h'.length))
 }

@@ -1,12 +1,12 @@
 import type { MiddlewareHandler } from 'hono'
 import { cors } from 'hono/cors'
 
-/** How long a browser may remember that a request is allowed. */
+/** How long a browser may cache a preflight reply. */
 const PREFLIGHT_MAX_AGE_S = 600
 
 /**
- * Lets pages of other origins read the replies. Cookies are never asked for: a key is sent as a header, by pages that have one.
- * @param origins the allowed ones, or `*` alone
+ * Lets pages of other origins read the replies. Cookies are not allowed; a page sends its key in a header.
+ * @param origins allowed origins, or only `*`
  */
 export function allowOrigins(origins: readonly string[]): MiddlewareHandler {
   return cors({

@@ -6,22 +6,22 @@ import { Problem } from '../problem/problem.ts'
 import type { Logger } from '../process/log.ts'
 import { problemReply, renderProblem } from './problem-reply.ts'
 
-/** The HTTP server: its limits, and the answers to what never becomes a request. */
+/** The HTTP server: its limits, and the replies to input that Node cannot parse as a request. */
 
 export interface EdgeLimits {
   headers_timeout_ms: number
-  /** From the first byte of a request to the last of its body. */
+  /** From the first byte of a request to the last byte of its body. */
   request_timeout_ms: number
-  /** Of the request line and all headers. */
+  /** Request line and all headers together. */
   headers_bytes_max: number
 }
 
-/** A connection that sends nothing for this long is closed. */
+/** Idle connections are closed after this time. */
 const KEEP_ALIVE_TIMEOUT_MS = 60_000
-/** How often connections are looked at for being too slow, and so how late the limits may strike. */
+/** How often Node checks for slow connections; a timeout can be late by this much. */
 const TIMEOUT_CHECK_MS = 1_000
 
-/** What every reply says. Routes that serve pages may say otherwise. */
+/** Sent with every reply. Routes that serve pages override some. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
@@ -39,7 +39,7 @@ export function createEdge(limits: EdgeLimits, listener: RequestListener): Serve
       requestTimeout: limits.request_timeout_ms,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       maxHeaderSize: limits.headers_bytes_max,
-      // The application refuses such a request too, but with a reason.
+      // The application rejects a request without Host itself, with a problem document.
       requireHostHeader: false,
     },
     listener,
@@ -48,10 +48,10 @@ export function createEdge(limits: EdgeLimits, listener: RequestListener): Serve
   server.prependListener('request', (request: IncomingMessage, reply: ServerResponse) => {
     replies.set(request.socket, reply)
   })
-  // An expectation that we do not know may be ignored.
+  // RFC 9110 allows a server to ignore an unknown Expect header.
   server.on('checkExpectation', (request, reply) => server.emit('request', request, reply))
   server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
-    // The server hands over nothing but sockets.
+    // The stream of an HTTP server is always a socket.
     const socket = stream as Socket
     const reply = replies.get(socket)
     const within_reply = reply !== undefined && reply.headersSent && !reply.writableFinished
@@ -63,13 +63,16 @@ export function createEdge(limits: EdgeLimits, listener: RequestListener): Serve
   return server
 }
 
-/** What the server says of a request that its parser or its clock gave up. The error's own text quotes the request. */
+/**
+ * Maps an error of Node's HTTP parser or timers to a problem. The error's own text is not used: it
+ * quotes the request.
+ */
 function problemFor(code: string | undefined): Problem {
   switch (code) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new Problem('request_timeout', 'Send the whole request faster, or in smaller parts.')
     case 'HPE_HEADER_OVERFLOW':
-      return new Problem('headers_too_large', 'Send a shorter address and fewer or shorter headers.')
+      return new Problem('headers_too_large', 'Send a shorter URL, and fewer or shorter headers.')
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return new Problem('body_too_large', 'Send the body without chunk extensions.')
     default:
@@ -77,19 +80,22 @@ function problemFor(code: string | undefined): Problem {
   }
 }
 
-/** Answers what the application could not: a request whose address or Host header makes no URL, or one over which it failed altogether. */
+/**
+ * Answers a request that the application could not handle: its URL or Host header is invalid, or
+ * the application threw.
+ */
 export function answerFailure(error: unknown, log: Logger): Response {
   const unreadable = error instanceof RequestError
   if (!unreadable) log.error({ err: error }, 'request failed')
   const reply = renderProblem(
-    unreadable ? badRequest() : new Problem('internal', 'The log of the service has the reason.'),
+    unreadable ? badRequest() : new Problem('internal', 'See the log of the service.'),
   )
   for (const [name, value] of Object.entries(SECURITY_HEADERS)) reply.headers.set(name, value)
   return reply
 }
 
 function badRequest(): Problem {
-  return new Problem('bad_request', 'The request line, a header or the framing of the body is wrong.')
+  return new Problem('bad_request', 'The request line, a header or the framing of the body is invalid.')
 }
 
 function rawReply(problem: Problem): string {

@@ -2,20 +2,20 @@ import type { Context, MiddlewareHandler } from 'hono'
 import type { AdmissionEnv } from './admission.ts'
 import type { RouteName } from './routes.ts'
 
-/** What a route's function gets, and what it leaves for the log. */
+/** Types that all handlers share, and the variables that they leave for the log. */
 export interface Env {
   Variables: AdmissionEnv['Variables'] & {
     request_id: string
-    /** How many events a request brought. */
+    /** Number of events in the request. */
     events?: number
-    /** Why a request failed; stays in the log. */
+    /** Why the request failed; logged, never sent. */
     internal?: unknown
   }
 }
 
 export type Handler = (c: Context<Env>) => Response | Promise<Response>
 
-/** The functions of some routes, by the name under which ROUTES lists them; with what must look at the request first. */
+/** Handlers by route name, each with an optional middleware that runs first. */
 export type Handlers<Name extends RouteName> = Readonly<
   Record<Name, Handler | readonly [MiddlewareHandler<Env>, Handler]>
 >

@@ -3,7 +3,7 @@ import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import type { IncomingBody } from '../ingest/body.ts'
 
-/** Node's own stream of the body, or what a caller without a socket gave. */
+/** Returns the body as Node's own stream, or as the web stream if the app is called without a socket. */
 export function incomingBody(c: Context): IncomingBody {
   const { incoming } = c.env as Partial<HttpBindings>
   const stream = incoming ?? (c.req.raw.body === null ? Readable.from([]) : Readable.fromWeb(c.req.raw.body))

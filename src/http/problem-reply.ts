@@ -1,14 +1,14 @@
 import { PROBLEMS } from '../problem/problem.ts'
 import type { Problem, ProblemKind } from '../problem/problem.ts'
 
-/** Problems as replies (RFC 9457). */
+/** Renders problems as HTTP replies (RFC 9457). */
 
 export function renderProblem(problem: Problem): Response {
   const { status, headers, body } = problemReply(problem)
   return new Response(body, { status, headers })
 }
 
-/** The problem document, its status and its headers. `type` is a URI reference that names the row of the README's table. */
+/** Returns status, headers and document of a problem. `type` is a URI reference that ends in the code. */
 export function problemReply(problem: Problem): {
   status: number
   headers: Record<string, string>

@@ -1,8 +1,8 @@
 import type { Buckets } from '../limits/buckets.ts'
 
 /**
- * What a client is told of its limits: the `RateLimit` and `RateLimit-Policy` fields of draft-ietf-httpapi-ratelimit-headers-10.
- * A bucket of `burst` tokens that fills at `per_s` is told as: `burst` within the time that it takes to fill.
+ * The `RateLimit` and `RateLimit-Policy` header fields of draft-ietf-httpapi-ratelimit-headers-10.
+ * A token bucket is sent as a quota of `burst` in a window as long as the bucket takes to fill.
  */
 
 export interface NamedBuckets {
@@ -21,7 +21,7 @@ export function policyOf(limits: readonly NamedBuckets[]): string {
     .join(', ')
 }
 
-/** @param refused the limit that refused the request, and in how many seconds it will not */
+/** @param refused the limit that rejected the request, and the seconds until it would pass */
 export function stateOf(
   limits: readonly NamedBuckets[],
   bucket: string,

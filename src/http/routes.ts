@@ -1,14 +1,15 @@
 import type { Scope } from '../auth/scope.ts'
 
 /**
- * Every route, and the scope that it needs. Handlers (`handlers/`) and OpenAPI operations (`openapi/operations/`) are records over these
- * names: a route without one of them does not compile, and a handler without a route is never served.
+ * Every route and the scope it needs. Handlers (`handlers/`) and OpenAPI operations
+ * (`openapi/operations/`) are records over these names, so a route without one of them does not
+ * compile.
  */
 
 export interface Route {
   method: 'GET' | 'POST' | 'DELETE'
   path: string
-  /** Null: for everybody. Probes have no key, and whoever logs in has none yet. */
+  /** Null: no credential needed, as for probes and logins. */
   scope: Scope | null
 }
 
@@ -35,13 +36,12 @@ export const ROUTES = [
 ] as const satisfies readonly Route[]
 
 type NameOf<R extends Route> = R extends Route ? `${R['method']} ${R['path']}` : never
-/** A route as other tables name it: `GET /events`. */
+/** A route as a key of other tables: `GET /events`. */
 export type RouteName = NameOf<(typeof ROUTES)[number]>
 
-/** Whether it is listed at all: elsewhere registering is no more than an address that does not exist. */
+/** Served only if registration is allowed; otherwise it answers 404 like any unknown path. */
 export const REGISTER = '/auth/register'
 
-/** Scraped every few seconds. */
 export const METRICS_PATH = '/metrics'
 
 export function nameOf({ method, path }: Route): RouteName {

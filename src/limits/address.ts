@@ -1,8 +1,12 @@
 import { BlockList, isIP } from 'node:net'
 
-/** Whose request it is, by address, and what a proxy's word for it is worth. */
+/** Finds the address of the client, also behind trusted proxies. */
 
-/** @param list addresses and CIDR ranges, with commas; null where it is no such list */
+/**
+ * Parses TRUSTED_PROXIES.
+ * @param list addresses and CIDR ranges, separated by commas
+ * @returns null if the list is invalid
+ */
 export function parseProxies(list: string): BlockList | null {
   const proxies = new BlockList()
   for (const entry of list.split(',').map((part) => part.trim())) {
@@ -21,8 +25,8 @@ export function parseProxies(list: string): BlockList | null {
 }
 
 /**
- * The address that the request comes from. X-Forwarded-For is read from its end, because everybody can write its beginning, and only
- * as long as the one who wrote the entry is a proxy of ours.
+ * Returns the address of the client. X-Forwarded-For is read from the right, and only while the hop
+ * that added the entry is a trusted proxy: the client can forge everything further left.
  */
 export function clientAddress(
   remote: string | undefined,
@@ -33,14 +37,17 @@ export function clientAddress(
   const entries = forwarded?.split(',') ?? []
   while (entries.length > 0 && isProxy(client, proxies)) {
     const next = plain(entries.pop()!.trim())
-    // What is no address was not written by a proxy that knows its business; the last one that did is the client then.
+    // An invalid entry ends the chain: the hop that sent it counts as the client.
     if (familyOf(next) === null) break
     client = next
   }
   return client
 }
 
-/** One host has as many IPv6 addresses as it likes, but one network of 64 bits: that is what is counted. */
+/**
+ * Returns the unit that limits count: an IPv4 address, or a /64 network, because one IPv6 host can
+ * use all of it.
+ */
 export function networkOf(address: string): string {
   return isIP(address) === 6 ? `${ipv6Groups(address).slice(0, 4).join(':')}::/64` : address
 }
@@ -55,13 +62,13 @@ function familyOf(address: string): 'ipv4' | 'ipv6' | null {
   return version === 0 ? null : version === 4 ? 'ipv4' : 'ipv6'
 }
 
-/** Without port and brackets; an IPv4 address in IPv6 form as what it is. */
+/** Removes port and brackets, and turns an IPv4-mapped IPv6 address into IPv4. */
 function plain(text: string): string {
   const bare = /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.[1] ?? bare
 }
 
-/** The eight groups, without leading zeros. */
+/** Expands `::` to eight groups, each without leading zeros. */
 function ipv6Groups(address: string): string[] {
   const [head, tail] = address.replace(/%.*$/, '').toLowerCase().split('::')
   const left = groupsOf(head)

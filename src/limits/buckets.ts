@@ -1,57 +1,61 @@
-/** Token buckets by name. One bucket is one number: the moment when it will be full again. */
+/** Token buckets by name. A bucket is stored as one number: the time at which it is full again. */
 
 export interface Rate {
   per_s: number
-  /** What may come at once after a rest. */
+  /** Size of the bucket: how many tokens can be taken at once. */
   burst: number
 }
 
 export interface Buckets {
   readonly rate: Rate
   /**
-   * Takes tokens, or none at all.
-   * @returns 0 when they were taken, else the seconds until they can be
+   * Takes `count` tokens or none.
+   * @returns 0 if they were taken, otherwise the seconds to wait
    */
   take(name: string, count: number): number
-  /** What {@link take} would return; takes nothing. */
+  /** Returns what {@link take} would, without taking tokens. */
   wait(name: string, count: number): number
-  /** Whole tokens left, and the seconds until none is missing. */
+  /** Whole tokens left, and the seconds until the bucket is full. */
   state(name: string): { left: number; full_in_s: number }
-  /** How many buckets are remembered. */
+  /** Number of buckets in memory. */
   readonly size: number
 }
 
-/** Of each kind; about 100 bytes each. Whoever sends from more addresses than this makes us forget, not fail. */
+/**
+ * About 100 bytes each. Past the limit, the least recently used bucket is dropped, and its owner
+ * gets a full one.
+ */
 export const BUCKETS_MAX = 50_000
-/** How far one newcomer looks for a full bucket to drop, so that a flood of newcomers costs little. */
-const LOOKED_AT_MAX = 64
-/** Sums of fractions of a millisecond are not exact. */
+/** How many buckets are scanned to make room for a new one, so that a flood of new callers stays cheap. */
+const SCANNED_MAX = 64
+/** Tolerates floating-point rounding. */
 const SLACK_MS = 0.001
 
-/** @param now_ms a clock that never jumps, such as performance.now */
+/** @param now_ms a monotonic clock, such as performance.now */
 export function createBuckets(rate: Rate, now_ms: () => number, buckets_max = BUCKETS_MAX): Buckets {
   const ms_per_token = 1_000 / rate.per_s
   const depth_ms = rate.burst * ms_per_token
-  // In the order of the last touch. A full bucket says the same as none, so nothing is lost with it.
+  // Ordered by last use. A full bucket is the same as no bucket, so it can be dropped.
   const full_at_ms = new Map<string, number>()
 
   const missingMs = (name: string) => Math.max(0, (full_at_ms.get(name) ?? 0) - now_ms())
 
   function wait(name: string, count: number): number {
-    // What is larger than the bucket passes when the bucket is full, and is paid for afterwards. It could never pass otherwise.
+    // A request larger than the bucket passes when the bucket is full; it could never pass otherwise.
+    // Later requests wait until the debt is repaid.
     const needed_ms = Math.min(count, rate.burst) * ms_per_token
     const over_ms = missingMs(name) + needed_ms - depth_ms
     return over_ms <= SLACK_MS ? 0 : over_ms / 1_000
   }
 
   function makeRoom(): void {
-    let looked_at = 0
+    let scanned = 0
     for (const [name, full_at] of full_at_ms) {
       if (full_at <= now_ms()) full_at_ms.delete(name)
-      looked_at += 1
-      if (looked_at === LOOKED_AT_MAX) break
+      scanned += 1
+      if (scanned === SCANNED_MAX) break
     }
-    // None was full: the one that nobody touched for the longest time.
+    // No full bucket was found: drop the least recently used one.
     if (full_at_ms.size >= buckets_max) full_at_ms.delete(full_at_ms.keys().next().value!)
   }
 

@@ -1,16 +1,16 @@
-/** A bounded line: so many at once, so many waiting, and nobody past that. */
+/** A bounded queue: a limited number of turns run at once, and a limited number wait. */
 export interface Line {
   /**
    * Waits for a turn.
-   * @returns the function that ends the turn, or FULL at once
-   * @throws the signal's reason when it aborts while waiting
+   * @returns the function that ends the turn, or FULL without waiting
+   * @throws the signal's reason if it aborts while waiting
    */
   enter(signal: AbortSignal): Promise<(() => void) | typeof FULL>
   readonly running: number
   readonly waiting: number
 }
 
-export const FULL = Symbol('the line is full')
+export const FULL = Symbol('the queue is full')
 
 export function createLine(running_max: number, waiting_max: number): Line {
   let running = 0
@@ -25,7 +25,7 @@ export function createLine(running_max: number, waiting_max: number): Line {
     }
   }
 
-  /** A turn ends once, however often it is said. */
+  /** The returned function is idempotent. */
   function turn(): () => void {
     let ended = false
     return () => {

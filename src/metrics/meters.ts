@@ -2,12 +2,18 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { METRICS } from './catalog.ts'
 import type { LabelsOf, MetricName, Named } from './catalog.ts'
 
-/** All metrics of one service, each with its own registry: two services in one process share nothing. `prom-client` is known here alone. */
+/**
+ * The metrics of one service, in a registry of its own: two services in one process share nothing.
+ * Only this file uses `prom-client`.
+ */
 export interface Meters {
   /** Adds to a counter. */
   add<N extends Named<'counter'>>(name: N, count: number, labels: LabelsOf<N>): void
   observe<N extends Named<'histogram'>>(name: N, value: number, labels: LabelsOf<N>): void
-  /** Puts samples in the place of all that were put before. What is not among them is left out of the text, and not 0. */
+  /**
+   * Replaces all samples of the previous call. A metric without a sample is left out of the text
+   * instead of shown as 0.
+   */
   put(samples: readonly Sample[]): void
   /** The Prometheus text format, version 0.0.4. */
   text(): Promise<string>
@@ -15,7 +21,7 @@ export interface Meters {
 
 export const TEXT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE
 
-/** A gauge, or a counter that somebody else keeps, as it was found. */
+/** A gauge, or a counter that is kept elsewhere, as it was read. */
 export interface Sample {
   name: Named<'counter' | 'gauge'>
   value: number
@@ -47,7 +53,7 @@ export function createMeters(): Meters {
       )
   }
 
-  // The library shows what has no labels as 0 until it is known.
+  // prom-client shows a metric without labels as 0 before it has a value.
   for (const meter of [...counters.values(), ...gauges.values()]) meter.remove({})
   let shown: readonly Sample[] = []
 

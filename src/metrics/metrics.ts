@@ -12,15 +12,15 @@ import { createScrape } from './scrape.ts'
 import { createSources } from './sources.ts'
 import type { SourceDeps } from './sources.ts'
 
-/** The metrics of one service, from its start to its end. */
+/** Connects the metrics of one service to its parts. */
 export interface Metrics {
   onCommit(commit: Commit): void
   onWriteFailure(): void
-  /** The same, counted. */
+  /** Wraps `ingest` to count its events. */
   countEvents(ingest: Ingest): Ingest
-  /** The same, timed. */
+  /** Wraps `query` to measure its duration. */
   timeQueries(query: Queries): Queries
-  /** What the routes need, once there is something to look at. */
+  /** What the routes need; called when the parts that are read at scrape time exist. */
   routes(sources: Omit<SourceDeps, 'accepted' | 'process'>): MetricsRoutes
   stop(): void
 }
@@ -31,15 +31,15 @@ export interface MetricsRoutes {
   answer(c: Context): Promise<Response>
 }
 
-/** The time over which events a second are told. */
+/** Window of `frostline_events_per_second`. */
 const RATE_WINDOW_S = 10
 
-/** @param now_ms a clock that never jumps */
+/** @param now_ms a monotonic clock */
 export function openMetrics(log: Logger, now_ms: () => number = () => performance.now()): Metrics {
   const meters = createMeters()
   const accepted = createRate(RATE_WINDOW_S, now_ms)
   const watch = watchProcess()
-  // From 0 on, so that the first increase is one.
+  // Starts the series at 0, so that Prometheus sees the first increase.
   meters.add('frostline_write_failures_total', 0, {})
 
   return {

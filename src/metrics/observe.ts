@@ -4,17 +4,17 @@ import type { Queries } from '../query/tier.ts'
 import type { Meters } from './meters.ts'
 import type { Rate } from './rate.ts'
 
-/** What is counted when it happens. The parts of the service that are counted know nothing of it. */
+/** Metrics counted as things happen, by wrapping the counted functions. */
 
 export interface AnsweredRequest {
   method: string
-  /** The template, never the path. */
+  /** The route template, never the path. */
   route: string
   status: number
   seconds: number
 }
 
-/** Whoever invents methods makes no series of their own. */
+/** Other methods are counted together, so that clients cannot create series. */
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'])
 
 export function countRequests(meters: Meters) {
@@ -31,7 +31,7 @@ interface Outcomes {
   rejected: number
 }
 
-/** Counts the events of every reply, refusals of whole batches among them. */
+/** Counts the events of every reply, including batches rejected as a whole. */
 export function countEvents(ingest: Ingest, meters: Meters, rate: Rate): Ingest {
   function count({ accepted, duplicates, rejected }: Outcomes): void {
     meters.add('frostline_events_total', accepted, { outcome: 'accepted' })
@@ -39,7 +39,7 @@ export function countEvents(ingest: Ingest, meters: Meters, rate: Rate): Ingest 
     meters.add('frostline_events_total', rejected, { outcome: 'rejected' })
     rate.add(accepted)
   }
-  // From 0 on, so that the first increase is one.
+  // Starts the series at 0, so that Prometheus sees the first increase.
   count({ accepted: 0, duplicates: 0, rejected: 0 })
   return async function ingestAndCount(batch, request) {
     try {
@@ -47,7 +47,7 @@ export function countEvents(ingest: Ingest, meters: Meters, rate: Rate): Ingest 
       if (!ingested.replayed) count(ingested.reply)
       return ingested
     } catch (error) {
-      // Such a problem says what the reply would have said.
+      // This problem carries the same counts as a reply.
       if (error instanceof Problem && error.code === 'invalid_events') {
         count(error.extra as unknown as Outcomes)
       }
@@ -56,7 +56,7 @@ export function countEvents(ingest: Ingest, meters: Meters, rate: Rate): Ingest 
   }
 }
 
-/** Takes the time of every question. */
+/** Measures the duration of every query. */
 export function timeQueries(query: Queries, meters: Meters): Queries {
   async function time<T>(kind: string, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
     const started = performance.now()

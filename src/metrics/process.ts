@@ -3,24 +3,25 @@ import { setTimeout } from 'node:timers/promises'
 import { sample } from './meters.ts'
 import type { Sample } from './meters.ts'
 
-/** What is known of the process itself. */
+/** Metrics of the process: event loop delay, memory, CPU. */
 export interface ProcessWatch {
   read(): Promise<Sample[]>
   stop(): void
 }
 
-/** Between two looks at how late the event loop is; no shorter delay is seen. */
-const LOOK_EVERY_MS = 10
+/** Sampling interval of the event loop delay; shorter delays are not seen. */
+const SAMPLE_INTERVAL_MS = 10
 
 export function watchProcess(): ProcessWatch {
-  const delay = monitorEventLoopDelay({ resolution: LOOK_EVERY_MS })
+  const delay = monitorEventLoopDelay({ resolution: SAMPLE_INTERVAL_MS })
   delay.enable()
   const started_s = Date.now() / 1_000 - process.uptime()
-  /** The histogram holds the time from look to look, the pause between them included; 0 when there was none. */
-  const late_s = (ns: number) => Math.max(0, ns / 1e9 - LOOK_EVERY_MS / 1e3)
+  /** The histogram holds the time between samples, including the interval itself. */
+  const late_s = (ns: number) => Math.max(0, ns / 1e9 - SAMPLE_INTERVAL_MS / 1e3)
   return {
     async read() {
-      // A request that waited for the loop is answered before the histogram's timer has told of that; overdue, it comes before this one.
+      // After a blocked event loop, this request can run before the overdue sampling timer. Let
+      // that timer fire first.
       await setTimeout(1)
       const { rss, heapUsed, external } = process.memoryUsage()
       const { user, system } = process.cpuUsage()

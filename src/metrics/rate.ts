@@ -1,16 +1,16 @@
-/** How many a second lately: one number for each of the last seconds, and nothing that grows. */
+/** Mean rate over the last seconds, in constant memory: one counter per second. */
 export interface Rate {
   add(count: number): void
-  /** The mean of the last seconds, the one that runs included. */
+  /** Mean over the window, including the current second. */
   per_second(): number
 }
 
-/** @param now_ms a clock that never jumps */
+/** @param now_ms a monotonic clock */
 export function createRate(window_s: number, now_ms: () => number): Rate {
   const counts = new Float64Array(window_s)
   let newest_s = -Infinity
 
-  /** Empties the seconds that have passed since the last call. */
+  /** Clears the counters of the seconds since the last call. Returns the index of the current one. */
   function advance(): number {
     const now_s = Math.floor(now_ms() / 1_000)
     for (let s = Math.max(newest_s, now_s - window_s) + 1; s <= now_s; s += 1) counts[s % window_s] = 0

@@ -2,12 +2,12 @@ import type { Logger } from '../process/log.ts'
 import type { Meters } from './meters.ts'
 import type { Source } from './sources.ts'
 
-/** A disk that does not answer must not keep the rest back. */
+/** A hanging disk must not delay the other metrics. */
 const SOURCE_TIMEOUT_MS = 2_000
 
 /**
- * Reads all sources and makes the text. What a source cannot tell is left out, and the log says so once. Those who ask at the same time
- * get the same text.
+ * Returns a function that reads all sources and renders the text. The metrics of a failing source
+ * are left out, and logged once. Concurrent scrapes share one text.
  */
 export function createScrape(meters: Meters, sources: readonly Source[], log: Logger): () => Promise<string> {
   const troubled = new Set<string>()

@@ -12,17 +12,17 @@ import type { Sample } from './meters.ts'
 import type { ProcessWatch } from './process.ts'
 import type { Rate } from './rate.ts'
 
-/** What is looked up when somebody asks. None of it may read more the more events there are. */
+/** Metrics read at scrape time. The cost of a read must not grow with the number of events. */
 
 export interface Source {
-  /** For the log, when it fails. */
+  /** Logged if the source fails. */
   name: string
   read(): Sample[] | Promise<Sample[]>
 }
 
 export interface SourceDeps {
   layout: Layout
-  /** Opened for reading. */
+  /** A read-only connection. */
   db: Sqlite
   eventStore: Pick<SqliteStore, 'waiting_events'>
   query: Pick<QueryTier, 'mirrored' | 'running' | 'waiting'>
@@ -85,7 +85,7 @@ export function createSources(deps: SourceDeps): Source[] {
       },
     },
     {
-      name: 'write-ahead log',
+      name: 'WAL',
       read() {
         const bytes = statSync(`${layout.database}-wal`, { throwIfNoEntry: false })?.size ?? 0
         return [sample('frostline_wal_bytes', bytes, {})]

@@ -2,8 +2,9 @@ import { formatDay } from '../event/time.ts'
 import { daysAskedFor, WINDOW_DAYS } from './question.ts'
 import type { Question } from './question.ts'
 
-/** Rows of a question's statement, shaped as the client gets them. */
+/** Shapes result rows into the JSON that clients get. */
 
+/** A row as {@link statementFor} describes it. */
 export type Row = readonly (string | number)[]
 
 export interface DauAnswer {

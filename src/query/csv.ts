@@ -1,11 +1,11 @@
 import type { Answer } from './answer.ts'
 
 /**
- * Answers as CSV (RFC 4180), for spreadsheets and scripts. What a cell says is what was stored: one that begins with `=` is not defused, so import such
- * a file as text.
+ * Renders answers as CSV (RFC 4180). Cells hold the stored value: one that starts with `=` is not
+ * escaped, so import the file as text into a spreadsheet.
  */
 
-/** One line for every entry of `data`, under the names of its fields. */
+/** Returns a header row and one row for each entry of `data`. */
 export function toCsv(answer: Answer): string {
   return rowsOf(answer).map(csvLine).join('')
 }

@@ -4,18 +4,18 @@ import type { Day } from '../event/time.ts'
 import type { EventsQuestion, Position, Segment } from './question.ts'
 
 /**
- * Where the next page begins, as opaque text: base64url of place (time, id), days and a fingerprint of all these and the segments. The days
- * stand in it because they may have been left out, and what is meant then is another range tomorrow.
- * The fingerprint is no secret: it keeps a cursor from being used with other filters by mistake. Whoever forges one reads nothing else than
- * with a question of their own.
+ * The cursor of the next page, in base64url: position (time, id), days, and a fingerprint of these
+ * and the segments. It contains the days because a request may omit them, and the default range
+ * moves every day. The fingerprint is not a signature: it only detects use with other filters by
+ * mistake. A forged cursor gives access to nothing that the same client could not query directly.
  */
 
 const AT_BYTES = 8
 const DAY_BYTES = 4
-const PLACE_BYTES = AT_BYTES + ID_BYTES + 2 * DAY_BYTES
+const POSITION_BYTES = AT_BYTES + ID_BYTES + 2 * DAY_BYTES
 const FINGERPRINT_BYTES = 16
-/** Divisible by three, so that no bit of the text is without meaning. */
-const CURSOR_BYTES = PLACE_BYTES + FINGERPRINT_BYTES
+/** Divisible by three, so that base64url has no unused bits. */
+const CURSOR_BYTES = POSITION_BYTES + FINGERPRINT_BYTES
 export const CURSOR_CHARS = (CURSOR_BYTES / 3) * 4
 
 export interface Cursor {
@@ -25,7 +25,7 @@ export interface Cursor {
   bytes: Buffer
 }
 
-/** What a cursor was made for. */
+/** The part of a question that a cursor is bound to. */
 type Filters = Pick<EventsQuestion, 'from' | 'to' | 'segments'>
 
 export function writeCursor(after: Position, { from, to, segments }: Filters): string {
@@ -35,11 +35,11 @@ export function writeCursor(after: Position, { from, to, segments }: Filters): s
   writeEventId(after.event_id, bytes, AT_BYTES)
   bytes.writeUInt32BE(from, AT_BYTES + ID_BYTES)
   bytes.writeUInt32BE(to, AT_BYTES + ID_BYTES + DAY_BYTES)
-  fingerprintOf(bytes, segments).copy(bytes, PLACE_BYTES)
+  fingerprintOf(bytes, segments).copy(bytes, POSITION_BYTES)
   return bytes.toString('base64url')
 }
 
-/** Reads a cursor; null where the text cannot be one. Whose it is, {@link belongsTo} tells. */
+/** Decodes a cursor; null if the text has another form. {@link belongsTo} checks its filters. */
 export function readCursor(text: string): Cursor | null {
   if (text.length !== CURSOR_CHARS || !/^[A-Za-z0-9_-]+$/.test(text)) return null
   const bytes = Buffer.from(text, 'base64url')
@@ -51,20 +51,20 @@ export function readCursor(text: string): Cursor | null {
   }
 }
 
-/** Whether a cursor was made for these filters and has not been changed since. */
+/** Whether a cursor was made for these filters and is unchanged. */
 export function belongsTo(cursor: Cursor, { from, to, segments }: Filters): boolean {
   return (
     cursor.from === from &&
     cursor.to === to &&
-    fingerprintOf(cursor.bytes, segments).equals(cursor.bytes.subarray(PLACE_BYTES))
+    fingerprintOf(cursor.bytes, segments).equals(cursor.bytes.subarray(POSITION_BYTES))
   )
 }
 
-/** The order of segments, and of the values in one, changes nothing of what they mean. */
+/** Sorted first, because the order of segments and of their values has no meaning. */
 function fingerprintOf(bytes: Buffer, segments: readonly Segment[]): Buffer {
   const filters = segments.map(({ field, values }) => JSON.stringify([field, values.toSorted()])).toSorted()
   return createHash('sha256')
-    .update(bytes.subarray(0, PLACE_BYTES))
+    .update(bytes.subarray(0, POSITION_BYTES))
     .update(JSON.stringify(filters))
     .digest()
     .subarray(0, FINGERPRINT_BYTES)

@@ -18,7 +18,7 @@ import type { QueryPlan } from './plan.ts'
 import { daysAskedFor } from './question.ts'
 import type { EventsQuestion, Position, Question } from './question.ts'
 
-/** Runs questions on DuckDB, inside the query thread. */
+/** Runs questions on DuckDB, in the query thread. */
 
 export interface Reading {
   rows: Row[]
@@ -29,26 +29,26 @@ export interface Reading {
 
 export interface Engine {
   ask(question: Question, signal: AbortSignal): Promise<Reading>
-  /** Reads events back, newest first. */
+  /** Returns a page of events, newest first. */
   events(question: EventsQuestion, signal: AbortSignal): Promise<EventsPage>
   tiers(): Tiers
-  /** Takes in new hot rows before anybody asks, so that the next question finds little to do. */
+  /** Copies new hot rows into the mirror, so that the next question has less to do. */
   catchUp(): Promise<void>
-  /** Waits for a catch-up under way. No question may be running. */
+  /** Waits for a running catch-up. No question may be running. */
   close(): Promise<void>
 }
 
-/** What the mirror of the hot rows holds. */
+/** The state of the mirror of the hot rows. */
 export interface Mirrored {
   rows: number
-  /** The seq up to which it is whole. */
+  /** The mirror is complete up to this `seq`. */
   through: number
-  /** Since when it is whole up to there: everything that was committed before is in it. */
+  /** Time since that catch-up started: the mirror has every row committed before it. */
   age_ms: number
 }
 
-/** An interrupt that arrives before DuckDB has begun is lost, so it is said again until the question has ended. */
-const INTERRUPT_AGAIN_MS = 20
+/** DuckDB ignores an interrupt that arrives before a query starts, so it is repeated until the query ends. */
+const INTERRUPT_INTERVAL_MS = 20
 
 export async function openEngine(
   db: Sqlite,
@@ -66,7 +66,7 @@ export async function openEngine(
   const idle: DuckConnection[] = []
 
   let last: Promise<unknown> = Promise.resolve()
-  /** One after another: what moves the mirror, and the moment in which a question fixes what it sees of it. */
+  /** Runs `act` alone: changes of the mirror, and the start of a snapshot of it. */
   function exclusive<T>(act: () => Promise<T>): Promise<T> {
     const result = last.then(act)
     last = result.catch(() => {})
@@ -82,8 +82,9 @@ export async function openEngine(
   }
 
   /**
-   * Begins a transaction that sees the mirror and the catalog of one and the same SQLite snapshot. What other questions append to the
-   * mirror or take out of it from now on, this transaction does not see.
+   * Begins a DuckDB transaction that sees the mirror as of one SQLite snapshot, and returns the
+   * catalog of the same snapshot. Later changes of the mirror by other questions are not visible in
+   * it.
    */
   function beginSnapshot(connection: DuckConnection): Promise<{ catalog: Catalog }> {
     return exclusive(async () => {
@@ -103,7 +104,7 @@ export async function openEngine(
     let repeat: NodeJS.Timeout | undefined
     const interrupt = () => {
       connection.interrupt()
-      repeat = setInterval(() => connection.interrupt(), INTERRUPT_AGAIN_MS)
+      repeat = setInterval(() => connection.interrupt(), INTERRUPT_INTERVAL_MS)
     }
     signal.addEventListener('abort', interrupt, { once: true })
     try {
@@ -116,7 +117,7 @@ export async function openEngine(
     }
   }
 
-  /** Runs a plan once its files are what the catalog says. */
+  /** Checks the files of a plan against the catalog, then runs it. */
   async function read(connection: DuckConnection, plan: QueryPlan, signal: AbortSignal) {
     for (const file of plan.files) {
       await checkFile(file)
@@ -145,7 +146,10 @@ export async function openEngine(
     }
   }
 
-  /** Finds the places of one event more than wanted, group by group, and then reads the events between the first and the last wanted. */
+  /**
+   * Finds the positions of `limit + 1` events, group by group, then reads the events between the
+   * first and the last wanted.
+   */
   async function readEvents(
     connection: DuckConnection,
     question: EventsQuestion,
@@ -178,7 +182,7 @@ export async function openEngine(
     }
   }
 
-  /** Acts on one snapshot of both tiers. */
+  /** Runs `act` on one snapshot of both tiers, again if it fails and the catalog has changed. */
   function inSnapshot<T>(
     signal: AbortSignal,
     act: (connection: DuckConnection, catalog: Catalog) => Promise<T>,
@@ -191,7 +195,7 @@ export async function openEngine(
         try {
           return await act(connection, catalog)
         } catch (error) {
-          // A file that a merge replaced may be deleted under a slow question. Then the catalog has moved on: ask again.
+          // A file that a merge replaced can be deleted during a slow question. The catalog has then changed.
           if (signal.aborted || readGeneration(db) === catalog.generation) throw error
           await connection.run('ROLLBACK')
         }

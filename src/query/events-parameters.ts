@@ -10,26 +10,26 @@ import { acceptedFormat } from './format.ts'
 import { day, integer, rangeFault, readParameters, refuse } from './parameters.ts'
 import type { EventsQuestion } from './question.ts'
 
-/** Reads which events to read back. */
+/** Parses the parameters of `GET /events`. */
 
 export const EVENTS_LIMIT_DEFAULT = 100
-/** A reply in JSON is parsed as a whole by whoever gets it; the others can be read line by line. */
+/** A client must parse a JSON reply as a whole; the other formats can be read line by line. */
 export const EVENTS_LIMIT_MAX = {
   json: 1_000,
   ndjson: 10_000,
   csv: 10_000,
 } as const satisfies Record<EventsFormat, number>
 
-/** Where no `to` is given: tomorrow, because a client's clock may run a day ahead. */
+/** Default of `to`: tomorrow, because a client's clock may be up to a day ahead. */
 const DAYS_AHEAD = 1
-/** Where no `from` is given. */
+/** Default of `from`. */
 const DAYS_BEFORE_TO = 7
 
 const cursor = v.pipe(
   v.string(),
   v.metadata({ json_schema: { type: 'string', minLength: CURSOR_CHARS, maxLength: CURSOR_CHARS } }),
   v.transform(readCursor),
-  v.custom<Cursor>((read) => read !== null, `must be a next_cursor, of ${CURSOR_CHARS} characters`),
+  v.custom<Cursor>((read) => read !== null, `must be a next_cursor of ${CURSOR_CHARS} characters`),
 )
 
 const format = v.picklist(EVENTS_FORMATS, 'must be json, ndjson or csv')
@@ -44,8 +44,8 @@ export const eventsSchema = (limit_max: number) =>
   })
 
 /**
- * Reads a question for events, and the format to answer in: `format`, or else what `Accept` wants.
- * @throws {Problem} `invalid_parameter`, naming every wrong parameter
+ * Parses a question for events and the format of the reply, from `format` or else from `Accept`.
+ * @throws {Problem} `invalid_parameter`, with every invalid parameter
  */
 export function parseEventsQuestion(
   query: Readonly<Record<string, string[]>>,
@@ -72,7 +72,7 @@ interface Given {
 
 function rangeOf(given: Given, today: Day): { from: Day; to: Day } {
   const to = given.to ?? given.cursor?.to ?? today + DAYS_AHEAD
-  // The range may be asked for near 1970.
+  // `to` can be less than 7 days after 1970-01-01.
   return { from: given.from ?? given.cursor?.from ?? Math.max(0, to - DAYS_BEFORE_TO), to }
 }
 

@@ -5,15 +5,15 @@ import type { EventRow, EventsPage } from './events.ts'
 import type { Format } from './format.ts'
 import type { EventsQuestion, Meta } from './question.ts'
 
-/** Pages of events as clients get them. */
+/** Renders pages of events. */
 
 export const EVENTS_FORMATS = ['json', 'ndjson', 'csv'] as const satisfies readonly Format[]
 export type EventsFormat = (typeof EVENTS_FORMATS)[number]
 
-/** The import's columns, so that what is read out can be imported again. */
+/** The columns of an import, so that the reply can be imported again. */
 const CSV_HEADER = csvLine(['event_id', 'occurred_at', 'user_id', 'event_type', 'properties_json'])
 
-/** The next page's cursor; null on the last page. */
+/** Returns the cursor of the next page; null on the last page. */
 export function nextCursor({ rows, more }: EventsPage, question: EventsQuestion): string | null {
   const last = rows.at(-1)
   return more && last !== undefined ? writeCursor({ event_id: last[0], at_us: last[1] }, question) : null
@@ -45,7 +45,10 @@ function csvOf([event_id, at_us, user_id, event_type, properties]: EventRow): st
   return csvLine([event_id, formatInstant(at_us), user_id, event_type, properties])
 }
 
-/** RFC 8288: the same question with the next cursor, relative to wherever the client asked it. */
+/**
+ * Returns a Link header (RFC 8288): the same URL with the next cursor, relative to the URL of the
+ * request.
+ */
 export function nextLink(url: string, cursor: string): string {
   const { pathname, search } = new URL(url)
   const others = search.slice(1).split('&')

@@ -1,17 +1,19 @@
 import type { Micros } from '../event/time.ts'
 import type { Position } from './question.ts'
 
-/** A page of events that were read back. */
+/** Pages of events, and the check that a page has no gap. */
+
+/** A page of events. */
 export interface EventsPage {
   rows: readonly EventRow[]
-  /** Whether there are events behind the last one. */
+  /** Whether there are events after the last one. */
   more: boolean
   hot_events: number
   cold_events: number
   cold_files: number
 }
 
-/** As stored; `properties` is valid JSON text on one line. */
+/** A stored event; `properties` is valid JSON text on one line. */
 export type EventRow = [
   event_id: string,
   occurred_at_us: Micros,
@@ -21,15 +23,15 @@ export type EventRow = [
 ]
 
 /**
- * User, type and properties of one page, so that a page of the largest events does not take hundreds of MiB on its way. A page that would have
- * more ends earlier; a single event always fits.
+ * Limit of user ids, types and properties in one page. A page of 10,000 events of the maximum size
+ * would be hundreds of MiB. A page over the limit ends earlier; a single event always fits.
  */
 export const EVENTS_BYTES_MAX = 8 * 1024 * 1024
 
 /**
- * Judges what was read.
- * @param places of the events wanted, and of more where there are more
- * @throws when the rows are not the events at those places, or are damaged: never a page with a gap
+ * Checks the rows of a page against their positions, so that a page never has a gap.
+ * @param places positions of the wanted events, and of one more if there is a next page
+ * @throws {Error} if the rows are not the events at these positions, or are damaged
  */
 export function pageOf(
   rows: readonly EventRow[],
@@ -37,10 +39,11 @@ export function pageOf(
 ): Pick<EventsPage, 'rows' | 'more'> {
   for (const [i, [event_id, at_us]] of rows.entries()) {
     if (places[i]?.event_id !== event_id || places[i]?.at_us !== at_us) {
-      throw new Error('the events read are not those that were found')
+      throw new Error('the events read are not at the positions found before')
     }
   }
-  if (rows.length === 0 && places.length > 0) throw new Error('the events found could not be read')
+  if (rows.length === 0 && places.length > 0)
+    throw new Error('no event could be read at the positions found before')
   const checked = rows.map(([id, at, user, type, properties]): EventRow => [
     id,
     at,
@@ -52,8 +55,8 @@ export function pageOf(
 }
 
 /**
- * The text itself is given out, because parsing it would change numbers beyond 2^53 and keys that stand twice. So it must be JSON for certain:
- * a text that is none would break the reply around it.
+ * Returns the stored text: parsing and serializing it would change numbers beyond 2^53 and
+ * duplicate keys. The text is still parsed, because invalid JSON would break the whole reply.
  */
 function checkProperties(event_id: string, text: string): string {
   try {
@@ -62,6 +65,6 @@ function checkProperties(event_id: string, text: string): string {
     // Without the parser's message, which quotes the text.
     throw new Error(`the stored properties of event ${event_id} are not JSON`)
   }
-  // Within JSON text a line can only break between two tokens.
+  // In JSON, raw line breaks occur only between tokens.
   return text.replaceAll(/[\r\n]/g, ' ')
 }

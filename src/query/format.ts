@@ -1,6 +1,6 @@
 import { Problem } from '../problem/problem.ts'
 
-/** The formats of an answer, and which of them a client wants. */
+/** Chooses the format of a reply from `format` and `Accept`. */
 
 export const MEDIA_TYPES = {
   json: 'application/json',
@@ -11,7 +11,8 @@ export const CONTENT_TYPES = { ...MEDIA_TYPES, csv: 'text/csv; charset=utf-8; he
 export type Format = keyof typeof MEDIA_TYPES
 
 /**
- * The format to answer in; `format` goes before `Accept`, because whoever writes an address into a browser has no say in its headers.
+ * Returns the format of the reply. `format` overrides `Accept`, which cannot be set in the address
+ * bar of a browser.
  * @param given values of the parameter `format`
  * @throws {Problem} `invalid_parameter`
  */
@@ -23,11 +24,14 @@ export function answerFormat<F extends Format>(
   if (given === undefined) return acceptedFormat(formats, accept)
   const format = formats.find((known) => given.length === 1 && given[0] === known)
   if (format !== undefined) return format
-  const message = `must be one of ${formats.join(', ')}, once`
+  const message = `must be given once, as one of ${formats.join(', ')}`
   throw new Problem('invalid_parameter', `format ${message}`, { errors: [{ path: 'format', message }] })
 }
 
-/** What `Accept` says is wanted most, by name: a browser and curl take anything, and get JSON. */
+/**
+ * Returns the format with the highest weight in `Accept`; JSON for a wildcard, as browsers and curl
+ * send it.
+ */
 export function acceptedFormat<F extends Format>(
   formats: readonly F[],
   accept: string | undefined,
@@ -46,7 +50,7 @@ export function acceptedFormat<F extends Format>(
   return best
 }
 
-/** From 0 to 1; 0 where it cannot be read. */
+/** From 0 to 1; 0 if it is invalid. */
 function weightOf(parameters: readonly string[]): number {
   const weight = parameters.find((parameter) => parameter.startsWith('q='))?.slice('q='.length) ?? '1'
   return /^[01](\.\d{0,3})?$/.test(weight) ? Number(weight) : 0

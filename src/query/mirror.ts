@@ -9,18 +9,23 @@ import type { DuckConnection } from '../store/duckdb.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 
 /**
- * The visible hot rows as a DuckDB table, `hot(seq, day, user_id, event_type, properties, occurred_at_us, event_id)`. The table is always the state of one SQLite snapshot: the rows up to its newest seq, less those that its catalog
- * has sealed. Not safe for concurrent calls: the engine makes them one after another.
+ * A copy of the visible hot rows in a DuckDB table,
+ * `hot(seq, day, user_id, event_type, properties, occurred_at_us, event_id)`. After a catch-up the
+ * table is the state of one SQLite snapshot: the rows up to its newest `seq`, without those sealed
+ * in its catalog. Not safe for concurrent calls; the engine serializes them.
  */
 export interface Mirror {
-  /** Brings the table to a new snapshot and returns the catalog of the same snapshot. */
+  /** Updates the table to a new snapshot and returns the catalog of that snapshot. */
   catchUp(): Promise<Catalog>
-  /** The seq up to which it is whole. */
+  /** The table is complete up to this `seq`. */
   readonly through: number
   readonly rows: number
 }
 
-/** With more dead rows than live ones, and at least this many, the table is written anew: DuckDB does not reuse their memory. */
+/**
+ * With at least this many deleted rows, and no fewer than live ones, the table is rewritten: DuckDB
+ * does not reuse their memory.
+ */
 const DEAD_ROWS_MIN = 50_000
 
 const COLUMNS = ['seq', 'day', 'user_id', 'event_type', 'properties', 'occurred_at_us', 'event_id'] as const
@@ -34,10 +39,10 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
   let through: number
   let live_rows: number
   let dead_rows: number
-  /** A step failed half-way: the table may hold rows twice, or rows that are sealed. */
+  /** A catch-up failed or is running: the table may hold duplicate or sealed rows. */
   let torn = false
 
-  async function beginAnew(): Promise<void> {
+  async function reset(): Promise<void> {
     append = await openCopy(connection, 'hot', COLUMNS)
     catalog = { generation: -1, files: [], days: [], segments: [] }
     sealed = new Map()
@@ -46,7 +51,7 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
     dead_rows = 0
   }
 
-  /** Reads one page in a transaction of its own, with the catalog if that has changed. */
+  /** Reads one page, and the catalog if it has changed, in one transaction. */
   const readPage = db.transaction(() => ({
     changed: readGeneration(db) === catalog.generation ? null : readCatalog(db),
     page: nextPage({ after: through }),
@@ -71,7 +76,7 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
   }
 
   async function advance(): Promise<Catalog> {
-    // What is committed by now. Writers may be faster than a page, and nobody asked for what comes later.
+    // Stops at what is committed now: writers may be faster than this loop.
     const target = newest()
     for (;;) {
       const { page, changed } = readPage()
@@ -82,18 +87,18 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
         through = page.last
       }
       if (page === null || through >= target) {
-        // The newest rows may have gone to cold already, and been collected.
+        // The newest rows may already have been moved to cold and deleted from hot.
         through = Math.max(through, target)
         return catalog
       }
-      // Let interrupts and new questions in between two pages.
+      // Lets the thread receive cancellations and new questions between two pages.
       await new Promise((resolve) => {
         setImmediate(resolve)
       })
     }
   }
 
-  await beginAnew()
+  await reset()
   return {
     get through() {
       return through
@@ -102,7 +107,7 @@ export async function openMirror(db: Sqlite, connection: DuckConnection): Promis
       return live_rows
     },
     async catchUp() {
-      if (torn) await beginAnew()
+      if (torn) await reset()
       torn = true
       const taken = await advance()
       torn = false

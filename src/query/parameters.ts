@@ -6,9 +6,9 @@ import type { ProblemEntry } from '../problem/problem.ts'
 import { daysAskedFor } from './question.ts'
 import type { Question, Segment } from './question.ts'
 
-/** Reads questions from query strings. */
+/** Parses questions from query strings. */
 
-/** Ten years of daily answers. */
+/** Ten years of days. */
 export const RANGE_DAYS_MAX = 3_660
 export const TOP_EVENTS_LIMIT_MAX = 1_000
 export const RETENTION_WINDOWS_MAX = 366
@@ -37,7 +37,7 @@ export function integer(min: number, max: number) {
 
 const range = { from: day, to: day }
 
-/** The parameters of each question, its segments left out. */
+/** The parameters of each question, without segments. */
 export const QUESTION_SCHEMAS = {
   dau: v.object(range),
   top_events: v.object({ ...range, limit: v.optional(integer(1, TOP_EVENTS_LIMIT_MAX), '10') }),
@@ -51,9 +51,9 @@ export const QUESTION_SCHEMAS = {
 const PROPERTY_PREFIX = 'properties.'
 
 /**
- * Reads a question.
- * @param query every parameter with all its values, as it stood in the URL
- * @throws {Problem} `invalid_parameter`, naming every wrong parameter
+ * Parses a question.
+ * @param query every parameter of the URL with all its values
+ * @throws {Problem} `invalid_parameter`, with every invalid parameter
  */
 export function parseQuestion(kind: Question['kind'], query: Readonly<Record<string, string[]>>): Question {
   const { output, segments, errors } = readParameters<(typeof QUESTION_SCHEMAS)[typeof kind]>(
@@ -77,8 +77,8 @@ export function refuse(errors: readonly ProblemEntry[]): Problem {
 type ParameterSchema = v.ObjectSchema<v.ObjectEntries, undefined>
 
 /**
- * Reads the parameters of one route, each given once, and its segments.
- * @param short fields whose segments may be written as parameters of their own
+ * Parses the parameters of one route, each given at most once, and its segments.
+ * @param short fields whose segments may also be given as parameters, such as `user_id=…`
  */
 export function readParameters<S extends ParameterSchema>(
   schema: S,
@@ -90,7 +90,7 @@ export function readParameters<S extends ParameterSchema>(
   const names = Object.keys(schema.entries)
   for (const name of Object.keys(query)) {
     if ([...names, ...short, 'segment'].includes(name) || name.startsWith(PROPERTY_PREFIX)) continue
-    // A misspelt filter that is ignored would be an answer to another question.
+    // Not ignored: with a misspelt filter, the reply would answer another question.
     const known = [...names, ...short, 'segment', 'properties.<key>']
     errors.push({ path: '', message: `unknown parameter; this question takes ${known.join(', ')}` })
   }
@@ -127,14 +127,14 @@ function assemble(kind: Question['kind'], parsed: Parsed, segments: Segment[]): 
 }
 
 export function rangeFault(kind: Question['kind'] | 'events', from: Day, to: Day): ProblemEntry | null {
-  if (from > to) return { path: 'from', message: 'must not lie after to' }
+  if (from > to) return { path: 'from', message: 'must not be after to' }
   if (to - from >= RANGE_DAYS_MAX) {
     const path = kind === 'retention' ? 'windows' : 'to'
     return { path, message: `the range may have at most ${RANGE_DAYS_MAX} days` }
   }
   if (from < 0 || to > LAST_DAY) {
     const path = kind === 'retention' ? 'start_date' : from < 0 ? 'from' : 'to'
-    return { path, message: `days lie between ${formatDay(0)} and ${formatDay(LAST_DAY)}` }
+    return { path, message: `all days must be between ${formatDay(0)} and ${formatDay(LAST_DAY)}` }
   }
   return null
 }
@@ -158,7 +158,7 @@ function parseSegments(
   for (const [name, values] of Object.entries(query)) {
     if (!name.startsWith(PROPERTY_PREFIX) && !short.includes(name)) continue
     const path = short.includes(name) ? name : 'properties'
-    // The name is known here, so its key may hold a colon.
+    // The key may contain a colon here, because the name ends at `=`.
     for (const value of values) {
       written.push({ path, text: `${name}:${value}`, colon: name.length })
     }
@@ -178,7 +178,10 @@ function parseSegments(
 
 const SEGMENT_FORM = 'must be event_type:…, user_id:… or properties.<key>:…, with values separated by commas'
 
-/** Reads `field:value,value`; a comma or backslash within a value is written `\,` or `\\`. Returns what is wrong, or the segment. */
+/**
+ * Parses `field:value,value`; within a value, a comma is `\,` and a backslash `\\`.
+ * @returns the segment, or an error message
+ */
 function parseSegment(text: string, colon: number): Segment | string {
   if (text.length > SEGMENT_CHARS_MAX) return `must have at most ${SEGMENT_CHARS_MAX} characters`
   if (text.includes('\0') || !text.isWellFormed()) return SEGMENT_FORM

@@ -8,6 +8,8 @@ import type { EventsQuestion, Position, Question } from './question.ts'
 import { eventsStatement, placesStatement, statementFor } from './sql.ts'
 import type { Statement } from './sql.ts'
 
+/** Plans queries: which cold files to read, and the SQL. Pure. */
+
 export interface QueryPlan extends Statement {
   files: readonly ColdFile[]
   cold_events: number
@@ -19,14 +21,14 @@ const READ = 'occurred_at, event_id'
 const HOT = `SELECT ${COUNTED} FROM hot`
 const HOT_READ = `SELECT ${COUNTED}, make_timestamptz(occurred_at_us) AS occurred_at, event_id FROM hot`
 
-/** Which cold files a question needs, and its SQL over them and the hot mirror. Pure. */
+/** Chooses the cold files of a question, and builds its SQL over them and the hot mirror. */
 export function planQuery(question: Question, catalog: Catalog, cold_folder: string): QueryPlan {
   const { from, to } = daysAskedFor(question)
   const files = catalog.files.filter(({ day }) => day >= from && day <= to)
   return planOver(statementFor(question, unite(HOT, COUNTED, files, cold_folder)), files)
 }
 
-/** Days next to each other, with their cold files. */
+/** Consecutive days, both ends included, and their cold files. */
 export interface DayGroup {
   from: Day
   to: Day
@@ -34,8 +36,9 @@ export interface DayGroup {
 }
 
 /**
- * In which steps to look for events, newest days first: what is not cold yet, then one cold day, two, four and so on. A page that is full
- * reads no further, and one that finds little takes few steps. Together they are exactly the days asked for. Pure.
+ * Splits the days of a question into the steps in which to search for events, newest first: the
+ * days after the newest cold day, then one cold day, two, four and so on. A full page stops early,
+ * and a sparse one takes few steps. Together the groups are exactly the days of the question.
  */
 export function planDayGroups({ from, to, after }: EventsQuestion, catalog: Catalog): DayGroup[] {
   const newest = after === null ? to : Math.min(to, dayOf(after.at_us))
@@ -51,7 +54,7 @@ export function planDayGroups({ from, to, after }: EventsQuestion, catalog: Cata
   })
 }
 
-/** Where the newest matching events of a group stand. Pure. */
+/** Plans the query for the positions of the newest matching events in a group. */
 export function planPlaces(
   question: EventsQuestion,
   group: DayGroup,
@@ -62,7 +65,7 @@ export function planPlaces(
   return planOver(placesStatement(question, group, limit, events), group.files)
 }
 
-/** The matching events from one place to another, out of these files and the hot mirror. Pure. */
+/** Plans the query for the matching events between two positions, both included. */
 export function planEvents(
   question: EventsQuestion,
   [first, last]: readonly [Position, Position],
@@ -79,7 +82,7 @@ function planOver(statement: Statement, files: readonly ColdFile[]): QueryPlan {
   return { ...statement, files, cold_events: files.reduce((n, file) => n + file.rows, 0) }
 }
 
-/** Both tiers as one relation. */
+/** Returns the SQL of both tiers as one relation. */
 function unite(hot: string, columns: string, files: readonly ColdFile[], cold_folder: string): string {
   if (files.length === 0) return hot
   const paths = files.map((file) => join(cold_folder, file.path))

@@ -1,12 +1,12 @@
 import type { Day, Micros } from '../event/time.ts'
 
-/** What can be asked, as plain data: it crosses to the query thread and means the same to every engine. */
+/** Questions as plain data, independent of the engine: they are posted to the query thread. */
 
 export type Window = 'day' | 'week'
 
 export const WINDOW_DAYS = { day: 1, week: 7 } as const satisfies Record<Window, number>
 
-/** One condition: the field has one of the values. All segments of a question must hold. */
+/** A filter: the field has one of the values. All segments of a question must match. */
 export interface Segment {
   field: 'event_type' | 'user_id' | { property: string }
   values: readonly string[]
@@ -14,7 +14,7 @@ export interface Segment {
 
 interface Range {
   from: Day
-  /** Included. */
+  /** Inclusive. */
   to: Day
   segments: readonly Segment[]
 }
@@ -25,26 +25,29 @@ export type Question =
   | {
       kind: 'retention'
       start: Day
-      /** Windows after the cohort's own. */
+      /** Number of windows after window 0, the cohort's. */
       windows: number
       window: Window
       segments: readonly Segment[]
     }
 
-/** The place of an event in the order of reading: newest first, and among equal times the highest id first. Compaction does not change it. */
+/**
+ * The position of an event in the order of pages: newest first, then by descending id. Compaction
+ * does not change it.
+ */
 export interface Position {
   at_us: Micros
   event_id: string
 }
 
-/** Events themselves, newest first. */
+/** A question for events, newest first. */
 export interface EventsQuestion extends Range {
   limit: number
-  /** Only events behind this place. */
+  /** Only events after this position, so older ones; null for the first page. */
   after: Position | null
 }
 
-/** What was read for an answer. */
+/** What was read to answer a question. */
 export interface Meta {
   hot_events: number
   cold_events: number
@@ -52,7 +55,7 @@ export interface Meta {
   took_ms: number
 }
 
-/** The days that a question is about, both ends included. */
+/** Returns the days of a question, both ends included. */
 export function daysAskedFor(question: Question): { from: Day; to: Day } {
   if (question.kind !== 'retention') return { from: question.from, to: question.to }
   const length = WINDOW_DAYS[question.window]

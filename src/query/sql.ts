@@ -5,8 +5,9 @@ import { daysAskedFor, WINDOW_DAYS } from './question.ts'
 import type { EventsQuestion, Position, Question, Segment } from './question.ts'
 
 /**
- * The SQL of every question, once each, over a relation `events(day, user_id, event_type, properties)` of both tiers; to read events back it
- * also has `occurred_at` and `event_id`.
+ * Builds the SQL of every question over one relation of both tiers,
+ * `events(day, user_id, event_type, properties)`. To list events it also has `occurred_at` and
+ * `event_id`.
  */
 
 export interface Statement {
@@ -15,8 +16,10 @@ export interface Statement {
 }
 
 /**
+ * Builds the statement of a question.
  * @param events SQL of the relation
- * @returns rows: dau → (date, users); top_events → (event_type, count); retention → (window, users), window 0 being the cohort
+ * @returns a statement with the rows: dau → (date, users); top_events → (event_type, count);
+ * retention → (window, users), window 0 being the cohort
  */
 export function statementFor(question: Question, events: string): Statement {
   const params: DuckValue[] = []
@@ -52,9 +55,10 @@ export function statementFor(question: Question, events: string): Statement {
 }
 
 /**
- * The places of the newest matching events of some days. Times and ids alone, so that no properties are held for events that are not read.
+ * Builds the statement for the positions of the newest matching events. Only times and ids, so that
+ * DuckDB does not keep the properties of events that are not on the page.
  * @param events SQL of the relation
- * @returns rows: (occurred_at in µs, event_id), in the order of reading
+ * @returns a statement with the rows (occurred_at in µs, event_id), newest first
  */
 export function placesStatement(
   { segments, after }: EventsQuestion,
@@ -79,8 +83,10 @@ export function placesStatement(
 }
 
 /**
- * The matching events from one place to another, both included, up to so many bytes of text.
- * @returns rows: (event_id, occurred_at in µs, user_id, event_type, properties), in the order of reading
+ * Builds the statement for the matching events between two positions, both included, up to
+ * `bytes_max` of text.
+ * @returns a statement with the rows (event_id, occurred_at in µs, user_id, event_type,
+ * properties), newest first
  */
 export function eventsStatement(
   { segments }: EventsQuestion,
@@ -106,7 +112,8 @@ export function eventsStatement(
   }
 }
 
-// The time stands alone as well, because DuckDB pushes that down to the file and a comparison of pairs it does not.
+// The condition on the time is repeated alone: DuckDB pushes it down to the Parquet scan, but not a
+// comparison of pairs.
 function behind({ at_us, event_id }: Position, bind: (value: DuckValue) => string, than: '<' | '<='): string {
   const at = `make_timestamptz(${bind(String(at_us))}::BIGINT)`
   return `occurred_at <= ${at} AND (occurred_at < ${at} OR event_id ${than} ${bind(event_id)}::UUID)`
@@ -117,7 +124,10 @@ function before({ at_us, event_id }: Position, bind: (value: DuckValue) => strin
   return `occurred_at >= ${at} AND (occurred_at > ${at} OR event_id >= ${bind(event_id)}::UUID)`
 }
 
-/** Text equals text. Where the value asked for is a number, a JSON number of that value is a match too, however it is written. */
+/**
+ * Compares as text. A value that is a decimal number also matches a JSON number of the same value,
+ * such as 1 and 1.0.
+ */
 function condition({ field, values }: Segment, bind: (value: DuckValue) => string): string {
   const texts = values.map((value) => bind(value)).join(', ')
   if (typeof field === 'string') return `${field} IN (${texts})`
@@ -125,10 +135,10 @@ function condition({ field, values }: Segment, bind: (value: DuckValue) => strin
   const text = `json_extract_string(properties, ${pointer})`
   const numbers = values.filter((value) => DECIMAL.test(value) && Number.isFinite(Number(value)))
   if (numbers.length === 0) return `${text} IN (${texts})`
-  // Bound as text: the driver binds a whole number as an integer, and refuses one beyond 64 bits.
+  // Bound as text: the driver binds a whole number as an integer, and rejects one beyond 64 bits.
   const list = numbers.map((value) => `${bind(String(Number(value)))}::DOUBLE`).join(', ')
   return `(${text} IN (${texts}) OR (json_type(properties, ${pointer}) IN ('UBIGINT', 'BIGINT', 'DOUBLE') AND TRY_CAST(${text} AS DOUBLE) IN (${list})))`
 }
 
-/** Not all that `Number()` takes: 0x10 and an empty text are texts. */
+/** Stricter than `Number()`, which also accepts 0x10 and an empty text. */
 const DECIMAL = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/

@@ -5,7 +5,10 @@ import { openStoreForReading } from '../store/sqlite.ts'
 import { openEngine } from './engine.ts'
 import type { FromQueryThread, QuerySetup, ToQueryThread } from './tier.ts'
 
-/** The thread that holds DuckDB: building the mirror and turning rows into objects never stop the event loop that answers HTTP. */
+/**
+ * The worker thread that runs DuckDB, so that building the mirror and converting rows never block
+ * the HTTP event loop.
+ */
 
 const port = parentPort!
 const setup = workerData as QuerySetup
@@ -17,12 +20,15 @@ const engine = await openEngine(db, layout, {
   onMirrored: (mirrored) => tell({ kind: 'mirrored', mirrored }),
 })
 
-/** How far the mirror may fall behind while nobody asks. */
-const CATCH_UP_MS = 250
+/** How often the mirror catches up while no question is running. */
+const CATCH_UP_INTERVAL_MS = 250
 
 const running = new Map<number, { controller: AbortController; ended: Promise<void> }>()
 
-/** After such an error DuckDB refuses everything; only a new instance helps, and the mirror comes back from SQLite. */
+/**
+ * After a fatal error DuckDB rejects every statement. The thread exits; a new one rebuilds the
+ * mirror from SQLite.
+ */
 function isFatal(error: unknown): boolean {
   return error instanceof Error && /FATAL|has been invalidated/.test(error.message)
 }
@@ -48,7 +54,7 @@ let closing = false
 let catchingUp = false
 const timer = setInterval(() => {
   if (!catchingUp && running.size === 0) void catchUp()
-}, CATCH_UP_MS)
+}, CATCH_UP_INTERVAL_MS)
 
 async function catchUp(): Promise<void> {
   catchingUp = true

@@ -7,15 +7,16 @@ import type { Mirrored, Reading } from './engine.ts'
 import type { EventsPage } from './events.ts'
 import type { EventsQuestion, Question } from './question.ts'
 
-/** The service's side of the query thread: the bounded line, the time limit, and a new thread when one dies. */
-/** What can be asked of the store. */
+/** The service's side of the query thread: a bounded queue, the timeout, and a restart if the thread dies. */
+
+/** Queries over both tiers. */
 export interface Queries {
   /**
-   * Answers over both tiers as of now or later.
+   * Answers as of now or later: with at least every event acknowledged before the call.
    * @throws {Problem} `query_line_full`, `query_timeout`, `not_ready`, `cold_file_damaged`, `query_failed`
    */
   ask(question: Question, signal: AbortSignal): Promise<Reading>
-  /** Reads events back over both tiers, as of now or later, with the same failures. */
+  /** Returns a page of events, with the same freshness and errors. */
   events(question: EventsQuestion, signal: AbortSignal): Promise<EventsPage>
   tiers(signal: AbortSignal): Promise<Tiers>
 }
@@ -23,7 +24,10 @@ export interface Queries {
 export interface QueryTier extends Queries {
   /** Whether the mirror of the hot rows is built. */
   readonly ready: boolean
-  /** The mirror as the thread last told of it, so that nobody who looks waits for what the thread does; null until it is built. */
+  /**
+   * The last state that the thread reported, so that reading it does not wait for the thread; null
+   * until the mirror is built.
+   */
   readonly mirrored: Mirrored | null
   readonly running: number
   readonly waiting: number
@@ -53,11 +57,11 @@ export interface QueryTierOptions extends QuerySetup {
   timeout_ms: number
   running_max: number
   waiting_max: number
-  /** The operator's side of a thread that died. What goes wrong with one question is told with that question. */
+  /** Called if the thread dies. Errors of one question reject that question instead. */
   onTrouble: (reason: string) => void
 }
 
-/** A thread that dies at once would be started again at once; this keeps that from eating a core. */
+/** Keeps a thread that dies at start from using a whole core. */
 const RESTART_PAUSE_MS = 1_000
 
 type Work =
@@ -65,7 +69,7 @@ type Work =
   | { kind: 'events'; question: EventsQuestion }
   | { kind: 'tiers' }
 
-/** Starts the query thread; resolves before its mirror is built, because that can take seconds. */
+/** Starts the query thread. Returns before the mirror is built, which can take seconds; see `ready`. */
 export function openQueryTier(options: QueryTierOptions): QueryTier {
   const { timeout_ms, running_max, waiting_max, onTrouble, ...setup } = options
   const line = createLine(running_max, waiting_max)
@@ -87,7 +91,7 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
       else if (message.kind === 'answer') settle(message.id)?.resolve(message.value)
       else {
         const { code, reason } = message
-        const detail = code === 'cold_file_damaged' ? reason : 'The question failed.'
+        const detail = code === 'cold_file_damaged' ? reason : 'The query failed.'
         settle(message.id)?.reject(new Problem(code, detail, { cause: reason }))
       }
     })
@@ -98,7 +102,9 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
         told = null
         worker = null
         for (const id of asked.keys()) {
-          settle(id)?.reject(new Problem('query_failed', 'The query engine failed and is starting again.'))
+          settle(id)?.reject(
+            new Problem('query_failed', 'The query engine failed and is restarting. Try again later.'),
+          )
         }
         if (!closing) restart = setTimeout(start, RESTART_PAUSE_MS)
         resolve()
@@ -118,7 +124,7 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
     try {
       const leave = await line.enter(signal)
       if (leave === FULL) {
-        throw new Problem('query_line_full', `${line.waiting} questions are waiting. Ask again later.`)
+        throw new Problem('query_line_full', `${line.waiting} queries are waiting. Try again later.`)
       }
       try {
         return await post(work, signal)
@@ -127,13 +133,16 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
       }
     } catch (error) {
       if (limit.aborted && !(error instanceof Problem && error.code === 'cold_file_damaged')) {
-        throw new Problem('query_timeout', `The question took more than ${timeout_ms} ms.`, { cause: error })
+        throw new Problem('query_timeout', `The query took more than ${timeout_ms} ms.`, { cause: error })
       }
       throw error
     }
   }
 
-  /** Resolves only when the thread has really let go of the question, so that the line counts what runs. */
+  /**
+   * Settles only when the thread has finished or dropped the question, so that `running` counts
+   * what really runs.
+   */
   function post(work: Work, signal: AbortSignal): Promise<unknown> {
     if (worker === null || closing) throw new Problem('not_ready', 'The query engine is not running.')
     const thread = worker

@@ -1,29 +1,33 @@
 import type { ColdDisk } from '../store/disk.ts'
 import type { Layout } from '../store/layout.ts'
 
-/** What a check of the store is given, and what it finds. */
+/** Input and result of a check of the store. */
 
 export interface Finding {
-  /** The cold file, relative to the folder of cold files; or `ids/…`, a segment; or the database; or what they hold together. */
+  /**
+   * A cold file, relative to the cold folder; an index segment (`ids/…`); the database; or
+   * `hot and cold`, for both together.
+   */
   path: string
-  /** Null where it is no matter of one day. */
+  /** Null if the finding concerns no single day. */
   day: string | null
   what: string
 }
 
 export interface Verification {
-  /** Cold files, and events in both tiers, that the catalog and the hot tier claim. */
+  /** Cold files in the catalog. */
   files: number
+  /** Visible hot rows, and the rows of the cold files according to the catalog. */
   events: number
   damage: Finding[]
-  /** Nothing is wrong with these: they are left-overs, invisible, and the next compaction deletes them. */
+  /** Leftover files, which are harmless: no query reads them, and a compaction deletes them. */
   notes: Finding[]
 }
 
 export interface VerifyDeps {
   layout: Layout
   disk: Pick<ColdDisk, 'list' | 'size' | 'checksum' | 'remove'>
-  /** For DuckDB, in a deep check alone. */
+  /** For DuckDB, which only a deep check uses. */
   memory_mb: number
   threads: number
   onProgress: (stage: string, done: number, total: number) => void

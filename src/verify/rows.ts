@@ -10,23 +10,26 @@ import type { DuckAppender } from '../store/duckdb.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 import type { VerifyDeps } from './finding.ts'
 
-/** The part of a deep check that reads rows. DuckDB works within its memory limit and spills the rest, so history may be of any size. */
+/**
+ * The part of a deep check that reads rows. DuckDB spills to disk past its memory limit, so the
+ * store can be of any size.
+ */
 export interface RowCheck {
-  /** Copies the ids of all hot rows, and reads something else in the same snapshot of SQLite. */
+  /** Copies the ids of all hot rows, and calls `read` in the same SQLite snapshot. */
   takeHotIds<T>(db: Sqlite, read: (db: Sqlite) => T): Promise<T>
   /**
-   * Opens a segment of the index, for the files that are checked from now on.
-   * @throws {IdSegmentError}
+   * Opens an index segment; later calls of checkFile use it.
+   * @throws {IdSegmentError} if it is damaged
    */
   takeSegment(segment: IdSegmentRow): Promise<void>
   /**
-   * What is wrong with the rows of a file.
-   * @param index_is_whole whether each of its ids must stand in one of the segments taken
+   * Returns what is wrong with the rows of a file.
+   * @param index_is_whole whether each of its ids must be in one of the segments taken
    */
   checkFile(file: ColdFile, index_is_whole: boolean): Promise<string[]>
   /**
-   * What is wrong with the ids of both tiers together.
-   * @param complete whether these are all cold files; only then a sealed hot row must be in one of them
+   * Returns what is wrong with the ids of both tiers together.
+   * @param complete whether `files` are all cold files; only then must each sealed hot row be in one of them
    */
   checkIds(files: readonly ColdFile[], complete: boolean): Promise<string[]>
   close(): void
@@ -44,7 +47,7 @@ export async function openRowCheck({
   const segments = new Map<string, IdSegment>()
   const pathOf = (file: ColdFile) => join(layout.cold, file.path)
 
-  /** How many ids a query finds, told with an example; empty when it finds none. */
+  /** Describes the ids that a query returns: their number and an example. Empty if there are none. */
   async function idsOf(sql: string, what: string): Promise<string[]> {
     const reader = await connection.runAndReadAll(`SELECT count(*)::DOUBLE, min(id)::VARCHAR FROM (${sql})`)
     const [count, example] = reader.getRows()[0] as [number, string]
@@ -87,7 +90,7 @@ export async function openRowCheck({
         wrong.push(`has ${digest.count} rows, and the catalog says ${file.rows}`)
       if (digest.toString() !== file.id_digest) wrong.push('holds other event ids than the catalog says')
       if (strangers > 0) wrong.push(`holds ${strangers} rows of other days`)
-      else if (unknown > 0) wrong.push(`holds ${unknown} event ids that the index does not know`)
+      else if (unknown > 0) wrong.push(`holds ${unknown} event ids that are missing from the index`)
       if (min_ts !== file.min_ts || max_ts !== file.max_ts)
         wrong.push('begins or ends at another time than the catalog says')
       return wrong
@@ -107,7 +110,7 @@ export async function openRowCheck({
         if (!complete) return twice
         const lost = await idsOf(
           `SELECT h.id FROM (${hotIds(true)}) AS h ANTI JOIN (${cold}) AS c ON h.id = c.id`,
-          'are hidden in hot as if they were in cold, and are not there',
+          'are sealed in hot but missing from cold',
         )
         return [...twice, ...lost]
       } catch (error) {
@@ -146,7 +149,7 @@ function copyHotIds(db: Sqlite, appender: DuckAppender): void {
   }
 }
 
-/** SQLite takes nothing but 16 bytes for an id; what is no UUID is damage that its own check has told. */
+/** Ids that are not UUIDs are skipped: SQLite's integrity check reports them as a violated constraint. */
 function hotIds(sealed: boolean): string {
   return `SELECT * FROM (SELECT TRY_CAST(hex AS UUID) AS id FROM hot WHERE sealed = ${sealed}) WHERE id IS NOT NULL`
 }

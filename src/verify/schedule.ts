@@ -5,21 +5,22 @@ import type { Logger } from '../process/log.ts'
 import type { Finding } from './finding.ts'
 
 /**
- * Runs the light check by the clock, each time in a process of its own: it reads the whole database, and nobody's answer waits for
- * that. The first comes after one interval, so that a start is not slowed by it.
+ * Runs the light check at an interval. It reads the whole database, so it runs in a separate
+ * process, which keeps it off the threads of the service. The first check runs after one interval,
+ * so that it does not slow down the start.
  */
 export interface VerifySchedule {
-  /** What the last check found, the first {@link DAMAGE_KEPT_MAX} of it. */
+  /** The first {@link DAMAGE_KEPT_MAX} findings of the last check. */
   readonly damage: readonly Finding[]
-  /** Ends a running check at once; it changes nothing. */
+  /** Kills a running check, which is safe: a check only reads. */
   stop(): Promise<void>
 }
 
-/** A folder that is gone makes as many findings as it had files; `frostline verify` lists them all. */
+/** A missing folder yields a finding for each of its files; `frostline verify` lists all of them. */
 export const DAMAGE_KEPT_MAX = 100
 
 export interface VerifyScheduleOptions {
-  /** 0 never checks. */
+  /** 0 disables the checks. */
   interval_s: number
   data_dir: string
   log: Logger
@@ -40,7 +41,7 @@ export function startVerifySchedule({ interval_s, data_dir, log }: VerifySchedul
     ended = reportOf(child).then((report) => {
       child = null
       if (stopping) return
-      if (report === null) log.error('the check of the store did not end; frostline verify says why')
+      if (report === null) log.error('the check of the store failed; run frostline verify to see why')
       else take(report)
     })
   }
@@ -51,7 +52,7 @@ export function startVerifySchedule({ interval_s, data_dir, log }: VerifySchedul
     for (const finding of damage) {
       if (!known.has(nameOf(finding))) log.error(finding, 'the store is damaged')
     }
-    if (found.length === 0 && known.size > 0) log.info('the store is whole again')
+    if (found.length === 0 && known.size > 0) log.info('the store is no longer damaged')
   }
 
   const timer = interval_s === 0 ? undefined : setInterval(run, interval_s * 1_000).unref()
@@ -72,7 +73,7 @@ function nameOf({ path, what }: Finding): string {
   return `${path} ${what}`
 }
 
-/** What a check found; null when it ended without saying. */
+/** Reads the findings from the output of a check; null if the check failed. */
 function reportOf(child: ChildProcess): Promise<readonly Finding[] | null> {
   let text = ''
   child.stdout!.setEncoding('utf8').on('data', (part: string) => {

@@ -12,14 +12,18 @@ import type { Sqlite } from '../store/sqlite.ts'
 import type { Finding, Verification, VerifyDeps } from './finding.ts'
 import type { RowCheck } from './rows.ts'
 
-/** Compares the store with what it says of itself. Changes nothing, and may run beside a service, compactions and imports. */
-
-/** A file may be merged away while we look at it, and the next look finds another catalog. More often than this is no coincidence. */
-const LOOKS_MAX = 10
+/** Checks the store against its catalog. Read-only; can run beside a service, compactions and imports. */
 
 /**
- * Light: the database's structure, and the presence and size of every file of the catalog. Deep: every byte and every row too, and that no event
- * id is stored twice in both tiers together.
+ * A compaction can delete a file during a check. The check is then repeated on the new catalog, at
+ * most this often.
+ */
+const ATTEMPTS_MAX = 10
+
+/**
+ * Checks a store. A light check covers the structure of the database, and the presence and size of
+ * every file in the catalog. A deep check also reads every byte and row, and looks for event ids
+ * stored more than once in both tiers.
  */
 export async function verifyStore(deps: VerifyDeps, deep: boolean): Promise<Verification> {
   const result: Verification = { files: 0, events: 0, damage: [], notes: [] }
@@ -29,17 +33,17 @@ export async function verifyStore(deps: VerifyDeps, deep: boolean): Promise<Veri
     db = openStoreForReading(deps.layout.database)
     deps.onProgress('database', 0, 1)
     result.damage = checkDatabase(db, deps.layout, deep)
-    // Loaded only here, so that the light check, which runs every hour, is without DuckDB.
+    // Loaded only here, so that the scheduled light check does not load DuckDB.
     if (deep) rows = await (await import('./rows.ts')).openRowCheck(deps)
     const sound = new Set<string>()
-    for (let look = 1; ; look += 1) {
-      const found = await lookOnce(deps, db, rows, sound)
+    for (let attempt = 1; ; attempt += 1) {
+      const found = await checkOnce(deps, db, rows, sound)
       const moved = found.damage.length > 0 && readGeneration(db) !== found.generation
-      if (moved && look < LOOKS_MAX) continue
+      if (moved && attempt < ATTEMPTS_MAX) continue
       return { ...found, damage: [...result.damage, ...found.damage] }
     }
   } catch (error) {
-    // Whatever fails in a database that is known to be damaged fails for that reason.
+    // If the database is known to be damaged, later errors are a consequence.
     if (result.damage.length === 0 && !isDatabaseDamage(error)) throw error
     result.damage.push(inDatabase(deps.layout, `cannot be read: ${(error as Error).message}`))
     return result
@@ -49,7 +53,10 @@ export async function verifyStore(deps: VerifyDeps, deep: boolean): Promise<Veri
   }
 }
 
-/** A damaged database also makes itself known by statements that do not compile. */
+/**
+ * Any SqliteError counts, except a lock or a missing file: in a damaged database, statements can
+ * fail to compile too.
+ */
 function isDatabaseDamage(error: unknown): boolean {
   if (error instanceof NewerStoreError || !(error instanceof Error)) return false
   const { code = '' } = error as { code?: string }
@@ -68,8 +75,11 @@ function checkDatabase(db: Sqlite, layout: Layout, deep: boolean): Finding[] {
   return lines.filter((line) => line !== 'ok').map((line) => inDatabase(layout, line))
 }
 
-/** One look at one state of the catalog. What is found sound is not read again in a second look: cold files never change. */
-async function lookOnce(
+/**
+ * Checks one state of the catalog. Files in `sound` are skipped, because cold files never change;
+ * new ones are added.
+ */
+async function checkOnce(
   { layout, disk, onProgress }: VerifyDeps,
   db: Sqlite,
   rows: RowCheck | undefined,
@@ -99,9 +109,9 @@ async function lookOnce(
     damage.push(...wrong.map((what) => ({ path: 'hot and cold', day: null, what })))
   }
 
-  // What is wrong with a file or segment itself has been told, and explains this.
+  // Not reported on top of a damaged file or segment, which can be its cause.
   if (damage.length === 0 && !index_is_whole)
-    damage.push({ path: 'ids', day: null, what: 'are not the ids of the cold files' })
+    damage.push({ path: 'ids', day: null, what: 'does not match the cold files' })
 
   const known = new Set([...catalog.files.map((file) => file.path), ...replaced])
   const unknown = present.cold.filter((path) => !known.has(path))
@@ -125,7 +135,7 @@ function listFiles(disk: VerifyDeps['disk'], layout: Layout): { cold: string[]; 
   }
 }
 
-/** To be called in a transaction: hot and cold as of one instant. */
+/** Call it in a transaction, so that hot and cold are of one snapshot. */
 function readStore(db: Sqlite) {
   return {
     catalog: readCatalog(db),
@@ -135,7 +145,10 @@ function readStore(db: Sqlite) {
   }
 }
 
-/** What the tables of the catalog say of each other. A seal beyond the newest row would hide rows that are yet to come. */
+/**
+ * Checks the catalog tables against each other. A `sealed_through` beyond the newest row would hide
+ * future rows.
+ */
 function checkCatalog(catalog: Catalog, newest_seq: number, layout: Layout): Finding[] {
   const days = new Map(catalog.days.map((day) => [day.day, day.sealed_through]))
   const damage: Finding[] = []
@@ -146,13 +159,17 @@ function checkCatalog(catalog: Catalog, newest_seq: number, layout: Layout): Fin
   }
   for (const { path, day } of catalog.files) {
     if (!path.startsWith(`day=${dayName(day)}/`) || !days.has(day)) {
-      damage.push({ path, day: dayName(day), what: 'stands in the catalog under another day, or under none' })
+      damage.push({
+        path,
+        day: dayName(day),
+        what: 'is listed in the catalog under another day, or under no day',
+      })
     }
   }
   return damage
 }
 
-/** What is wrong with a file; empty when nothing is. */
+/** Returns what is wrong with a file; empty if nothing is. */
 async function checkFile(
   disk: VerifyDeps['disk'],
   layout: Layout,
@@ -165,7 +182,7 @@ async function checkFile(
     const bytes = disk.size(path)
     if (bytes !== file.bytes) return [`has ${bytes} bytes, and the catalog says ${file.bytes}`]
     if (rows === undefined) return []
-    if ((await disk.checksum(path)) !== file.checksum) return ['is not what was written there']
+    if ((await disk.checksum(path)) !== file.checksum) return ['does not match its checksum']
     return await rows.checkFile(file, index_is_whole)
   } catch (error) {
     return [unreadable(error)]
@@ -177,7 +194,7 @@ function unreadable(error: unknown): string {
   return code === 'ENOENT' ? 'is missing' : `cannot be read: ${message}`
 }
 
-/** What is wrong with a segment of the index. A service that finds the same makes the index anew. */
+/** Returns what is wrong with an index segment. A service that finds such damage rebuilds the index. */
 async function checkSegment(
   disk: VerifyDeps['disk'],
   layout: Layout,
@@ -190,7 +207,7 @@ async function checkSegment(
     const bytes_expected = segment.ids * ENTRY_BYTES
     if (bytes !== bytes_expected) return [`has ${bytes} bytes, and the catalog says ${bytes_expected}`]
     if (rows === undefined) return []
-    if ((await disk.checksum(path)) !== segment.checksum) return ['is not what was written there']
+    if ((await disk.checksum(path)) !== segment.checksum) return ['does not match its checksum']
     await rows.takeSegment(segment)
     return []
   } catch (error) {
@@ -198,7 +215,7 @@ async function checkSegment(
   }
 }
 
-/** A damaged catalog may name a day that does not exist. */
+/** A damaged catalog can contain a day that does not exist. */
 function dayName(day: Day): string {
   try {
     return formatDay(day)

@@ -258,7 +258,7 @@ describe('the secret of tokens', { timeout: HANGS_AFTER_MS }, () => {
     const secret = readFileSync(path, 'utf8')
     for (const mode of [0o640, 0o604, 0o644]) {
       chmodSync(path, mode)
-      await assert.rejects(home.start(), /can be read by others/)
+      await assert.rejects(home.start(), /is readable by other users/)
     }
     chmodSync(path, 0o600)
     writeFileSync(path, secret.slice(0, -2))

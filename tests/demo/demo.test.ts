@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { grouped } from '../../src/cli/people.ts'
 import { generateDay } from '../../src/demo/generate.ts'
 import type { DemoEvent } from '../../src/demo/generate.ts'
 import { makeDemoData } from '../../src/demo/run.ts'
@@ -95,7 +96,7 @@ describe('npm run demo', () => {
   })
 
   it('imports the history, posts the rest and leaves nothing out', async () => {
-    assert.match(demo.stdout(), new RegExp(`Added ${events.length} events; 0 were there already\\.`))
+    assert.match(demo.stdout(), new RegExp(`Added ${grouped(events.length)} events; 0 already stored\\.`))
     const csv = readFileSync(join(folder, 'data/sample/events.csv'), 'utf8')
     assert.equal(csv.split('\n').length - 2, data.history.length)
     const { json } = await get<{ hot: { events: number }; cold: { events: number } }>(`${demo.url}/tiers`)
@@ -141,7 +142,7 @@ describe('npm run demo', () => {
       json.data.map(({ users, rate }) => [users, rate]),
       back.map((users) => [users, Math.round((users / cohort.size) * 10_000) / 10_000]),
     )
-    assert.ok(demo.stdout().includes(`Of the ${cohort.size} users of ${formatDay(start)} came back`))
+    assert.ok(demo.stdout().includes(`Retention of the ${cohort.size} users of ${formatDay(start)}`))
     for (const [i, users] of back.entries()) {
       assert.ok(demo.shows(i === 0 ? 'after 1 day' : `after ${i + 1} days`, users))
     }
@@ -166,7 +167,7 @@ describe('npm run demo', () => {
     const run = await runDemo(folder, { PORT: String(port), DATA_DIR: elsewhere })
     blocker.close()
     assert.equal(run.code, 2)
-    assert.equal(run.stderr.trim(), `Port ${port} is taken; choose another with PORT=…`)
+    assert.equal(run.stderr.trim(), `Port ${port} is in use; choose another with PORT=…`)
     assert.equal(run.stdout, '')
   })
 
@@ -176,7 +177,7 @@ describe('npm run demo', () => {
     assert.equal(again.code, 0, again.stderr)
     if (!again.stdout.includes(` to ${formatDay(data.last)}\n`))
       return t.skip('midnight came between the runs')
-    assert.match(again.stdout, new RegExp(`Added 0 events; ${events.length} were there already\\.`))
+    assert.match(again.stdout, new RegExp(`Added 0 events; ${grouped(events.length)} already stored\\.`))
     for (const { date, dau } of dauOf(events, data.last - 6, data.last)) {
       assert.match(again.stdout, new RegExp(`${date} +${dau}\n`))
     }
@@ -189,7 +190,7 @@ describe('npm run demo', () => {
     assert.equal(run.code, 0, run.stderr)
     assert.match(run.stdout, /curl -s -H "authorization: Bearer \$KEY" '.*\/tiers'/)
     const { stdout } = await runCommand(folder, ['keys', 'list', '--json'], DEMO_STORE)
-    const { keys } = JSON.parse(stdout) as { keys: { name: string; revoked_at: string | null }[] }
+    const { data: keys } = JSON.parse(stdout) as { data: { name: string; revoked_at: string | null }[] }
     assert.deepEqual(
       keys.map(({ name, revoked_at }) => [name, revoked_at === null]),
       [

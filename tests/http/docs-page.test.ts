@@ -128,9 +128,12 @@ describe('the page of the document', { timeout: HANGS_AFTER_MS }, () => {
 
   it('is part of the built program', () => {
     execFileSync('npm', ['run', 'build'], { cwd: ROOT, stdio: 'ignore' })
-    const built = `const { createDocsRoutes } = await import('./dist/src/openapi/page.js')
-      const routes = createDocsRoutes({})
-      for (const path of ['/docs', '/docs/docs.js', '/docs/docs.css']) console.log((await routes.request(path)).status)`
+    const built = `const { docsHandlers } = await import('./dist/src/http/handlers/docs.js')
+      const handlers = docsHandlers({})
+      for (const name of ['index.html', 'docs.js', 'docs.css']) {
+        const c = { req: { header: () => undefined, param: () => name }, body: (_text, status) => console.log(status) }
+        handlers[name === 'index.html' ? 'GET /docs' : 'GET /docs/:file'](c)
+      }`
     const printed = execFileSync(process.execPath, ['--input-type=module', '-e', built], { cwd: ROOT })
     assert.equal(printed.toString(), '200\n200\n200\n')
   })

@@ -72,8 +72,8 @@ describe('frostline import of a file that was imported before', () => {
     assert.deepEqual([counts(again), isAnswered(again)], [[300, 0, 300, 0], true])
     assert.deepEqual([again.days, again.files, again.bytes], [0, 0, 0])
     const { stdout } = await importUnread()
-    const since = `imported on ${again.already_imported_at} as history.csv; --force imports it again.\n`
-    assert.equal(stdout, `300 rows: 0 imported, 300 duplicates, 0 rejected; ${since}`)
+    const since = `The file was imported as history.csv on ${again.already_imported_at}; --force imports it again.\n`
+    assert.equal(stdout, `300 rows: 0 imported, 300 duplicates, 0 rejected. ${since}`)
     assert.equal((await importUnread(['--force'])).code, null)
     const forced = await importFile(['--force'])
     assert.deepEqual([counts(forced), isAnswered(forced)], [[300, 0, 300, 0], false])
@@ -104,7 +104,7 @@ describe('frostline import of a file that was imported before', () => {
     const told = readFileSync(list)
     const again = await importUnread(['--json'])
     assert.deepEqual([counts(reportOf(again)), isAnswered(reportOf(again))], [[301, 0, 300, 1], true])
-    assert.match(again.stderr, /1 rows were rejected; see .*history\.csv\.rejected\.csv/)
+    assert.match(again.stderr, /1 row rejected; see .*history\.csv\.rejected\.csv/)
     assert.deepEqual(readFileSync(list), told)
     for (const spoil of [() => rmSync(list), () => appendFileSync(list, 'a note\n')]) {
       spoil()

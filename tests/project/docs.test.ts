@@ -6,9 +6,7 @@ import { safeParse } from 'valibot'
 import { ENV_SCHEMA } from '../../src/config.ts'
 import { METRICS } from '../../src/metrics/catalog.ts'
 import { PROBLEMS } from '../../src/problem/problem.ts'
-import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { ROOT } from '../support/root.ts'
-import { createTestStore } from '../support/store.ts'
 import { PAGES, plain, readPage, rowsOf, sectionOf } from './documents.ts'
 
 /** Tables that documents and code must agree on. */
@@ -63,53 +61,3 @@ describe('the documents', () => {
     }
   })
 })
-
-describe("the README's commands", { timeout: HANGS_AFTER_MS }, () => {
-  const documented = rowsOf(sectionOf('README.md', '## Commands')).map(([cell]) =>
-    plain(cell!)
-      .replace('frostline ', '')
-      .replace(/ [[<].*$/, '')
-      .split(' '),
-  )
-  const groups = new Set(documented.filter((words) => words.length > 1).map(([group]) => group!))
-
-  it('are those of --help', async (t) => {
-    const store = createTestStore()
-    t.after(() => store.remove())
-    const { stdout } = await store.cli(['--help'])
-    const listed = commandsIn(stdout)
-    assert.deepEqual(firstWords(documented), firstWords(listed))
-    for (const words of listed) {
-      if (words.length > 1)
-        assert.ok(
-          documented.some((known) => known.join(' ') === words.join(' ')),
-          words.join(' '),
-        )
-    }
-    for (const group of groups) {
-      const { stdout: help } = await store.cli([group, '--help'])
-      for (const [, verb] of documented.filter(([name]) => name === group))
-        assert.match(help, new RegExp(`\\b${verb}\\b`), `${group} ${verb}`)
-    }
-  })
-
-  it('each show their own --help', async (t) => {
-    const store = createTestStore()
-    t.after(() => store.remove())
-    for (const words of documented) {
-      const { code, stdout } = await store.cli([...words, '--help'])
-      assert.equal(code, 0, words.join(' '))
-      assert.match(stdout, new RegExp(`frostline ${words.join(' ')}`))
-    }
-  })
-})
-
-/** The commands on a help page: indented names, perhaps of two words, each with a description behind it. */
-function commandsIn(help: string): string[][] {
-  const names = [...help.matchAll(/^ {2,}(?:frostline )?([a-z][a-z-]*(?: [a-z]+)*)(?: [<[][^ ]*)* {2,}\S/gm)]
-  return names.map(([, name]) => name!.split(' '))
-}
-
-function firstWords(commands: readonly string[][]): string[] {
-  return [...new Set(commands.map(([first]) => first!))].toSorted()
-}

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { sampleEvents, toCsv } from '../support/sample.ts'
 import { createTestStore, post } from '../support/store.ts'
 import type { TestStore } from '../support/store.ts'
 import { eventOf } from '../support/wire.ts'
 
+const CREATE_KEY = ['keys', 'create', '--scope', 'read', '--name', 'web']
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
 
 describe('what lies in DATA_DIR', { timeout: HANGS_AFTER_MS }, () => {
@@ -37,7 +39,9 @@ describe('what lies in DATA_DIR', { timeout: HANGS_AFTER_MS }, () => {
   })
 
   it('is for its owner alone, whichever command makes it', async () => {
-    for (const [n, args] of [['compact'], ['keys', 'create', '--scope', 'read', '--name', 'web']].entries()) {
+    const csv = join(store.dir, 'one.csv')
+    writeFileSync(csv, toCsv(sampleEvents(1, 1)))
+    for (const [n, args] of [['import', csv], CREATE_KEY].entries()) {
       const data_dir = join(store.dir, String(n))
       assert.equal((await store.cli(args, { DATA_DIR: data_dir })).code, 0)
       assert.deepEqual([modeOf(data_dir), modeOf(join(data_dir, 'frostline.db'))], ['700', '600'], args[0])
@@ -46,7 +50,7 @@ describe('what lies in DATA_DIR', { timeout: HANGS_AFTER_MS }, () => {
 
   it('stays as open as its owner has made it', async () => {
     mkdirSync(store.data_dir, { mode: 0o755 })
-    assert.equal((await store.cli(['compact'])).code, 0)
+    assert.equal((await store.cli(CREATE_KEY)).code, 0)
     assert.deepEqual([modeOf(store.data_dir), modeOf(fileOf('frostline.db'))], ['755', '600'])
     chmodSync(fileOf('frostline.db'), 0o640)
     assert.equal((await store.cli(['compact'])).code, 0)

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { Readable } from 'node:stream'
 import { runCli } from '../../src/cli/cli.ts'
+import { openTerminal } from '../../src/cli/terminal.ts'
 import type { Command } from './commands.ts'
 
 /** A process that runs one command of the program after another; see commands.ts. */
@@ -14,7 +15,7 @@ async function run({ args, env, input, end }: Command): Promise<void> {
   Object.assign(process.env, env)
   const stdin = input === undefined ? [] : [Buffer.from(input)]
   Object.defineProperty(process, 'stdin', { configurable: true, value: Readable.from(stdin) })
-  const code = await runCli(args)
+  const code = await runCli(args, openTerminal())
   // What a command leaves behind that would have ended with its process.
   process.stdout.removeAllListeners('error')
   for (const name of ['SIGTERM', 'SIGINT']) process.removeAllListeners(name)

@@ -51,6 +51,10 @@ let shared: Promise<Duck> | undefined
 async function openShared(): Promise<Duck> {
   const spill = mkdtempSync(join(tmpdir(), 'frostline-'))
   const duck = await openDuck({ threads: 1, memory_mb: 512, spill })
+  // A file that is put back under its name is read anew.
+  const connection = await duck.connect()
+  await connection.run('SET enable_external_file_cache = false')
+  connection.closeSync()
   process.once('exit', () => {
     duck.close()
     rmSync(spill, { recursive: true })

@@ -45,7 +45,7 @@ describe('verify, of the index of cold ids,', { timeout: HANGS_AFTER_MS }, () =>
     ]) {
       sql(damage)
       for (const deep of [false, true])
-        assert.deepEqual(await damageOf(home.layout, deep), ['ids are not the ids of the cold files'], damage)
+        assert.deepEqual(await damageOf(home.layout, deep), ['ids does not match the cold files'], damage)
     }
   })
 
@@ -65,7 +65,7 @@ describe('verify, of the index of cold ids,', { timeout: HANGS_AFTER_MS }, () =>
       const checksum = await realDisk.checksum(path)
       sql(`UPDATE id_segments SET checksum = '${checksum}' WHERE path = '${segment.path}'`)
       assert.deepEqual(await damageOf(home.layout, true), [
-        `${file} holds 1 event ids that the index does not know`,
+        `${file} holds 1 event ids that are missing from the index`,
       ])
     }
     writeFileSync(path, original)

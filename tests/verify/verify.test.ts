@@ -85,7 +85,7 @@ describe('verify', () => {
       "id_digest = '0000000000000000'": 'holds other event ids than the catalog says',
       'min_ts = min_ts + 1': 'begins or ends at another time than the catalog says',
       'max_ts = max_ts - 1': 'begins or ends at another time than the catalog says',
-      'day = day + 1': 'stands in the catalog under another day, or under none',
+      'day = day + 1': 'is listed in the catalog under another day, or under no day',
     }
     for (const [change, what] of Object.entries(wrongs)) {
       sql(`UPDATE cold_files SET ${change} WHERE path = '${file!.path}'`)
@@ -140,10 +140,7 @@ describe('verify', () => {
     const newest = 1_400
     sql(`INSERT INTO cold_days (day, sealed_through, generation) VALUES (${hot}, ${newest}, 1)`)
     const [hidden, ...more] = await damageOf(home.layout, true)
-    assert.match(
-      hidden!,
-      /^hot and cold 400 event ids are hidden in hot as if they were in cold, and are not there/,
-    )
+    assert.match(hidden!, /^hot and cold 400 event ids are sealed in hot but missing from cold/)
     assert.deepEqual(more, [])
     sql(`UPDATE cold_days SET sealed_through = ${newest + 1} WHERE day = ${hot}`)
     assert.deepEqual(await damageOf(home.layout, false), [
@@ -221,7 +218,7 @@ describe('the verify command', () => {
     assert.equal((await store.cli(['import', csv])).code, 0)
     const sound = await store.cli(['verify', '--deep'])
     assert.equal(sound.code, 0, sound.stdout)
-    assert.match(sound.stdout, /^300 events, 2 cold files: nothing is damaged; \d+ ms\.\n$/)
+    assert.match(sound.stdout, /^Checked 300 events and 2 cold files in \d.* m?s: no damage\.\n$/)
     assert.match(sound.stderr, /^checking database\nchecking cold files/)
 
     const day = join(store.data_dir, 'cold/day=2025-08-02')
@@ -233,11 +230,11 @@ describe('the verify command', () => {
     const altered = await store.cli(['verify', '--deep'])
     assert.equal(altered.code, 1)
     const path = `day=2025-08-02/${name}`
-    assert.equal(altered.stdout.split('\n')[0], `damage  ${path} is not what was written there`)
+    assert.equal(altered.stdout.split('\n')[0], `damage  ${path} does not match its checksum`)
     const { code, stdout } = await store.cli(['verify', '--deep', '--json'])
     assert.equal(code, 1)
     const report = JSON.parse(stdout) as Record<string, unknown>
-    assert.deepEqual(report['damage'], [{ path, day: '2025-08-02', what: 'is not what was written there' }])
+    assert.deepEqual(report['damage'], [{ path, day: '2025-08-02', what: 'does not match its checksum' }])
   })
 })
 

@@ -6,10 +6,10 @@ import type { Sqlite } from '../../store/sqlite.ts'
 import type { Handlers } from '../handler.ts'
 import { incomingBody } from '../incoming.ts'
 
-/** `/dead-letters`: what was rejected, to be looked at, sent again, or deleted. */
+/** `/dead-letters`: lists, shows, replays and deletes rejected events. */
 
 export interface LetterDeps extends ReplayDeps {
-  /** Opened for reading; short statements by index or within a page. */
+  /** A read-only connection. Statements are short, because they run on the event loop. */
   db: Sqlite
 }
 

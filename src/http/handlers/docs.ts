@@ -5,10 +5,10 @@ import { Problem } from '../../problem/problem.ts'
 import type { Handlers } from '../handler.ts'
 import { JSON_TYPE } from '../openapi/operation.ts'
 
-/** `/openapi.json`, and `/docs`: a page that shows it, made of nothing but the files in page/. */
+/** `/openapi.json`, and `/docs`: a page that shows it, served from the files in page/. */
 
 export const HTML_TYPE = 'text/html; charset=utf-8'
-/** What the page asks for, and nothing else is served. */
+/** The files of the page; no other file is served. */
 export const FILE_TYPES = {
   'docs.css': 'text/css; charset=utf-8',
   'docs.js': 'text/javascript; charset=utf-8',
@@ -16,13 +16,13 @@ export const FILE_TYPES = {
 
 export const NO_SUCH_FILE = 'The page has no such file.'
 
-/** Only files and answers of the service itself; and no text ever becomes markup or code. */
+/** The page may load only from the service itself, and may not turn text into markup or code. */
 const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
   "connect-src 'self'",
-  // An empty icon, so that browsers do not ask for one.
+  // For the empty icon in index.html, which keeps browsers from requesting /favicon.ico.
   'img-src data:',
   "base-uri 'none'",
   "form-action 'none'",
@@ -36,7 +36,7 @@ interface Unchanging {
   headers: Record<string, string>
 }
 
-/** @param document as {@link buildDocument} makes it */
+/** @param document the result of {@link buildDocument} */
 export function docsHandlers(
   document: object,
 ): Handlers<'GET /openapi.json' | 'GET /docs' | 'GET /docs/:file'> {
@@ -56,14 +56,14 @@ export function docsHandlers(
   }
 }
 
-/** Beside the handlers, in the sources and in the built package. */
+/** The path is the same in the sources and in the built package. */
 function readPage(name: string): string {
   return readFileSync(new URL(`../page/${name}`, import.meta.url), 'utf8')
 }
 
 function unchanging(body: string, type: string, headers: Record<string, string> = {}): Unchanging {
   const etag = `"${createHash('sha256').update(body).digest('base64url')}"`
-  // Kept, and asked for anew each time: another version of the service has other files under the same names.
+  // Cached but always revalidated: another version of the service has other files under the same names.
   return { body, headers: { ...headers, 'content-type': type, 'cache-control': 'no-cache', etag } }
 }
 

@@ -8,7 +8,7 @@ import type { Admission } from '../admission.ts'
 import type { Handlers } from '../handler.ts'
 import { incomingBody } from '../incoming.ts'
 
-/** `POST /events`: the way in. */
+/** `POST /events`. */
 
 export interface IngestDeps extends ReplayDeps {
   admission: Pick<Admission, 'takeEvents'>
@@ -30,7 +30,7 @@ export function eventHandlers({
   return {
     async 'POST /events'(c) {
       const strict = parseStrict(c)
-      // Before the body is read: there is nowhere to put it.
+      // Checked before the body is read, because it could not be stored.
       if (space.full) throw new Problem('disk_full', 'Nothing was stored. Send the events again later.')
       const key = readIdempotencyKey(c.req.header('idempotency-key'))
       const source = c.get('caller') ?? ANONYMOUS
@@ -51,13 +51,16 @@ export function eventHandlers({
   }
 }
 
-/** A misspelt `strict` that is ignored would store what was to be refused. */
+/**
+ * Unknown parameters are errors: a misspelt `strict`, if ignored, would store a batch that should
+ * be rejected.
+ */
 function parseStrict(c: Context): boolean {
   const { strict = ['false'], ...others } = c.req.queries()
   if (Object.keys(others).length > 0) throw wrongParameter('', 'the only parameter is strict')
   if (strict.length === 1 && strict[0] === 'true') return true
   if (strict.length === 1 && strict[0] === 'false') return false
-  throw wrongParameter('strict', 'strict must be true or false, once')
+  throw wrongParameter('strict', 'strict must be given once, as true or false')
 }
 
 function wrongParameter(path: string, message: string): Problem {

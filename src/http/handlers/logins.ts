@@ -5,10 +5,10 @@ import { Problem } from '../../problem/problem.ts'
 import type { Admission } from '../admission.ts'
 import type { Handlers } from '../handler.ts'
 
-/** A name and a password fit many times over. */
+/** Much more than a valid name and password need. */
 export const LOGIN_BODY_BYTES_MAX = 4_096
 
-/** @param logins `register` is null where nobody may register: then no such route is served */
+/** @param logins `register` is null if registration is not allowed; its route is then not served */
 export function loginHandlers(
   { login, register }: { login: Logins['login']; register: Logins['register'] | null },
   addressOf: Admission['addressOf'],
@@ -16,7 +16,7 @@ export function loginHandlers(
   const small = bodyLimit({
     maxSize: LOGIN_BODY_BYTES_MAX,
     onError() {
-      throw new Problem('body_too_large', `A login has at most ${LOGIN_BODY_BYTES_MAX} bytes.`)
+      throw new Problem('body_too_large', `A login body may have at most ${LOGIN_BODY_BYTES_MAX} bytes.`)
     },
   })
   return {
@@ -24,7 +24,7 @@ export function loginHandlers(
       small,
       async function postLogin(c) {
         const reply = await login(addressOf(c), await readJson(c), c.req.raw.signal)
-        // RFC 6749, 5.1: what is a secret stays out of every cache.
+        // Required by RFC 6749, section 5.1.
         c.header('cache-control', 'no-store')
         return c.json(reply)
       },
@@ -32,7 +32,7 @@ export function loginHandlers(
     'POST /auth/register': [
       small,
       async function postRegister(c) {
-        if (register === null) throw new Problem('not_found', 'Nobody may register here.')
+        if (register === null) throw new Problem('not_found', 'Registration is not allowed.')
         return c.json(await register(addressOf(c), await readJson(c), c.req.raw.signal), 201)
       },
     ],
@@ -48,7 +48,7 @@ async function readJson(c: Context): Promise<unknown> {
   try {
     return JSON.parse(text)
   } catch {
-    // The parser's own message quotes the input, and a password with it.
+    // The parser's message is dropped: it quotes the input, which contains a password.
     throw new Problem('not_json', 'The body could not be read as JSON.')
   }
 }

@@ -12,7 +12,7 @@ import type { Meta, Question } from '../../query/question.ts'
 import type { Queries } from '../../query/tier.ts'
 import type { Handler, Handlers } from '../handler.ts'
 
-/** What can be asked: events themselves, questions about them, and what lies in each tier. */
+/** `GET /events`, `/stats/*` and `/tiers`. */
 
 export function questionHandlers(
   query: Queries,
@@ -55,17 +55,17 @@ export function questionHandlers(
   }
 }
 
-/** Milliseconds since a moment, to one decimal. */
+/** Milliseconds since `started`, rounded to one decimal. */
 function tenthsSince(started: number): number {
   return Math.round((performance.now() - started) * 10) / 10
 }
 
-/** Asks as long as somebody waits for the answer. */
+/** Runs a query, and interrupts it if the client disconnects. */
 async function askFor<T>(c: Context, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const { signal } = c.req.raw
   try {
     return await ask(signal)
   } catch (error) {
-    throw signal.aborted ? new Problem('client_left', 'The question was interrupted.') : error
+    throw signal.aborted ? new Problem('client_left', 'The query was interrupted.') : error
   }
 }

@@ -4,17 +4,17 @@ import type { Finding } from '../../verify/finding.ts'
 import type { Handlers } from '../handler.ts'
 import type { Route } from '../routes.ts'
 
-/** The service itself: its addresses, its probes, its metrics. */
+/** The list of paths, the probes and the metrics. */
 
 export interface ServiceDeps {
   metrics: Pick<MetricsRoutes, 'answer'>
-  /** What keeps the service from being ready; empty when it is. */
+  /** Reasons why the service is not ready; empty if it is. */
   obstacles: () => string[]
-  /** What the last check of the store found wrong. */
+  /** Findings of the last check of the store. */
   damage: () => readonly Finding[]
 }
 
-/** @param routes those that are served */
+/** @param routes the served routes */
 export function serviceHandlers(
   routes: readonly Route[],
   { metrics, obstacles, damage }: ServiceDeps,
@@ -23,7 +23,7 @@ export function serviceHandlers(
     routes.filter((route) => route.method === method).map(({ path }) => path)
 
   return {
-    // For whoever opens the address in a browser first.
+    // For a person who opens the service in a browser.
     'GET /': (c) =>
       c.json({
         service: 'frostline',
@@ -35,7 +35,8 @@ export function serviceHandlers(
       const missing = obstacles()
       if (missing.length > 0) throw new Problem('not_ready', missing.join('; '))
       const found = damage()
-      // Damage takes away answers over its own days and nothing else, so the status stays 200 and a load balancer sends requests on.
+      // Damage affects only queries over its own days, so the status stays 200 and a load balancer
+      // keeps sending requests.
       return c.json({ status: 'ready', ...(found.length > 0 ? { damage: found } : {}) })
     },
     'GET /metrics': (c) => metrics.answer(c),

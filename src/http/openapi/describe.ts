@@ -9,7 +9,10 @@ import type { Example, Operation, RequestBody } from './operation.ts'
 import { ref } from './schemas.ts'
 import { AT_THE_GATE, EVERYWHERE } from './situations.ts'
 
-/** One operation as OpenAPI writes it: the route's scope, the examples beside what they are examples of, the problems by status. */
+/**
+ * Builds one OpenAPI operation: scope, parameters, body, replies and problems by status, each with
+ * its examples.
+ */
 
 type Named<T> = readonly (readonly [string, T])[]
 
@@ -23,7 +26,7 @@ export function describeOperation(route: Route, operation: Operation): Json {
     tags: [tag],
     summary,
     ...(description === undefined ? {} : { description }),
-    // Either will do. What stands in the list is the scope that the key or the token needs.
+    // Alternatives: a bearer credential or X-Api-Key. The list names the required scope.
     security: scope === null ? [] : [{ bearer: [scope] }, { key: [scope] }],
     ...(parameters === undefined ? {} : { parameters }),
     ...(body === undefined
@@ -36,7 +39,7 @@ export function describeOperation(route: Route, operation: Operation): Json {
   }
 }
 
-/** Of the examples, those that show what to send: bodies that are taken, and can be read. */
+/** Shows the bodies of successful examples, except binary ones. */
 function describeBody(content: Readonly<Record<string, Json>>, examples: Named<Example>): Json {
   const values = examples.flatMap(([name, { summary, body, status }]) =>
     body === undefined || 'bytes' in body || status >= 300
@@ -56,11 +59,11 @@ function describeBody(content: Readonly<Record<string, Json>>, examples: Named<E
 function describeReplies(route: Route, replies: Operation['replies'], examples: Named<Example>): Json {
   return mapValues(replies, ({ description, content, headers = [] }, status) => {
     const shown = examples.filter(([, example]) => example.status === Number(status))
-    const told = { description, headers: headerRefs([...headersOf(route), ...headers]) }
-    // Without a body there is nothing that an example could stand beside.
-    if (content === undefined) return { ...told, 'x-examples': named(route, shown) }
+    const common = { description, headers: headerRefs([...headersOf(route), ...headers]) }
+    // OpenAPI has no place for examples of a reply without a body.
+    if (content === undefined) return { ...common, 'x-examples': named(route, shown) }
     return {
-      ...told,
+      ...common,
       content: mapValues(content, (schema, type) => ({
         schema,
         examples: named(
@@ -117,7 +120,7 @@ function groupBy(codes: ReadonlySet<ProblemCode>): Record<string, ProblemCode[]>
 const codeOf = ({ reply }: Example) =>
   (reply!.value as { type: string }).type.replace('/problems/', '') as ProblemCode
 
-/** What any reply of a route has, but for those of the HTTP server itself. */
+/** Headers of every reply of a route, except those that the HTTP server sends itself. */
 function headersOf({ scope }: Route): HeaderName[] {
   return ['X-Request-Id', ...(scope === null ? [] : (['RateLimit', 'RateLimit-Policy'] as const))]
 }
@@ -142,7 +145,7 @@ function named(route: Route, examples: Named<Example>): Json {
   )
 }
 
-/** All that has to be sent, but for the key. */
+/** The complete request of an example, without the credential. */
 function requestOf({ method, path }: Route, { path: given = path, headers, body }: Example): Json {
   return {
     method,

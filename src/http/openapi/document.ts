@@ -29,9 +29,9 @@ import { SCHEMAS } from './schemas.ts'
 import { situationsOf } from './situations.ts'
 
 /**
- * The API's document, OpenAPI 3.1. ROUTES says which routes there are and what scope they need, PROBLEMS what may go wrong, the valibot
- * schemas what goes in. Each example of a reply carries the request that it answers as `x-request`, or, where no single request
- * brings it about, `x-situation` in words.
+ * Builds the OpenAPI 3.1 document. Routes and scopes come from ROUTES, errors from PROBLEMS, input
+ * schemas from valibot. Each example of a reply has `x-request`, the request that causes it, or
+ * `x-situation`, a description, if no single request causes it.
  */
 
 export interface DocumentOptions {
@@ -40,7 +40,6 @@ export interface DocumentOptions {
   version: string
 }
 
-/** A route without an operation here does not compile, and the service does not start with it. */
 function operationsOf({ routes, limits }: DocumentOptions): Record<RouteName, Operation> {
   return {
     'POST /events': postEvents(limits),
@@ -65,15 +64,14 @@ function operationsOf({ routes, limits }: DocumentOptions): Record<RouteName, Op
   }
 }
 
-/** @throws {Error} naming the first route that nobody described */
+/** @throws {Error} that names the first route without an operation */
 export function buildDocument(options: DocumentOptions): Json {
   const { routes, limits, version } = options
   const operations: Readonly<Record<string, Operation>> = operationsOf(options)
   const paths: Record<string, Record<string, Json>> = {}
   for (const route of routes) {
     const operation = operations[`${route.method} ${route.path}`]
-    if (operation === undefined)
-      throw new Error(`${route.method} ${route.path} has no operation in the document`)
+    if (operation === undefined) throw new Error(`${route.method} ${route.path} has no OpenAPI operation`)
     const path = route.path.replaceAll(/:(\w+)/g, '{$1}')
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: describeOperation(route, operation) }
   }
@@ -87,8 +85,8 @@ export function buildDocument(options: DocumentOptions): Json {
       title: 'Frostline',
       version,
       description:
-        'Product events in, answers out. Errors are `application/problem+json` (RFC 9457). ' +
-        'While a store has no key and no user, no operation asks for one.',
+        'Stores product events and answers queries over them. Errors are `application/problem+json` (RFC 9457). ' +
+        'A store without keys and users accepts every request without a credential.',
     },
     tags: [...new Set(Object.values(operations).map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
@@ -97,7 +95,7 @@ export function buildDocument(options: DocumentOptions): Json {
       headers: HEADERS,
       examples: Object.fromEntries(situations),
       securitySchemes: {
-        bearer: { type: 'http', scheme: 'bearer', description: 'A key, or the token of a login.' },
+        bearer: { type: 'http', scheme: 'bearer', description: 'An API key, or the token of a login.' },
         key: { type: 'apiKey', in: 'header', name: 'X-Api-Key' },
       },
     },

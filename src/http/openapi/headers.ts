@@ -1,6 +1,6 @@
 import type { Json } from './json-schema.ts'
 
-/** Headers of replies that a client may want to read. Each stands with the replies that have it. */
+/** Reply headers, referenced by the replies that have them. */
 
 const text = { type: 'string' }
 const header = (description: string, schema: Json = text, required = false) => ({
@@ -10,22 +10,22 @@ const header = (description: string, schema: Json = text, required = false) => (
 })
 
 export const HEADERS = {
-  'X-Request-Id': header('Under it the request stands in the log of the service.', {
+  'X-Request-Id': header('Id of the request in the log of the service.', {
     ...text,
     format: 'uuid',
   }),
   RateLimit: header(
-    'What is left: draft-ietf-httpapi-ratelimit-headers-10. Absent where nothing is limited.',
+    'Remaining quota, as in draft-ietf-httpapi-ratelimit-headers-10. Absent if no limit is set.',
   ),
-  'RateLimit-Policy': header('The limits.'),
-  'Retry-After': header('Seconds after which to send again.', { type: 'integer', minimum: 1 }, true),
-  'WWW-Authenticate': header('What is missing: RFC 6750.', text, true),
-  Link: header('The address of the next page, as `rel="next"`. Absent on the last page.'),
-  'Idempotency-Replayed': header('The reply is that of an earlier request with the same key.', {
+  'RateLimit-Policy': header('Quotas and windows of the rate limits.'),
+  'Retry-After': header('Seconds to wait before the next attempt.', { type: 'integer', minimum: 1 }, true),
+  'WWW-Authenticate': header('The required credential, as in RFC 6750.', text, true),
+  Link: header('URL of the next page, with `rel="next"`. Absent on the last page.'),
+  'Idempotency-Replayed': header('The reply to an earlier request with the same key is sent again.', {
     const: 'true',
   }),
-  'Accept-Post': header('The formats that are taken.'),
-  ETag: header('Names this version of the document.', text, true),
+  'Accept-Post': header('Supported media types.'),
+  ETag: header('Identifies this version of the content.', text, true),
 } as const satisfies Record<string, Json>
 
 export type HeaderName = keyof typeof HEADERS

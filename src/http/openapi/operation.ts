@@ -4,7 +4,7 @@ import type { ProblemEntry } from '../../problem/problem.ts'
 import type { HeaderName } from './headers.ts'
 import type { Json } from './json-schema.ts'
 
-/** What the document says of one route, beside what ROUTES and PROBLEMS say already. */
+/** What the OpenAPI document says about one route beyond ROUTES and PROBLEMS. */
 export interface Operation {
   id: string
   tag: 'events' | 'questions' | 'dead letters' | 'logins' | 'service'
@@ -12,11 +12,11 @@ export interface Operation {
   description?: string
   parameters?: readonly Json[]
   body?: Body
-  /** What is answered when all went well, by status. */
+  /** Replies of successful requests, by status. */
   replies: Readonly<Record<number, Reply>>
-  /** What may go wrong and no example shows, beside what may go wrong everywhere. */
+  /** Problems without an example here, in addition to those that every route can return. */
   problems?: readonly ProblemCode[]
-  /** By name. Sent in this order to a fresh service, each gets the reply that stands with it. */
+  /** By name. A test sends them in this order to a new service and compares the replies. */
   examples: Readonly<Record<string, Example>>
 }
 
@@ -28,14 +28,14 @@ export interface Body {
 
 export interface Reply {
   description: string
-  /** Schemas by media type; none where there is no body. */
+  /** Schemas by media type; absent if the reply has no body. */
   content?: Readonly<Record<string, Json>>
   headers?: readonly HeaderName[]
 }
 
 export interface Example {
   summary: string
-  /** With the query; left out where it is the route's own. */
+  /** Path and query; defaults to the path of the route. */
   path?: string
   headers?: Readonly<Record<string, string>>
   body?: RequestBody
@@ -43,7 +43,7 @@ export interface Example {
   reply?: { type: string; value?: unknown }
 }
 
-/** A JSON value, a text in another format, or bytes. */
+/** A JSON value, text in another format, or bytes. */
 export type RequestBody =
   | { type: 'application/json'; value: unknown }
   | { type: string; text: string }
@@ -56,7 +56,7 @@ export const jsonBody = (value: unknown): RequestBody => ({ type: JSON_TYPE, val
 export const jsonReply = (value: unknown) => ({ status: 200, reply: { type: JSON_TYPE, value } })
 export const textReply = (type: string, value: string) => ({ status: 200, reply: { type, value } })
 
-/** What a problem looks like, as the status and reply of an example. */
+/** Status and problem document of an example that is rejected. */
 export function refusal(
   code: ProblemCode,
   detail: string,

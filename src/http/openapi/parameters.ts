@@ -8,21 +8,21 @@ import {
 import { jsonSchemaOf } from './json-schema.ts'
 import type { Json } from './json-schema.ts'
 
-/** Parameters of addresses, as the document writes them. */
+/** Query parameters, as OpenAPI objects. */
 
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
   from: 'First day, UTC.',
-  to: 'Last day, UTC; included.',
-  start_date: 'First day of window 0, in which the cohort was active.',
-  windows: 'How many windows after window 0.',
-  window: 'How long a window is.',
-  limit: 'How many entries at most.',
-  cursor: 'The `next_cursor` of the page before, with the same filters.',
-  format: 'Goes before `Accept`.',
-  reason: 'A field that was wrong, or a whole message.',
+  to: 'Last day, UTC, inclusive.',
+  start_date: 'First day of window 0. The cohort is every user active in window 0.',
+  windows: 'Number of windows after window 0.',
+  window: 'Length of a window.',
+  limit: 'Maximum number of entries.',
+  cursor: 'The `next_cursor` of the previous page; the filters must be the same.',
+  format: 'Overrides `Accept`.',
+  reason: 'A field name, or a complete error message.',
 }
 
-/** The query parameters that an object schema reads. */
+/** Converts an object schema to query parameters, one for each entry. */
 export function queryOf(
   schema: v.ObjectSchema<v.ObjectEntries, undefined> | v.StrictObjectSchema<v.ObjectEntries, undefined>,
 ): Json[] {
@@ -44,7 +44,7 @@ export function inQuery(
 
 const segment = { type: 'string', maxLength: SEGMENT_CHARS_MAX }
 
-/** Filters, of which all must hold. */
+/** The filters of every stats route. All of them must match. */
 export const FILTERS: readonly Json[] = [
   {
     ...inQuery('segment', { type: 'array', items: segment, maxItems: SEGMENTS_MAX }),
@@ -52,10 +52,10 @@ export const FILTERS: readonly Json[] = [
     explode: true,
     description:
       '`event_type:purchase`, `user_id:anna` or `properties.country:UA,PL`; ' +
-      `one of up to ${SEGMENT_VALUES_MAX} values, and a comma within a value is \`\\,\`. All segments must hold.`,
+      `matches any of up to ${SEGMENT_VALUES_MAX} values. A comma within a value is \`\\,\`. All segments must match.`,
   },
   {
-    // Each key of the object is a parameter of its own.
+    // style form with explode: each key of the object is a parameter.
     ...inQuery('properties', {
       type: 'object',
       propertyNames: { pattern: '^properties\\..' },
@@ -63,7 +63,7 @@ export const FILTERS: readonly Json[] = [
     }),
     style: 'form',
     explode: true,
-    description: '`properties.country=UA`: short for `segment=properties.country:UA`.',
+    description: '`properties.country=UA` is short for `segment=properties.country:UA`.',
   },
 ]
 

@@ -5,7 +5,7 @@ import { ERRORS_LISTED_MAX } from '../../ingest/judge.ts'
 import { jsonSchemaOf } from './json-schema.ts'
 import type { Json } from './json-schema.ts'
 
-/** The parts of the document that several operations name: what goes in as it is judged, and what comes out. */
+/** Schemas of events, replies and errors (`components/schemas`). */
 
 const count = { type: 'integer', minimum: 0 }
 const text = { type: 'string' }
@@ -13,13 +13,13 @@ const day = { type: 'string', format: 'date' }
 const instant = {
   type: 'string',
   format: 'date-time',
-  description: 'In UTC, with six digits of microseconds.',
+  description: 'UTC, with six decimals.',
 }
-const cursor = { type: ['string', 'null'], description: 'Of the next page; null on the last.' }
+const cursor = { type: ['string', 'null'], description: 'Cursor of the next page; null on the last page.' }
 
 export const listOf = (items: Json) => ({ type: 'array', items })
 
-/** An object that has all these fields, but for the ones named, and no other. */
+/** An object schema without other fields. All fields are required except `optional`. */
 export function objectOf(properties: Json, optional: readonly string[] = []): Json {
   const required = Object.keys(properties).filter((name) => !optional.includes(name))
   return { type: 'object', properties, required, additionalProperties: false }
@@ -37,14 +37,14 @@ const range = { from: day, to: day }
 const letter = {
   id: { type: 'integer', minimum: 1 },
   received_at: instant,
-  source: { ...text, description: 'Who sent it: `key/3`, `user/7`, `anonymous`, `dead letter 5`.' },
-  path: { ...text, description: 'The field that was wrong; empty where it is no single one.' },
+  source: { ...text, description: 'Sender: for example `key/3`, `user/7`, `anonymous` or `dead letter 5`.' },
+  path: { ...text, description: 'The invalid field; empty if the error concerns no single field.' },
   message: text,
   event_id: { type: ['string', 'null'], format: 'uuid' },
-  is_cut: { type: 'boolean', description: 'Only the beginning of the event was kept.' },
+  is_cut: { type: 'boolean', description: 'The event was truncated.' },
 }
 
-/** Where no schema of ours bounds the time. */
+/** Never called: JSON Schema takes the metadata of the schema in place of its time check. */
 const anyTime = () => 0
 
 export const SCHEMAS = {
@@ -73,13 +73,16 @@ export const SCHEMAS = {
       ['errors', ...Object.keys(counts), 'errors_truncated'],
     ),
     description:
-      'RFC 9457. `errors` names the fields; what was sent is never repeated. A refused batch is counted too.',
+      'Problem document (RFC 9457). `errors` names the invalid fields, never their values. A rejected batch also has counts.',
   },
   FieldError: objectOf(
     {
-      index: { ...count, description: 'Of the event in its batch.' },
+      index: { ...count, description: 'Position of the event in its batch, from 0.' },
       event_id: { type: 'string', format: 'uuid' },
-      path: { ...text, description: 'The field, parameter or header; empty where it is no single one.' },
+      path: {
+        ...text,
+        description: 'The field, parameter or header; empty if the error concerns none or several.',
+      },
       message: text,
     },
     ['index', 'event_id'],
@@ -92,7 +95,7 @@ export const SCHEMAS = {
       cold_files: count,
       took_ms: { type: 'number', minimum: 0 },
     }),
-    description: 'What was read for the answer.',
+    description: 'What was read to answer the query.',
   },
   EventsPage: objectOf({ data: listOf(ref('StoredEvent')), next_cursor: cursor, meta: ref('Meta') }),
   DailyActiveUsers: answer(range, objectOf({ date: day, dau: count })),
@@ -104,11 +107,14 @@ export const SCHEMAS = {
       from: day,
       to: day,
       users: count,
-      rate: { type: 'number', minimum: 0, maximum: 1, description: 'With four decimals.' },
+      rate: { type: 'number', minimum: 0, maximum: 1, description: 'Rounded to four decimals.' },
     }),
   ),
   DeadLetters: objectOf({ data: listOf(objectOf(letter)), next_cursor: cursor }),
-  DeadLetter: objectOf({ ...letter, event: { description: 'As it was sent; text where it was no JSON.' } }),
+  DeadLetter: objectOf({
+    ...letter,
+    event: { description: 'The event as it was sent; a string if it was not JSON.' },
+  }),
   Tiers: objectOf({
     hot: objectOf({ events: count, days: count }),
     cold: objectOf({
@@ -122,7 +128,7 @@ export const SCHEMAS = {
     token: text,
     token_type: { const: 'Bearer' },
     expires_in_s: count,
-    scope: { ...text, description: `One or several of ${SCOPES.join(', ')}, with spaces.` },
+    scope: { ...text, description: `One or more of ${SCOPES.join(', ')}, separated by spaces.` },
   }),
   Registered: objectOf({ username: text, scope: { enum: SCOPES } }),
   Addresses: objectOf({ service: text, post: listOf(text), get: listOf(text) }),

@@ -1,12 +1,12 @@
 /**
- * Shows openapi.json and sends its examples, changed or not. Runs in the browser as it is. All text is set as text, never as markup,
- * and the key stays in its field: it is sent to this service alone.
+ * Shows openapi.json and sends its examples. Runs in the browser without a build. All text is set
+ * as text, never as markup. The key is kept only in its field and sent only to this service.
  */
 
-/** Where the service is: beside the page. */
+/** Base URL of the service: the folder of this page. */
 const BASE = new URL('.', document.baseURI)
 
-/** An element with attributes and children; text among the children is text. */
+/** Creates an element with properties and children; an `on…` property adds an event listener. */
 function make(name, attributes = {}, ...children) {
   const element = document.createElement(name)
   for (const [key, value] of Object.entries(attributes)) {
@@ -20,7 +20,7 @@ function make(name, attributes = {}, ...children) {
 const code = (text) => make('code', {}, text)
 const json = (value) => make('pre', {}, JSON.stringify(value, null, 2))
 
-/** What stands between backticks is code. */
+/** Renders text between backticks as code. */
 const prose = (text = '') => text.split('`').map((part, i) => (i % 2 === 1 ? code(part) : part))
 
 function table(rows) {
@@ -35,8 +35,8 @@ function schemaText({ $ref, type, anyOf, enum: values, default: preset, ...rest 
   if ($ref !== undefined) return $ref.split('/').at(-1)
   if (anyOf !== undefined) return anyOf.map(schemaText).join(' or ')
   const limits = Object.entries(rest).filter(([, value]) => ['number', 'string'].includes(typeof value))
-  const told = limits.filter(([key]) => key !== 'description').map(([key, value]) => `${key} ${value}`)
-  return [values?.join(' | ') ?? type, ...told, ...(preset === undefined ? [] : [`default ${preset}`])].join(
+  const shown = limits.filter(([key]) => key !== 'description').map(([key, value]) => `${key} ${value}`)
+  return [values?.join(' | ') ?? type, ...shown, ...(preset === undefined ? [] : [`default ${preset}`])].join(
     ', ',
   )
 }
@@ -44,13 +44,13 @@ function schemaText({ $ref, type, anyOf, enum: values, default: preset, ...rest 
 function showParameters(parameters) {
   return parameters.map(({ name, in: place, required, schema, description }) => [
     [code(name)],
-    [required ? `${place}, needed` : place],
+    [required ? `${place}, required` : place],
     [schemaText(schema)],
     prose(description),
   ])
 }
 
-/** Every example that can be sent, by the status that answers it. */
+/** Lists every example that can be sent, labelled with the status of its reply. */
 function examplesOf({ responses }) {
   return Object.entries(responses).flatMap(([status, { content = {}, 'x-examples': bare = {} }]) =>
     [...Object.values(content).map(({ examples }) => examples ?? {}), bare]
@@ -94,7 +94,7 @@ function pretty(text) {
   }
 }
 
-/** The form that sends an example, as it is or changed. */
+/** Builds the form that edits and sends an example. */
 function showForm(operation) {
   const examples = examplesOf(operation)
   const path = make('input', { spellcheck: false })
@@ -113,7 +113,7 @@ function showForm(operation) {
     path.value = chosen.path
     headers.value = writeHeaders(chosen.headers)
     body.value = chosen.body_base64 ?? pretty(chosen.body ?? '')
-    body_label.textContent = 'body_base64' in chosen ? 'Body, as Base64' : 'Body'
+    body_label.textContent = 'body_base64' in chosen ? 'Body, in Base64' : 'Body'
     answer.textContent = ''
   }
   async function submit(event) {
@@ -151,7 +151,7 @@ function showOperation(method, path, operation) {
       make('span', { className: 'method' }, method.toUpperCase()),
       code(path),
       ` ${summary}`,
-      make('span', { className: 'scope' }, scope === undefined ? 'open' : `scope ${scope}`),
+      make('span', { className: 'scope' }, scope === undefined ? 'no key needed' : `scope ${scope}`),
     ),
   )
   function open() {
@@ -208,5 +208,5 @@ try {
   if (!response.ok) throw new Error(`status ${response.status}`)
   show(await response.json())
 } catch (error) {
-  document.getElementById('about').textContent = `openapi.json could not be read: ${error.message}`
+  document.getElementById('about').textContent = `Cannot read openapi.json: ${error.message}`
 }

@@ -7,14 +7,14 @@ import { WHEN_WRITING } from '../situations.ts'
 import { BODY_MISTAKES, bodyContent, ENCODING } from './event-bodies.ts'
 import { BAD_EVENT, CORRECTED_EVENT, INVALID_TIME, REFUSED } from './example-events.ts'
 
-/** `/dead-letters`: rejected events, kept with the reason. The examples of `POST /events` left three. */
+/** `/dead-letters`. The examples of `POST /events`, which run first, leave three dead letters. */
 
 const id = {
   name: 'id',
   in: 'path',
   required: true,
   schema: { type: 'integer', minimum: 1 },
-  description: 'Of the dead letter.',
+  description: 'Id of the dead letter.',
 }
 
 const kept = (letter_id: number) => ({
@@ -31,14 +31,14 @@ const LIMIT_RULE = `must be a whole number from 1 to ${LETTERS_LISTED_MAX}`
 export const listDeadLetters: Operation = {
   id: 'listDeadLetters',
   tag: 'dead letters',
-  summary: 'Rejected events, newest first',
+  summary: 'List rejected events, newest first',
   parameters: queryOf(LETTERS_SCHEMA),
   replies: {
     200: { description: 'A page of dead letters.', content: { 'application/json': ref('DeadLetters') } },
   },
   examples: {
     newest: {
-      summary: 'The newest of those with a wrong time',
+      summary: 'The newest with an invalid time',
       path: '/dead-letters?reason=occurred_at&limit=1',
       ...jsonReply({ data: [kept(3)], next_cursor: '3' }),
     },
@@ -48,7 +48,7 @@ export const listDeadLetters: Operation = {
       ...jsonReply({ data: [kept(1)], next_cursor: null }),
     },
     limit_of_none: {
-      summary: 'A limit that is out of range',
+      summary: 'A limit out of range',
       path: '/dead-letters?limit=0',
       ...refusal('invalid_parameter', `limit ${LIMIT_RULE}`, {
         errors: [{ path: 'limit', message: LIMIT_RULE }],
@@ -60,14 +60,14 @@ export const listDeadLetters: Operation = {
 export const getDeadLetter: Operation = {
   id: 'getDeadLetter',
   tag: 'dead letters',
-  summary: 'One rejected event, as it was sent',
+  summary: 'Read a rejected event, as it was sent',
   parameters: [id],
   replies: {
     200: { description: 'The dead letter.', content: { 'application/json': ref('DeadLetter') } },
   },
   examples: {
     letter: {
-      summary: 'An event with a wrong time',
+      summary: 'An event with an invalid time',
       path: '/dead-letters/1',
       ...jsonReply({ ...kept(1), event: BAD_EVENT }),
     },
@@ -85,9 +85,9 @@ const mistakes = Object.fromEntries(
 export const replayDeadLetter: Operation = {
   id: 'replayDeadLetter',
   tag: 'dead letters',
-  summary: 'Send it again',
+  summary: 'Replay a rejected event',
   description:
-    'As it was sent, or with a body: that corrected event in its place. The letter goes when the event is stored, exactly once.',
+    'Sends the event again as it was, or the corrected event in the body. The dead letter is deleted when the event is stored, exactly once.',
   parameters: [id, ENCODING],
   body: { required: false, content: bodyContent(ref('Event')) },
   replies: {
@@ -96,7 +96,7 @@ export const replayDeadLetter: Operation = {
   problems: ['nested_too_deep', 'body_too_large', 'too_many_events', ...WHEN_WRITING],
   examples: {
     corrected: {
-      summary: 'With the corrected event',
+      summary: 'A corrected event',
       path: '/dead-letters/1/replay',
       body: jsonBody(CORRECTED_EVENT),
       ...jsonReply({ received: 1, accepted: 1, duplicates: 0, rejected: 0, errors: [] }),
@@ -104,7 +104,7 @@ export const replayDeadLetter: Operation = {
     ...mistakes,
     replay_of_none: { summary: 'No such dead letter', path: '/dead-letters/999999/replay', ...gone },
     still_invalid: {
-      summary: 'As it was, and so still invalid',
+      summary: 'Unchanged, so still invalid',
       path: '/dead-letters/3/replay',
       ...REFUSED,
     },
@@ -114,12 +114,12 @@ export const replayDeadLetter: Operation = {
 export const deleteDeadLetter: Operation = {
   id: 'deleteDeadLetter',
   tag: 'dead letters',
-  summary: 'Throw it away',
+  summary: 'Delete a rejected event',
   parameters: [id],
-  replies: { 204: { description: 'It is gone.' } },
+  replies: { 204: { description: 'The dead letter is deleted.' } },
   problems: WHEN_WRITING,
   examples: {
-    thrown_away: { summary: 'It is gone', path: '/dead-letters/2', status: 204 },
+    thrown_away: { summary: 'Deleted', path: '/dead-letters/2', status: 204 },
     thrown_away_before: { summary: 'No such dead letter', path: '/dead-letters/2', ...gone },
   },
 }

@@ -6,23 +6,27 @@ import { jsonBody, refusal } from '../operation.ts'
 import type { Operation } from '../operation.ts'
 import { BATCH } from './example-events.ts'
 
-/** Bodies of events, wherever they are sent: their formats, and what may be wrong with them. */
+/** Bodies that contain events: their formats, and examples of what can be wrong with them. */
 
-/** Schemas of bodies: what is JSON is an event or a list of them; what is not is described in words. */
+/** Body schemas by media type. Formats other than JSON are described in prose. */
 export function bodyContent(json: Json): Record<string, Json> {
   const binary = { type: 'string', format: 'binary', description: 'An array of maps, or one map.' }
   return Object.fromEntries(
     [...FORMATS.keys()].map((type): [string, Json] => {
       if (type === 'application/json') return [type, json]
-      if (type === 'application/x-ndjson') return [type, { type: 'string', description: 'One event a line.' }]
+      if (type === 'application/x-ndjson')
+        return [type, { type: 'string', description: 'One event per line.' }]
       if (type !== 'text/csv') return [type, binary]
       const columns = CSV_COLUMNS.map((name) => `\`${name}\``).join(', ')
-      return [type, { type: 'string', description: `A header with the columns ${columns}, one event a row.` }]
+      return [
+        type,
+        { type: 'string', description: `A header with the columns ${columns}, one event per row.` },
+      ]
     }),
   )
 }
 
-/** What may be wrong with a body of events, wherever it is sent. */
+/** Examples of invalid bodies, for every operation that takes events. */
 export const BODY_MISTAKES: Operation['examples'] = {
   not_json: {
     summary: 'Broken JSON',
@@ -35,23 +39,23 @@ export const BODY_MISTAKES: Operation['examples'] = {
     ...refusal('not_an_array', 'Send an array of events, or one event.'),
   },
   not_csv: {
-    summary: 'CSV without the columns',
+    summary: 'CSV with other columns',
     body: { type: 'text/csv', text: 'user,event\nanna,app_open\n' },
     ...refusal('not_csv', `The body is not a CSV file of events: it ${columnsFault(['user', 'event'])}.`),
   },
   not_msgpack: {
-    summary: 'Bytes that are no MessagePack',
+    summary: 'Bytes that are not MessagePack',
     body: { type: 'application/msgpack', bytes: Buffer.from([0xc1]) },
     ...refusal('not_msgpack', 'The body could not be read as MessagePack.'),
   },
   damaged_encoding: {
-    summary: 'Not compressed as announced',
+    summary: 'Not compressed as Content-Encoding says',
     headers: { 'content-encoding': 'gzip' },
     body: jsonBody(BATCH),
     ...refusal('damaged_encoding', 'The body is not whole and sound gzip.'),
   },
   wrong_type: {
-    summary: 'A format that is not taken',
+    summary: 'An unsupported format',
     body: { type: 'text/plain', text: 'app_open' },
     ...refusal(
       'unsupported_media_type',
@@ -64,5 +68,5 @@ export const ENCODING: Json = {
   name: 'Content-Encoding',
   in: 'header',
   schema: { enum: ['identity', ...CODINGS] },
-  description: 'How the body is compressed.',
+  description: 'Compression of the body.',
 }

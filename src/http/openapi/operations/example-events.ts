@@ -1,8 +1,7 @@
 import { refusal } from '../operation.ts'
 
-/** The events of the examples. All of them have ids and times that stay the same, and so have the answers about them. */
+/** The events of the examples. Ids and times are fixed, so the replies are too. */
 
-/** A UUID that is nobody else's. */
 export const eventNumber = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
 
 export const BATCH = [
@@ -39,14 +38,14 @@ export const GOOD_EVENT = {
 export const BAD_EVENT = { ...GOOD_EVENT, event_id: eventNumber(11), occurred_at: 'yesterday' }
 export const CORRECTED_EVENT = { ...BAD_EVENT, occurred_at: '2025-08-02T09:00:00Z' }
 
-/** What is wrong with {@link BAD_EVENT}. */
+/** The error of {@link BAD_EVENT}. */
 export const INVALID_TIME = {
   event_id: BAD_EVENT.event_id,
   path: 'occurred_at',
   message: 'occurred_at must be an ISO 8601 time, such as 2025-08-21T06:52:34.123456Z',
 }
 
-/** What is answered where it is the only one, and nothing else is stored. */
+/** The reply if {@link BAD_EVENT} is the only event of the batch. */
 export const REFUSED = refusal('invalid_events', '1 of 1 events are invalid; nothing was stored.', {
   received: 1,
   accepted: 0,
@@ -57,8 +56,8 @@ export const REFUSED = refusal('invalid_events', '1 of 1 events are invalid; not
 
 export const textLines = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('')
 
-/** The days of the examples, as parameters. */
+/** The days of the examples, as query parameters. */
 export const RANGE = 'from=2025-08-01&to=2025-08-03'
 
-/** What is read for an answer: the events that the examples of `POST /events` store, hot and not yet cold. */
+/** The `meta` of a reply: all events come from the examples of `POST /events` and are still hot. */
 export const read = (hot_events: number) => ({ hot_events, cold_events: 0, cold_files: 0, took_ms: 1.5 })

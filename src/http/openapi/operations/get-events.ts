@@ -30,11 +30,11 @@ const NEXT_PAGE = writeCursor(
 export const getEvents: Operation = {
   id: 'getEvents',
   tag: 'events',
-  summary: 'Read events back',
+  summary: 'List events',
   description:
-    'Newest first, over both tiers. Paging to the end gives every event that was there at the start exactly once. ' +
-    'Without `from` and `to`: the last 7 days, up to tomorrow. ' +
-    `In JSON a page has at most ${EVENTS_LIMIT_MAX.json} events.`,
+    'Newest first, over both tiers. Paging to the end returns every event stored before the first page exactly once. ' +
+    'Without `from` and `to`: the last 7 days, and tomorrow. ' +
+    `A JSON page has at most ${EVENTS_LIMIT_MAX.json} events.`,
   parameters: [
     ...queryOf(eventsSchema(EVENTS_LIMIT_MAX.ndjson)),
     inQuery('user_id', text, false, 'Short for `segment=user_id:…`.'),
@@ -46,8 +46,8 @@ export const getEvents: Operation = {
       description: 'A page of events.',
       content: {
         [CONTENT_TYPES.json]: ref('EventsPage'),
-        [CONTENT_TYPES.ndjson]: { ...text, description: 'One event a line.' },
-        [CONTENT_TYPES.csv]: { ...text, description: 'A file for an import.' },
+        [CONTENT_TYPES.ndjson]: { ...text, description: 'One event per line.' },
+        [CONTENT_TYPES.csv]: { ...text, description: 'The format of `frostline import`.' },
       },
       headers: ['Link'],
     },
@@ -55,27 +55,27 @@ export const getEvents: Operation = {
   problems: WHEN_ASKING,
   examples: {
     of_one_user: {
-      summary: 'What a user did',
+      summary: 'Events of one user',
       path: `/events?${RANGE}&user_id=anna`,
       ...jsonReply({ data: stored, next_cursor: null, meta: read(10) }),
     },
     first_page: {
-      summary: 'One event a page',
+      summary: 'One event per page',
       path: `/events?${RANGE}&user_id=anna&limit=1`,
       ...jsonReply({ data: stored.slice(0, 1), next_cursor: NEXT_PAGE, meta: read(10) }),
     },
     second_page: {
-      summary: 'The next page, which is the last',
+      summary: 'The next and last page',
       path: `/events?user_id=anna&limit=1&cursor=${NEXT_PAGE}`,
       ...jsonReply({ data: stored.slice(1), next_cursor: null, meta: read(10) }),
     },
     ndjson: {
-      summary: 'One event a line',
+      summary: 'NDJSON, one event per line',
       path: `/events?${RANGE}&user_id=anna&format=ndjson`,
       ...textReply(CONTENT_TYPES.ndjson, stored.map((event) => `${JSON.stringify(event)}\n`).join('')),
     },
     csv: {
-      summary: 'CSV, as for an import',
+      summary: 'CSV',
       path: `/events?${RANGE}&user_id=dora`,
       headers: { accept: 'text/csv' },
       ...textReply(
@@ -85,7 +85,7 @@ export const getEvents: Operation = {
       ),
     },
     wrong_day: {
-      summary: 'A day that no calendar has',
+      summary: 'A day that does not exist',
       path: '/events?from=2025-02-30',
       ...refusal('invalid_parameter', 'from must be a calendar day, YYYY-MM-DD', {
         errors: [{ path: 'from', message: 'must be a calendar day, YYYY-MM-DD' }],

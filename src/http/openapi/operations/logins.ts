@@ -9,13 +9,13 @@ import { jsonBody, jsonReply, refusal } from '../operation.ts'
 import type { Operation } from '../operation.ts'
 import { ref } from '../schemas.ts'
 
-/** `/auth`: logging in, and registering where that is allowed. */
+/** `/auth/login` and `/auth/register`. */
 
 const LOGIN = { username: 'anna', password: 'correct horse battery staple' }
 const REGISTRATION = { ...LOGIN, username: 'ben' }
 
 const loginSchema = jsonSchemaOf(LOGIN_SCHEMA)
-/** What is judged one by one, so that both mistakes are told at once. */
+/** Stricter than LOGIN_SCHEMA: the service checks both fields by itself, to report all errors together. */
 const registrationSchema: Json = {
   ...loginSchema,
   properties: {
@@ -51,8 +51,8 @@ export function postLogin({ AUTH_TOKEN_LIFETIME_S }: Config): Operation {
   return {
     id: 'logIn',
     tag: 'logins',
-    summary: 'Get a token for a name and a password',
-    description: `The token is sent like a key and holds for ${AUTH_TOKEN_LIFETIME_S} seconds. At most ${LOGIN_BODY_BYTES_MAX} bytes.`,
+    summary: 'Log in with name and password',
+    description: `Returns a token. Send it like a key; it expires after ${AUTH_TOKEN_LIFETIME_S} seconds. The body may have at most ${LOGIN_BODY_BYTES_MAX} bytes.`,
     body: { required: true, content: { 'application/json': loginSchema } },
     replies: { 200: { description: 'A token.', content: { 'application/json': ref('Token') } } },
     problems: ['body_too_large', 'rate_limited', 'logins_busy'],
@@ -69,7 +69,7 @@ export function postLogin({ AUTH_TOKEN_LIFETIME_S }: Config): Operation {
       },
       ...mistakes,
       wrong_password: {
-        summary: 'A wrong password, or nobody of that name',
+        summary: 'A wrong password or an unknown name',
         body: jsonBody({ ...LOGIN, password: 'incorrect horse battery staple' }),
         ...refusal('unauthorized', 'The name or the password is wrong.'),
       },
@@ -80,11 +80,14 @@ export function postLogin({ AUTH_TOKEN_LIFETIME_S }: Config): Operation {
 export const postRegister: Operation = {
   id: 'register',
   tag: 'logins',
-  summary: 'Become a user, with the scope read',
-  description: 'Only where the operator allows it.',
+  summary: 'Register a user with the scope read',
+  description: 'Available if the operator sets `ALLOW_REGISTRATION=true`.',
   body: { required: true, content: { 'application/json': registrationSchema } },
   replies: {
-    201: { description: 'The user may log in.', content: { 'application/json': ref('Registered') } },
+    201: {
+      description: 'The user is created and can log in.',
+      content: { 'application/json': ref('Registered') },
+    },
   },
   problems: ['body_too_large', 'rate_limited', 'logins_busy', 'store_unavailable'],
   examples: {
@@ -96,7 +99,7 @@ export const postRegister: Operation = {
     },
     ...mistakes,
     taken: {
-      summary: 'Somebody has this name',
+      summary: 'The name is taken',
       body: jsonBody(REGISTRATION),
       ...refusal('name_taken', 'Choose another name.'),
     },

@@ -27,10 +27,10 @@ const csv = textLines([
 ])
 const ndjson = textLines([3, 4].map((n) => JSON.stringify({ ...ONE_EVENT, event_id: eventNumber(n) })))
 
-/** MessagePack's str 8. */
+/** Encodes a string as MessagePack's str 8. */
 const packText = (text: string) => Buffer.concat([Buffer.from([0xd9, text.length]), Buffer.from(text)])
 
-/** `[{"event_id": …, "occurred_at": …, "user_id": 7, "event_type": …}]`, by hand: a map of four entries in an array of one. */
+/** Encodes one event as MessagePack: 0x91 is an array of 1, 0x84 a map of 4. */
 function msgpack(): Uint8Array {
   const entries = [
     [packText('event_id'), packText(eventNumber(6))],
@@ -61,14 +61,14 @@ export function postEvents(limits: Config): Operation {
     tag: 'events',
     summary: 'Store events',
     description:
-      `At most ${EVENTS_PER_REQUEST_MAX} events and ${BODY_BYTES_MAX} bytes, ${BODY_INFLATED_BYTES_MAX} once decompressed. ` +
-      'The reply comes when the events are on disk. Invalid events never block valid ones; they are kept as dead letters.',
+      `At most ${EVENTS_PER_REQUEST_MAX} events and ${BODY_BYTES_MAX} bytes (${BODY_INFLATED_BYTES_MAX} decompressed) per request. ` +
+      'The reply is sent after the events are committed and fsynced. Invalid events do not affect valid ones; they are kept as dead letters.',
     parameters: [
       inQuery(
         'strict',
         { type: 'boolean', default: false },
         false,
-        'One invalid event refuses the whole batch.',
+        'Reject the whole batch if one event is invalid.',
       ),
       {
         name: 'Idempotency-Key',
@@ -79,20 +79,21 @@ export function postEvents(limits: Config): Operation {
           maxLength: IDEMPOTENCY_KEY_CHARS_MAX,
           pattern: '^[\\x20-\\x7e]+$',
         },
-        description: 'A new one for every batch: the same request again gets the same reply.',
+        description:
+          'Use a new key for every batch. A repeated request with the same key gets the same reply.',
       },
       ENCODING,
     ],
     body: {
       required: true,
       content: bodyContent({
-        // The service judges each event by itself, so a batch may hold some that are not valid.
+        // Stricter than the service, which checks each event by itself and accepts a batch with invalid ones.
         anyOf: [ref('Event'), { ...listOf(ref('Event')), maxItems: EVENTS_PER_REQUEST_MAX }],
       }),
     },
     replies: {
       200: {
-        description: 'The valid events are stored; `errors` says what is wrong with the others.',
+        description: 'The valid events are stored; `errors` lists the invalid ones.',
         content: { 'application/json': ref('IngestReply') },
         headers: ['Idempotency-Replayed'],
       },
@@ -109,11 +110,11 @@ export function postEvents(limits: Config): Operation {
       batch: { summary: 'A batch', body: jsonBody(BATCH), ...stored(2) },
       one_event: { summary: 'One event instead of an array', body: jsonBody(ONE_EVENT), ...stored(1) },
       ndjson: {
-        summary: 'One event a line',
+        summary: 'NDJSON, one event per line',
         body: { type: 'application/x-ndjson', text: ndjson },
         ...stored(2),
       },
-      csv: { summary: 'CSV, as for an import', body: { type: 'text/csv', text: csv }, ...stored(1) },
+      csv: { summary: 'CSV', body: { type: 'text/csv', text: csv }, ...stored(1) },
       msgpack: {
         summary: 'MessagePack',
         body: { type: 'application/msgpack', bytes: msgpack() },
@@ -126,7 +127,7 @@ export function postEvents(limits: Config): Operation {
         ...stored(1),
       },
       again: {
-        summary: 'Events that are stored already',
+        summary: 'Events that are already stored',
         body: jsonBody(BATCH),
         ...jsonReply({ received: 2, accepted: 0, duplicates: 2, rejected: 0, errors: [] }),
       },
@@ -136,7 +137,7 @@ export function postEvents(limits: Config): Operation {
         ...jsonReply({ ...one_rejected, accepted: 1, duplicates: 0 }),
       },
       unreadable_line: {
-        summary: 'A line that is no JSON, and one that is stored already',
+        summary: 'A line that is not JSON, and an event that is already stored',
         body: { type: 'application/x-ndjson', text: `${ndjson.split('\n')[0]}\napp_open\n` },
         ...jsonReply({
           received: 2,
@@ -150,7 +151,7 @@ export function postEvents(limits: Config): Operation {
       same_key_again: { summary: 'The same request again', ...keyed(8), ...stored(1) },
       ...BODY_MISTAKES,
       misspelt_parameter: {
-        summary: 'A parameter that does not exist',
+        summary: 'An unknown parameter',
         path: '/events?stirct=true',
         body: jsonBody(BATCH),
         ...refusal('invalid_parameter', 'the only parameter is strict', {
@@ -168,7 +169,7 @@ export function postEvents(limits: Config): Operation {
         ),
       },
       strict: {
-        summary: 'Strict: one invalid event, nothing is stored',
+        summary: 'strict=true: one event is invalid, nothing is stored',
         path: '/events?strict=true',
         body: jsonBody([GOOD_EVENT, BAD_EVENT]),
         ...refusal('invalid_events', '1 of 2 events are invalid; nothing was stored.', {

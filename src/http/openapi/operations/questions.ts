@@ -7,7 +7,7 @@ import { ref } from '../schemas.ts'
 import { WHEN_ASKING } from '../situations.ts'
 import { RANGE, read } from './example-events.ts'
 
-/** Questions about events, and what lies where. */
+/** `/stats/*` and `/tiers`. */
 
 const text = { type: 'string' }
 
@@ -31,10 +31,11 @@ function question(
     tag: 'questions',
     replies: {
       200: {
-        description: 'The answer, over both tiers, with every event acknowledged before the question began.',
+        description:
+          'The answer over both tiers. It includes every event acknowledged before the query started.',
         content: {
           'application/json': ref(answer),
-          [CONTENT_TYPES.csv]: { ...text, description: 'The entries of `data`, with a header line.' },
+          [CONTENT_TYPES.csv]: { ...text, description: 'The entries of `data`, after a header row.' },
         },
       },
     },
@@ -45,7 +46,7 @@ function question(
 export const getDau = question({
   id: 'getDailyActiveUsers',
   summary: 'Daily active users',
-  description: 'Every day of the range, both ends included; zero where nobody came.',
+  description: 'One entry for each day of the range, both ends included; 0 for days without users.',
   parameters: DAU_PARAMETERS,
   answer: 'DailyActiveUsers',
   examples: {
@@ -64,23 +65,23 @@ export const getDau = question({
       }),
     },
     dau_csv: {
-      summary: 'As CSV, of one country',
+      summary: 'One country, as CSV',
       path: `/stats/dau?${RANGE}&properties.country=PL&format=csv`,
       ...textReply(CONTENT_TYPES.csv, 'date,dau\r\n2025-08-01,1\r\n2025-08-02,1\r\n2025-08-03,0\r\n'),
     },
-    dau_without_to: { summary: 'A day is missing', path: '/stats/dau?from=2025-08-01', ...missingDay },
+    dau_without_to: { summary: 'A missing parameter', path: '/stats/dau?from=2025-08-01', ...missingDay },
   },
 })
 
 export const getTopEvents = question({
   id: 'getTopEvents',
   summary: 'Most frequent event types',
-  description: 'By count, then name.',
+  description: 'Ordered by count, then by name.',
   parameters: TOP_EVENTS_PARAMETERS,
   answer: 'TopEvents',
   examples: {
     top_events: {
-      summary: 'Of one user',
+      summary: 'One user',
       path: `/stats/top-events?${RANGE}&limit=5&segment=user_id:anna`,
       ...jsonReply({
         from: '2025-08-01',
@@ -100,7 +101,7 @@ export const getTopEvents = question({
       ...textReply(CONTENT_TYPES.csv, 'event_type,count\r\napp_open,10\r\npurchase,1\r\n'),
     },
     top_events_without_to: {
-      summary: 'A day is missing',
+      summary: 'A missing parameter',
       path: '/stats/top-events?from=2025-08-01',
       ...missingDay,
     },
@@ -109,13 +110,13 @@ export const getTopEvents = question({
 
 export const getRetention = question({
   id: 'getRetention',
-  summary: 'Retention',
-  description: 'Of those active in window 0, how many came back in each later window.',
+  summary: 'Retention of a cohort',
+  description: 'How many users active in window 0 were active again in each later window.',
   parameters: RETENTION_PARAMETERS,
   answer: 'Retention',
   examples: {
     retention: {
-      summary: 'The day after',
+      summary: 'One day later',
       path: '/stats/retention?start_date=2025-08-01&windows=1&window=day',
       ...jsonReply({
         start_date: '2025-08-01',
@@ -127,7 +128,7 @@ export const getRetention = question({
       }),
     },
     retention_csv: {
-      summary: 'The week after, as CSV',
+      summary: 'One week later, as CSV',
       path: '/stats/retention?start_date=2025-08-01&windows=1&window=week&format=csv',
       ...textReply(
         CONTENT_TYPES.csv,
@@ -147,17 +148,17 @@ export const getRetention = question({
 export const getTiers: Operation = {
   id: 'getTiers',
   tag: 'service',
-  summary: 'What lies in hot and in cold',
+  summary: 'Contents of the hot and cold tiers',
   replies: {
     200: {
-      description: 'Events, files and bytes, by tier and day.',
+      description: 'Number of events, files and bytes, by tier and day.',
       content: { 'application/json': ref('Tiers') },
     },
   },
   problems: WHEN_ASKING,
   examples: {
     tiers: {
-      summary: 'Nothing is cold yet',
+      summary: 'All events are hot',
       ...jsonReply({ hot: { events: 11, days: 2 }, cold: { events: 0, files: 0, bytes: 0, days: [] } }),
     },
   },

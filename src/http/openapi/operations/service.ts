@@ -6,7 +6,7 @@ import { JSON_TYPE, jsonReply, refusal } from '../operation.ts'
 import type { Example, Operation } from '../operation.ts'
 import { ref } from '../schemas.ts'
 
-/** The service itself: its addresses, its probes, its documentation. */
+/** The list of paths, the probes, the metrics and the documentation. */
 
 const object = { type: 'object' }
 const text = { type: 'string' }
@@ -18,11 +18,11 @@ export function getRoot(routes: readonly Route[]): Operation {
   return {
     id: 'getAddresses',
     tag: 'service',
-    summary: 'The addresses that there are',
+    summary: 'List all paths',
     replies: { 200: { description: 'Paths by method.', content: { [JSON_TYPE]: ref('Addresses') } } },
     examples: {
       addresses: {
-        summary: 'All of them',
+        summary: 'All paths',
         ...jsonReply({
           service: 'frostline',
           post: addressesOf(routes, 'POST'),
@@ -36,46 +36,47 @@ export function getRoot(routes: readonly Route[]): Operation {
 export const getLivez: Operation = {
   id: 'getLiveness',
   tag: 'service',
-  summary: 'Whether the process answers',
-  description: 'Touches nothing.',
+  summary: 'Liveness probe',
+  description: 'Does no I/O.',
   replies: {
     200: {
-      description: 'It does.',
+      description: 'The process answers.',
       content: {
         [JSON_TYPE]: { ...object, properties: { status: { const: 'alive' } }, required: ['status'] },
       },
     },
   },
-  examples: { alive: { summary: 'It does', ...jsonReply({ status: 'alive' }) } },
+  examples: { alive: { summary: 'Alive', ...jsonReply({ status: 'alive' }) } },
 }
 
 export const getReadyz: Operation = {
   id: 'getReadiness',
   tag: 'service',
-  summary: 'Whether the service takes events and questions',
-  description: '`damage` lists what the last check of the store found; what is whole is still served.',
-  replies: { 200: { description: 'It does.', content: { [JSON_TYPE]: ref('Ready') } } },
+  summary: 'Readiness probe',
+  description:
+    '200 if the service accepts events and queries. `damage` lists the findings of the last check of the store; queries that need no damaged file are still answered.',
+  replies: { 200: { description: 'The service is ready.', content: { [JSON_TYPE]: ref('Ready') } } },
   problems: ['not_ready'],
-  examples: { ready: { summary: 'It does', ...jsonReply({ status: 'ready' }) } },
+  examples: { ready: { summary: 'Ready', ...jsonReply({ status: 'ready' }) } },
 }
 
 export const getMetrics: Operation = {
   id: 'getMetrics',
   tag: 'service',
-  summary: 'What the service counts and measures, for Prometheus',
+  summary: 'Metrics for Prometheus',
   replies: {
-    200: { description: 'The text format; the README lists the metrics.', content: { [TEXT_TYPE]: text } },
+    200: { description: 'The Prometheus text format.', content: { [TEXT_TYPE]: text } },
   },
   examples: { scrape: { summary: 'All metrics', status: 200, reply: { type: TEXT_TYPE } } },
 }
 
-/** What stays the same until the service is another: a client that has it already is told so. */
+/** Replies for content that changes only with the version of the service, and so has an ETag. */
 const unchanging = (content: Readonly<Record<string, Json>>): Operation['replies'] => ({
-  200: { description: 'The document.', content, headers: ['ETag'] },
-  304: { description: 'It is what `If-None-Match` names.', headers: ['ETag'] },
+  200: { description: 'The content.', content, headers: ['ETag'] },
+  304: { description: 'Not modified: `If-None-Match` names the current version.', headers: ['ETag'] },
 })
 const known = {
-  summary: 'A client that has it already',
+  summary: 'Not modified',
   headers: { 'if-none-match': '*' },
   status: 304,
 }
@@ -91,7 +92,7 @@ export const getOpenapi: Operation = {
 export const getDocs: Operation = {
   id: 'getDocs',
   tag: 'service',
-  summary: 'This document as a page, to be tried out',
+  summary: 'Interactive page of this document',
   replies: unchanging({ [HTML_TYPE]: text }),
   examples: { page: { summary: 'The page', status: 200, reply: { type: HTML_TYPE } }, known },
 }
@@ -99,7 +100,7 @@ export const getDocs: Operation = {
 export const getDocsFile: Operation = {
   id: 'getDocsFile',
   tag: 'service',
-  summary: 'What the page is made of',
+  summary: 'Files of the page',
   parameters: [{ name: 'file', in: 'path', required: true, schema: { enum: Object.keys(FILE_TYPES) } }],
   replies: unchanging(Object.fromEntries(Object.values(FILE_TYPES).map((type) => [type, text]))),
   examples: {

@@ -1,0 +1,111 @@
+import { ACCESS_COMMANDS } from './access-commands.ts'
+import { command, JSON_FLAG as json } from './command.ts'
+import type { Command } from './command.ts'
+import { SECONDS, TEXT } from './kinds.ts'
+import { LETTER_COMMANDS } from './letter-commands.ts'
+
+/** The table of commands. Parsing, help, errors, the tests and the documents are made from it. */
+
+const wait = {
+  value: 'seconds',
+  kind: SECONDS,
+  meaning: 'How long to wait while another process writes cold files',
+} as const
+
+const SERVICE_COMMANDS: readonly Command[] = [
+  command({
+    name: 'serve',
+    group: 'Service',
+    summary: 'Run the service: receive events, answer queries, compact on a schedule',
+    examples: [
+      ['frostline serve', 'Listens on 127.0.0.1:8080 and keeps the events in ./data/store'],
+      ['PORT=9000 DATA_DIR=/var/lib/frostline frostline serve', 'Uses another port and another store'],
+    ],
+    load: async () => (await import('./serve.ts')).serveCommand,
+  }),
+  command({
+    name: 'demo',
+    group: 'Service',
+    summary: 'Load 30 days of sample data into a store of its own, and serve it',
+    options: { exit: { meaning: 'Exit after printing the answers' } },
+    examples: [
+      ['frostline demo', 'Prints answers about the sample data and serves it until Ctrl-C'],
+      ['frostline demo --exit', 'Prints the answers and exits'],
+    ],
+    environment: (env) => ({
+      ...env,
+      DATA_DIR: env['DATA_DIR'] || './data/demo',
+      // The demo prints the warning of an open store itself; other log lines would stand between its answers.
+      LOG_LEVEL: env['LOG_LEVEL'] || 'error',
+      // A scheduled run is a process of its own. It reads the environment and would work on another store.
+      COMPACT_CRON: 'off',
+    }),
+    load: async () => (await import('./demo.ts')).demoCommand,
+  }),
+]
+
+const DATA_COMMANDS: readonly Command[] = [
+  command({
+    name: 'import',
+    group: 'Data',
+    summary: 'Import a CSV file straight into cold files',
+    arguments: { file: { kind: TEXT, meaning: 'CSV with the columns of an event, and a header' } },
+    options: {
+      strict: { meaning: 'Import nothing if any row is invalid' },
+      force: { meaning: 'Import the file even if it was imported before' },
+      wait: { ...wait, default: '600' },
+      json,
+    },
+    examples: [
+      ['frostline import history.csv', 'Imports valid rows; writes the others to history.csv.rejected.csv'],
+      [
+        'frostline import history.csv --strict --json',
+        'Imports all rows or none, and prints the counts as JSON',
+      ],
+    ],
+    load: async () => (await import('./import.ts')).importCommand,
+  }),
+  command({
+    name: 'compact',
+    group: 'Data',
+    summary: 'Move closed days to cold files once, then exit',
+    options: { wait: { ...wait, default: '60' }, json },
+    examples: [
+      ['frostline compact', 'Moves each closed day out of SQLite into a Parquet file'],
+      ['frostline compact --wait 0', 'Does nothing if an import or another compaction is running'],
+    ],
+    load: async () => (await import('./compact.ts')).compactCommand,
+  }),
+  command({
+    name: 'tiers',
+    group: 'Data',
+    summary: 'Show how many events are hot and how many are cold, by day',
+    options: { json },
+    examples: [
+      ['frostline tiers', 'Prints tables of events, files and sizes'],
+      ['frostline tiers --json', 'Prints the same object as GET /tiers'],
+    ],
+    load: async () => (await import('./tiers.ts')).tiersCommand,
+  }),
+  command({
+    name: 'verify',
+    group: 'Data',
+    summary: 'Check the store: structure, files, and with --deep every row',
+    options: {
+      deep: { meaning: 'Also check every byte and row, and that no event id is stored twice' },
+      json,
+    },
+    examples: [
+      ['frostline verify', 'Checks the database and the sizes of the files; exits 1 if anything is damaged'],
+      ['frostline verify --deep', 'Reads all data; suitable after a disk failure, or once a week'],
+    ],
+    load: async () => (await import('./verify.ts')).verifyCommand,
+  }),
+]
+
+export const COMMANDS: readonly Command[] = [
+  ...SERVICE_COMMANDS,
+  ...DATA_COMMANDS,
+  ...ACCESS_COMMANDS,
+  ...LETTER_COMMANDS,
+]

@@ -1,0 +1,44 @@
+import { isKeyName, KEY_NAME_CHARS_MAX } from '../auth/keys.ts'
+import { parseScopes, SCOPES } from '../auth/scope.ts'
+import type { Scope } from '../auth/scope.ts'
+import { readUserName, USER_NAME_CHARS_MAX } from '../auth/users.ts'
+
+/** Kinds of values on a command line. */
+export interface Kind<T> {
+  /** Completes the sentence `--wait …`. */
+  rule: string
+  /** Null if the text breaks the rule. */
+  read(text: string): T | null
+}
+
+const SECONDS_MAX = 86_400
+
+export const TEXT: Kind<string> = {
+  rule: 'must not be empty',
+  read: (text) => text || null,
+}
+
+export const SECONDS: Kind<number> = {
+  rule: `must be a number of seconds from 0 to ${SECONDS_MAX}`,
+  read: (text) => (/^\d{1,5}(\.\d+)?$/.test(text) && Number(text) <= SECONDS_MAX ? Number(text) : null),
+}
+
+export const ID: Kind<number> = {
+  rule: 'must be a number',
+  read: (text) => (/^\d{1,15}$/.test(text) ? Number(text) : null),
+}
+
+export const SCOPE_LIST: Kind<Scope[]> = {
+  rule: `must be one or several of ${SCOPES.join(', ')}`,
+  read: parseScopes,
+}
+
+export const KEY_NAME: Kind<string> = {
+  rule: `must have 1 to ${KEY_NAME_CHARS_MAX} printable characters, and no space at either end`,
+  read: (text) => (isKeyName(text) ? text : null),
+}
+
+export const USER_NAME: Kind<string> = {
+  rule: `must have 1 to ${USER_NAME_CHARS_MAX} characters of a-z 0-9 . _ @ + -, the first and last a letter or digit`,
+  read: readUserName,
+}
