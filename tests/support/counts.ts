@@ -42,6 +42,12 @@ const COUNTS = {
     what: 'of random rows, read by the fast and by the careful reader',
     variable: 'FROSTLINE_SEEDS',
   },
+  compactions_started_together: {
+    short: 2,
+    long: 4,
+    unit: 'rounds',
+    what: 'of two commands that compact the same rows',
+  },
   damaged_places: {
     short: 20,
     long: 200,
@@ -61,6 +67,12 @@ const COUNTS = {
     what: 'of histories of posts, imports, compactions, restarts and questions against a plain model',
     variable: 'FROSTLINE_SEEDS',
   },
+  events_counted_at_once: {
+    short: 40,
+    long: 120,
+    unit: 'events',
+    what: 'posted one by one around compactions, each counted by the next question',
+  },
   failpoint_pairs: {
     short: 0,
     long: 1,
@@ -72,6 +84,18 @@ const COUNTS = {
     long: 1,
     unit: 'failpoints',
     what: 'of which the recovery from one is that of the other job too',
+  },
+  from_one_failing_call_to_the_next: {
+    short: 4,
+    long: 1,
+    unit: 'calls of the disk',
+    what: 'by a compaction or an import: each so-manieth fails',
+  },
+  from_one_power_cut_to_the_next: {
+    short: 4,
+    long: 1,
+    unit: 'moments',
+    what: 'at which the power fails in a compaction, a merge or an import: from each so-manieth a service goes on',
   },
   fuzz_requests: {
     short: 2_000,
