@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ROOT } from '../tests/support/root.ts'
 
 /**
  * Optional packages that the service is compared with.
@@ -10,7 +11,7 @@ const PEERS = ['chdb', 'hyparquet-writer', 'parquetjs-lite'] as const
 export type Peer = (typeof PEERS)[number]
 
 const INSTALL = 'npm ci --prefix bench'
-const FOLDER = join(import.meta.dirname, 'node_modules')
+const FOLDER = join(ROOT, 'bench/node_modules')
 
 function isInstalled(peer: Peer): boolean {
   return existsSync(join(FOLDER, peer))

@@ -1,13 +1,20 @@
 import { fork } from 'node:child_process'
+import type { ChildProcess, ForkOptions } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { join } from 'node:path'
+import { modulePath } from '../src/process/threads.ts'
 
 /**
  * Runs loads and limits in child processes,
  * so that they share no heap and no event loop with what is measured.
  */
+
+/** Starts `bench/<name>.ts`, from sources or compiled as this is. */
+export function forkModule(name: string, args: readonly string[], options: ForkOptions = {}): ChildProcess {
+  const path = modulePath(import.meta.url, `./${name}`)
+  return fork(path, args, { ...options, execArgv: path.endsWith('.ts') ? ['--import', 'tsx'] : [] })
+}
 
 /** Runs `bench/<name>.ts` in a child process, sends it `order`, and returns its one answer. */
 export function runApart<T>(name: string, order: object, onNote?: (note: string) => void): Promise<T> {
@@ -26,10 +33,7 @@ export function startApart<T>(
   order: object,
   onNote: (note: string) => void = () => {},
 ): Apart<T> {
-  const child = fork(join(import.meta.dirname, `${name}.ts`), {
-    execArgv: ['--import', 'tsx'],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  })
+  const child = forkModule(name, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const exited = once(child, 'exit')
   async function listen(): Promise<T> {
     const result = await new Promise<T>((resolve, reject) => {

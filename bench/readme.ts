@@ -1,11 +1,12 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ROOT } from '../tests/support/root.ts'
 import type { Benchmark } from './benchmark.ts'
 import { makeTable } from './table.ts'
 import type { Measured } from './table.ts'
 
-const README = join(import.meta.dirname, 'README.md')
-export const RESULTS = join(import.meta.dirname, 'results')
+const README = join(ROOT, 'bench/README.md')
+export const RESULTS = join(ROOT, 'bench/results')
 
 /** Writes the newest results to bench/README.md, between `<!-- bench NAME -->` and `<!-- end -->`. */
 export function fillReadme(benchmarks: readonly Benchmark[]): void {

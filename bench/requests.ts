@@ -1,7 +1,6 @@
-import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import type { Benchmark, Case } from './benchmark.ts'
+import { forkModule } from './process.ts'
 import { measureLoad, serve, withStore } from './service.ts'
 
 /**
@@ -75,7 +74,7 @@ async function measure(events: number, connections: number, round: number) {
 type Load = Omit<Parameters<typeof measureLoad>[1], 'url' | 'is_counted'>
 
 async function measureEmpty(load: Load, args: readonly string[]) {
-  const child = fork(join(import.meta.dirname, 'empty-server.ts'), args, { execArgv: ['--import', 'tsx'] })
+  const child = forkModule('empty-server', args)
   const [url] = (await once(child, 'message')) as [string]
   const measured = await measureLoad({ pid: child.pid! }, { ...load, url, is_counted: false })
   const exited = once(child, 'exit')

@@ -3,6 +3,7 @@ import { arch, cpus, platform, release, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { BUILD_VARIABLE, buildInto } from '../tests/support/build.ts'
+import { ROOT } from '../tests/support/root.ts'
 import type { Benchmark, Size } from './benchmark.ts'
 import { coldIds } from './cold-ids.ts'
 import { compact } from './compact.ts'
@@ -61,8 +62,6 @@ const QUICK: Size = {
   bodies: 2,
   stats_events: [100_000],
 }
-
-const ROOT = join(import.meta.dirname, '..')
 
 const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}]… [--quick] [--only TEXT] [--rounds N] [--events N] [--hot-rows N,…] [--cold-ids N] [--compact-rows N,…] [--import-rows N,…] [--stats-events N,…] [--minutes N] [--id-version 4|7] [--out DIR] [--readme]`
 

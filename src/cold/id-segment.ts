@@ -230,10 +230,10 @@ function bucketBits(count: number): number {
 const MERGE_ENTRIES = 4_000_000
 
 /**
- * Merges segments into a new file. It holds about {@link MERGE_ENTRIES} in memory: fingerprints are uniformly
- * distributed, so it splits the inputs into equal ranges of fingerprints and sorts one range at a time.
+ * Merges segments into a new file. It holds about `at_a_time` entries in memory: fingerprints are uniformly distributed,
+ * so it splits the inputs into equal ranges of fingerprints and sorts one range at a time.
  */
-export function mergeSegments(paths: readonly string[], target: string): void {
+export function mergeSegments(paths: readonly string[], target: string, at_a_time = MERGE_ENTRIES): void {
   const inputs = paths.map((path) => ({
     fd: openSync(path, 'r'),
     at: 0,
@@ -242,7 +242,7 @@ export function mergeSegments(paths: readonly string[], target: string): void {
   const output = openSync(target, 'wx')
   try {
     const entries = inputs.reduce((n, { end }) => n + end, 0)
-    const ranges = Math.max(1, Math.ceil(entries / MERGE_ENTRIES))
+    const ranges = Math.max(1, Math.ceil(entries / at_a_time))
     for (let range = 1; range <= ranges; range += 1) {
       const bound = range === ranges ? Infinity : (range / ranges) * 2 ** 32
       const ends = inputs.map(({ fd, at, end }) => firstAtOrAbove(fd, bound, at, end))

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { createApp } from '../../src/http/app.ts'
 import type { Deps } from '../../src/http/app.ts'
 import type { Admission } from '../../src/http/admission.ts'
@@ -8,9 +8,9 @@ import { readConfig } from '../../src/config.ts'
 import { createLogger } from '../../src/process/log.ts'
 import { buildDocument } from '../../src/http/openapi/document.ts'
 import { ROUTES } from '../../src/http/routes.ts'
-import { ask, assertProblem, bearer, HANGS_AFTER_MS, makeKeyIn, postJson } from '../support/auth.ts'
-import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
+import { ask, assertProblem, bearer, makeKeyIn, postJson } from '../support/auth.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { serveStore } from '../support/in-process.ts'
 import { operationsOf, scopeOf } from '../support/openapi.ts'
 import type { ApiDocument } from '../support/openapi.ts'
 import { begin } from '../support/wire.ts'
@@ -57,14 +57,11 @@ const PROMISED: Readonly<Record<Scope | 'everybody', readonly string[]>> = {
 const never = () => Promise.reject(new Error('not asked'))
 
 describe('every route', { timeout: HANGS_AFTER_MS }, () => {
-  let home: InProcessStore
+  const home = serveStore({ ALLOW_REGISTRATION: 'true' })
   const keys = new Map<Scope, string>()
   before(async () => {
-    home = createInProcessStore()
-    await home.start({ ALLOW_REGISTRATION: 'true' })
     for (const scope of ['ingest', 'read', 'admin'] as const) keys.set(scope, makeKeyIn(home, scope).key)
   })
-  after(() => home.remove())
 
   const request = (method: string, path: string, headers: Record<string, string> = {}) =>
     ask(home.url + path, method === 'POST' ? postJson([], headers) : { method, headers })

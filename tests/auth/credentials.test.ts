@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHmac, randomUUID } from 'node:crypto'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { removeUser } from '../../src/auth/users.ts'
 import {
   addUserIn,
@@ -8,14 +8,13 @@ import {
   assertProblem,
   bearer,
   createClocks,
-  HANGS_AFTER_MS,
   KEY,
   login,
   makeKeyIn,
   postJson,
 } from '../support/auth.ts'
-import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { serveStore } from '../support/in-process.ts'
 
 const JWT_SECRET = 'a secret of thirty-two letters..'
 
@@ -29,12 +28,7 @@ function forge(header: object, payload: object, secret = JWT_SECRET): string {
 
 describe('a credential', { timeout: HANGS_AFTER_MS }, () => {
   const clocks = createClocks()
-  let home: InProcessStore
-  before(async () => {
-    home = createInProcessStore()
-    await home.start({ AUTH_JWT_SECRET: JWT_SECRET, AUTH_TOKEN_LIFETIME_S: '900' }, clocks.seams)
-  })
-  after(() => home.remove())
+  const home = serveStore({ AUTH_JWT_SECRET: JWT_SECRET, AUTH_TOKEN_LIFETIME_S: '900' }, clocks.seams)
 
   const tiers = (headers: Record<string, string>) => ask(`${home.url}/tiers`, { headers })
 

@@ -7,21 +7,12 @@ import { createLastUse, NOTE_EVERY_MS, TRY_EVERY_MS } from '../../src/auth/last-
 import { PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN } from '../../src/auth/password.ts'
 import { readConfig } from '../../src/config.ts'
 import { nowMicros } from '../../src/event/time.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import { createTestStore } from '../support/store.ts'
 import type { TestStore } from '../support/store.ts'
 import { eventOf, logOf, untilLogged } from '../support/wire.ts'
-import {
-  HANGS_AFTER_MS,
-  PASSWORD,
-  KEY,
-  ask,
-  bearer,
-  postJson,
-  assertProblem,
-  makeKeyIn,
-  login,
-} from '../support/auth.ts'
+import { PASSWORD, KEY, ask, bearer, postJson, assertProblem, makeKeyIn, login } from '../support/auth.ts'
 
 describe('the last use of a key', { timeout: HANGS_AFTER_MS }, () => {
   it('is written soon after the first use, then once a minute at most, and when the service stops', () => {

@@ -15,10 +15,9 @@ import {
   PASSWORD_CHARS_MIN,
 } from '../../src/auth/password.ts'
 import { USER_NAME_CHARS_MAX } from '../../src/auth/users.ts'
-import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { createInProcessStore, serveStore } from '../support/in-process.ts'
 import {
-  HANGS_AFTER_MS,
   JSON_TYPE,
   PASSWORD,
   ask,
@@ -45,13 +44,10 @@ function holdWriteLock(path: string) {
 
 describe('logging in', { timeout: HANGS_AFTER_MS }, () => {
   const clocks = createClocks()
-  let home: InProcessStore
+  const home = serveStore({ TRUSTED_PROXIES: '127.0.0.1', ALLOW_REGISTRATION: 'true' }, clocks.seams)
   before(async () => {
-    home = createInProcessStore()
-    await home.start({ TRUSTED_PROXIES: '127.0.0.1', ALLOW_REGISTRATION: 'true' }, clocks.seams)
     await addUserIn(home, 'anna', 'read')
   })
-  after(() => home.remove())
 
   let hosts = 0
   /** Each call another address, so that only the limit in question is met. */
@@ -153,10 +149,7 @@ describe('logging in', { timeout: HANGS_AFTER_MS }, () => {
 
 describe('registering', { timeout: HANGS_AFTER_MS }, () => {
   const clocks = createClocks()
-  let home: InProcessStore
-  before(() => {
-    home = createInProcessStore()
-  })
+  const home = createInProcessStore()
   after(() => home.remove())
 
   it('is an address that does not exist unless it is allowed', async () => {
@@ -231,10 +224,9 @@ describe('registering', { timeout: HANGS_AFTER_MS }, () => {
 })
 
 describe('the secret of tokens', { timeout: HANGS_AFTER_MS }, () => {
-  let home: InProcessStore
+  const home = createInProcessStore()
   let path: string
   before(() => {
-    home = createInProcessStore()
     path = join(home.layout.database, '../auth.secret')
   })
   after(() => home.remove())

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { LOGIN_BODY_BYTES_MAX } from '../../src/http/handlers/logins.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { filesBelow } from '../support/in-process.ts'
 import { createTestStore } from '../support/store.ts'
 import type { ServiceProcess, TestStore } from '../support/store.ts'
@@ -13,7 +14,7 @@ const PASSWORD = 'correct horse battery staple'
 const MARKER = 'Zebra-7f3a91-zebra'
 const JSON_TYPE = { 'content-type': 'application/json' }
 
-describe('what opens the store', { timeout: 120_000 }, () => {
+describe('what opens the store', { timeout: HANGS_AFTER_MS }, () => {
   let store: TestStore
   let service: ServiceProcess
   let key: string

@@ -4,10 +4,13 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { LETTERS_LISTED_MAX } from '../../src/dead-letters/desk.ts'
 import { LETTER_BYTES_MAX } from '../../src/dead-letters/letter.ts'
+import { howMany } from '../support/counts.ts'
 import { createTestStore, finish, get, post } from '../support/store.ts'
 import type { Run, ServiceProcess, TestStore } from '../support/store.ts'
 import { eventOf } from '../support/wire.ts'
 import { runHere } from './terminal.ts'
+
+const LETTER_ROUNDS = howMany('letter_race_rounds')
 
 interface Page {
   data: { id: number; event_id: string | null; path: string; message: string }[]
@@ -171,9 +174,9 @@ describe('frostline dead-letters beside a running service', () => {
     assert.equal((await letters(['list', '--limit', String(LETTERS_LISTED_MAX)])).code, 0)
   })
 
-  it('stores an event once when the same letter is replayed over HTTP at the same moment, in each of 20 rounds', async (t) => {
+  it(`stores an event once when the same letter is replayed over HTTP at the same moment, in each of ${LETTER_ROUNDS} rounds`, async (t) => {
     const won = { cli: 0, http: 0 }
-    for (let round = 0; round < 20; round += 1) {
+    for (let round = 0; round < LETTER_ROUNDS; round += 1) {
       const event = bad({ user_id: `round-${round}` })
       const corrected = JSON.stringify({ ...event, event_type: 'purchase' })
       const id = await reject(service, event)

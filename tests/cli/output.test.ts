@@ -9,6 +9,7 @@ import { openShelf } from '../../src/dead-letters/shelf.ts'
 import { nowMicros } from '../../src/event/time.ts'
 import { commitLimits } from '../../src/ingest/limits.ts'
 import { openStore } from '../../src/store/sqlite.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
 import { createTestStore } from '../support/store.ts'
 import type { Run, TestStore } from '../support/store.ts'
@@ -50,7 +51,7 @@ const ANSWERS: readonly (readonly [line: string, keys: readonly string[]])[] = [
   ['dead-letters delete 2', ['id', 'deleted']],
 ]
 
-describe('what commands print', { timeout: 120_000 }, () => {
+describe('what commands print', { timeout: HANGS_AFTER_MS }, () => {
   let store: TestStore
   const printed = new Map<string, Record<string, unknown>>()
   before(async () => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { VerifyError } from '../../src/cold/parquet.ts'
+import { howMany } from '../support/counts.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents, seeded } from '../support/sample.ts'
@@ -15,14 +16,20 @@ describe('a damaged cold file', () => {
   const events = sampleEvents(20, 900, '2025-08-01', 3)
   const second = events.filter(({ occurred_at }) => occurred_at.startsWith('2025-08-02'))
   const others = events.filter((event) => !second.includes(event))
+  let filled: InProcessStore
   let home: InProcessStore
   let path: string
   let original: Buffer
-  beforeEach(async () => {
-    home = createInProcessStore()
-    await home.start()
-    await postAll(home.url, events)
-    await home.compact()
+  before(async () => {
+    filled = createInProcessStore()
+    await filled.start()
+    await postAll(filled.url, events)
+    await filled.compact()
+    await filled.stop()
+  })
+  after(() => filled.remove())
+  beforeEach(() => {
+    home = createInProcessStore(filled)
     const listed = home.listed().find((name) => name.startsWith('day=2025-08-02'))!
     path = join(home.layout.cold, listed)
     original = readFileSync(path)
@@ -56,6 +63,7 @@ describe('a damaged cold file', () => {
   }
 
   it('is a loud error for its day alone when it is missing', async () => {
+    await home.start()
     assert.equal(await countOf(home.url, RANGE), events.length)
     renameSync(path, `${path}.away`)
     await assertOnlyItsDayFails()
@@ -64,6 +72,7 @@ describe('a damaged cold file', () => {
   })
 
   it('is a loud error for its day alone when it is truncated, also if it was read before', async () => {
+    await home.start()
     assert.equal(await countOf(home.url, RANGE), events.length)
     truncateSync(path, Math.floor(original.length / 2))
     await assertOnlyItsDayFails()
@@ -74,14 +83,16 @@ describe('a damaged cold file', () => {
   })
 
   it('is a loud error when its end is overwritten and its size is the same', async () => {
+    await home.start()
     writeFileSync(path, Buffer.concat([original.subarray(0, -200), Buffer.alloc(200)]))
     await assertOnlyItsDayFails()
   })
 
   it('is a loud error when a single bit of it is another, wherever, also if it was read before', async () => {
+    await home.start()
     const random = seeded(22)
     assert.equal(await countOf(home.url, RANGE), events.length)
-    for (let n = 0; n < 40; n += 1) {
+    for (let n = 0; n < howMany('bits_of_a_cold_file'); n += 1) {
       const altered = Buffer.from(original)
       const at = Math.floor(random() * altered.length)
       altered[at]! ^= 1 << Math.floor(random() * 8)
@@ -94,6 +105,7 @@ describe('a damaged cold file', () => {
   })
 
   it('stops no post of other ids once its ids are known, and lets no replay of its own ids in', async () => {
+    await home.start()
     assert.equal((await post(`${home.url}/events`, second)).json['duplicates'], second.length)
     renameSync(path, `${path}.away`)
     await postAll(home.url, sampleEvents(21, 50, '2025-08-01', 3))
@@ -106,7 +118,6 @@ describe('a damaged cold file', () => {
 
   it('stops no post of other ids after a restart either, and lets no replay of its own ids in', async () => {
     renameSync(path, `${path}.away`)
-    await home.stop()
     await home.start()
     await assertOnlyItsDayFails()
     assert.equal((await post(`${home.url}/events`, second)).json['type'], '/problems/store_unavailable')
@@ -118,7 +129,6 @@ describe('a damaged cold file', () => {
 
   it('refuses posts after a restart if the index is missing too, because nobody knows its ids', async () => {
     renameSync(path, `${path}.away`)
-    await home.stop()
     rmSync(home.layout.ids, { recursive: true })
     await home.startUnready()
     assert.equal((await postOnceStarted(others)).json['type'], '/problems/store_unavailable')
@@ -132,7 +142,6 @@ describe('a damaged cold file', () => {
   })
 
   it('lets no replay in after a restart when an id in it is another', async () => {
-    await home.stop()
     const altered = Buffer.from(original)
     // Within the first column chunk: ids are random and so are kept as they are, and one of them becomes another valid id.
     altered[1_000]! ^= 1
@@ -143,6 +152,7 @@ describe('a damaged cold file', () => {
   })
 
   it('is refused by a merge and at the start when its rows are not what the catalog says', async () => {
+    await home.start()
     for (let n = 0; n < 3; n += 1) {
       await postAll(home.url, sampleEvents(30 + n, 20, '2025-08-02', 1))
       await home.compact()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { after, afterEach, beforeEach, describe, it } from 'node:test'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { fingerprint, formatEventId } from '../../src/event/id.ts'
 import { isComplete } from '../../src/cold/id-index.ts'
 import { readCatalog } from '../../src/store/catalog.ts'
@@ -38,11 +38,11 @@ function twinOf(event: SampleEvent): SampleEvent {
   const id = Buffer.from(event.event_id.replaceAll('-', ''), 'hex')
   const words = [0, 4, 8, 12].map((at) => id.readInt32BE(at)) as [number, number, number, number]
   const [w0, w1, w2, w3] = words
-  const before = (word3: number) => mix(mix(mix(word3 ^ 0x9e3779b9) ^ w2) ^ w1)
+  const mixed = (word3: number) => mix(mix(mix(word3 ^ 0x9e3779b9) ^ w2) ^ w1)
   const wanted = fingerprint(...words)
   // Whatever the last word is, one first word brings the high half back; one in 65,536 of these pairs has the bits of the low half too.
   for (let last = w3 + 1; ; last += 1) {
-    const first = before(last) ^ before(w3) ^ w0
+    const first = mixed(last) ^ mixed(w3) ^ w0
     const found = fingerprint(first, w1, w2, last)
     if (found.high !== wanted.high || ((found.low ^ wanted.low) & 0xffff0000) !== 0) continue
     id.writeInt32BE(first, 0)
@@ -52,14 +52,20 @@ function twinOf(event: SampleEvent): SampleEvent {
 }
 
 describe('the index of cold ids', () => {
+  let filled: InProcessStore
   let home: InProcessStore
-  beforeEach(async () => {
-    home = createInProcessStore()
-    await home.start()
+  before(async () => {
+    filled = createInProcessStore()
+    await filled.start()
     for (const events of EVENTS) {
-      await post(`${home.url}/events`, events)
-      await home.compact()
+      await post(`${filled.url}/events`, events)
+      await filled.compact()
     }
+    await filled.stop()
+  })
+  after(() => filled.remove())
+  beforeEach(() => {
+    home = createInProcessStore(filled)
   })
   afterEach(() => home.remove())
 
@@ -67,12 +73,12 @@ describe('the index of cold ids', () => {
   const pathOf = (name: string) => join(home.layout.ids, name)
 
   async function assertKnowsAll(): Promise<void> {
-    const before = await visibleIds(home.layout)
+    const earlier = await visibleIds(home.layout)
     for (const events of [COLD, elsewhere(COLD)]) {
       const { json } = await post(`${home.url}/events`, events)
       assert.deepEqual([json['accepted'], json['duplicates']], [0, COLD.length])
     }
-    assert.deepEqual(await visibleIds(home.layout), before)
+    assert.deepEqual(await visibleIds(home.layout), earlier)
   }
 
   function assertWhole(): void {
@@ -82,11 +88,12 @@ describe('the index of cold ids', () => {
   }
 
   it('is one small file after compactions, merges and imports, and needs no repair in normal life', async () => {
+    await home.start()
     await home.importCsv(toCsv(sampleEvents(4, 50, '2025-08-09', 2)))
-    const before = segmentsOf()
+    const earlier = segmentsOf()
     assert.equal(before.length, 2)
     await assertKnowsAll()
-    assert.deepEqual(segmentsOf(), before)
+    assert.deepEqual(segmentsOf(), earlier)
     await home.compact()
     assert.equal(segmentsOf().length, 1)
     assertWhole()
@@ -99,6 +106,7 @@ describe('the index of cold ids', () => {
   })
 
   it('takes an id for new that it cannot tell from a cold one, and the cold one for a duplicate', async () => {
+    await home.start()
     const cold = COLD[42]!
     const twin = twinOf(cold)
     const same = await post(`${home.url}/events`, [cold, twin, { ...twin, user_id: 'second' }])
@@ -127,22 +135,20 @@ describe('the index of cold ids', () => {
   }
   for (const [what, damage] of Object.entries(DAMAGES)) {
     it(`is made anew by a service that starts when ${what}`, async () => {
-      await home.stop()
-      const before = segmentsOf()
+      const earlier = segmentsOf()
       damage()
       await home.start()
-      assert.notDeepEqual(segmentsOf(), before)
+      assert.notDeepEqual(segmentsOf(), earlier)
       await assertKnowsAll()
       await home.compact()
       assertWhole()
     })
 
     it(`is made anew by a compaction when ${what}`, async () => {
-      await home.stop()
-      const before = segmentsOf()
+      const earlier = segmentsOf()
       damage()
       await importAndCompact()
-      assert.notDeepEqual(segmentsOf(), before)
+      assert.notDeepEqual(segmentsOf(), earlier)
       assertWhole()
       await home.start()
       await assertKnowsAll()
@@ -158,6 +164,7 @@ describe('the index of cold ids', () => {
   }
 
   it('is made anew by a running service when somebody writes to a segment', async () => {
+    await home.start()
     // From here on the service has it open.
     await assertKnowsAll()
     const [name] = segmentsOf()
@@ -171,18 +178,17 @@ describe('the index of cold ids', () => {
   })
 
   it('is made anew only when no compaction or import is at work', async () => {
-    await home.stop()
     rmSync(home.layout.ids, { recursive: true })
     const lock = tryColdLock(home.layout)
     assert.ok(lock !== BUSY)
-    const before = segmentsOf()
+    const earlier = segmentsOf()
     await home.startUnready()
     const { json } = await post(`${home.url}/events`, COLD)
     assert.equal(json['type'], '/problems/not_ready')
-    assert.deepEqual(segmentsOf(), before)
+    assert.deepEqual(segmentsOf(), earlier)
     lock.release()
     await untilReady(home.url)
-    assert.notDeepEqual(segmentsOf(), before)
+    assert.notDeepEqual(segmentsOf(), earlier)
     await assertKnowsAll()
   })
 
@@ -192,7 +198,6 @@ describe('the index of cold ids', () => {
 
     for (const step of ['ids_staged', 'ids_synced', 'ids_placed', 'applied', 'committed']) {
       it(`at index.${step}, is whole after the next run`, async () => {
-        await home.stop()
         rmSync(home.layout.ids, { recursive: true })
         const { code } = await processes.cli(['compact'], {
           DATA_DIR: dirname(home.layout.cold),

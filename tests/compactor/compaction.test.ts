@@ -12,6 +12,8 @@ import { VerifyError } from '../../src/cold/parquet.ts'
 import { openLayout } from '../../src/store/layout.ts'
 import { openStore } from '../../src/store/sqlite.ts'
 import type { Tiers } from '../../src/store/tiers.ts'
+import { programOf } from '../support/build.ts'
+import { howMany } from '../support/counts.ts'
 import { failingDisk } from '../support/failing-disk.ts'
 import { createInProcessStore, filesBelow } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
@@ -156,7 +158,8 @@ describe('a compaction run', () => {
     }
     let posted = 400
     let failures = 0
-    for (let failing = 1; ; failing += 1) {
+    const stride = howMany('from_one_failing_call_to_the_next')
+    for (let failing = 1; ; failing += stride) {
       if (posted < 1_000) {
         await postAll(home.url, events.slice(posted, posted + 20))
         posted += 20
@@ -172,7 +175,7 @@ describe('a compaction run', () => {
       if (!failed) break
       failures += 1
     }
-    assert.ok(failures > 10, `${failures} steps could fail`)
+    assert.ok(failures * stride > 10, `${failures} steps could fail`)
     await home.compact()
     assert.deepEqual(home.files(), { cold: home.listed(), staging: [] })
     const { hot, cold } = await tiersOf(home.url)
@@ -200,7 +203,7 @@ describe('a compaction run', () => {
   })
 
   it('counts an event in the first question after its 200, before, during and after a run', async () => {
-    const events = sampleEvents(10, 120, '2025-08-01', 2)
+    const events = sampleEvents(10, howMany('events_counted_at_once'), '2025-08-01', 2)
     let run: Promise<unknown> = Promise.resolve()
     for (const [n, event] of events.entries()) {
       if (n % 10 === 5) {
@@ -230,7 +233,7 @@ describe('compaction in processes of its own', () => {
   it('moves rows once when two runs start together, and both exit 0', async () => {
     const service = await home.serve()
     let posted = 0
-    for (let round = 0; round < 4; round += 1) {
+    for (let round = 0; round < howMany('compactions_started_together'); round += 1) {
       await postAll(service.url, sampleEvents(100 + round, 400, '2025-08-01', 2))
       posted += 400
       const reports = await Promise.all([compact(), compact()])
@@ -338,7 +341,7 @@ describe('compaction in processes of its own', () => {
   )
 
   function startCompactor(env: Record<string, string>) {
-    return spawn(process.execPath, ['--import', 'tsx', join(ROOT, 'compactor/main.ts')], {
+    return spawn(process.execPath, programOf('compactor/main.ts'), {
       cwd: ROOT,
       env: { ...process.env, ...home.env, ...env },
       stdio: 'ignore',

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { readGeneration } from '../../src/store/catalog.ts'
 import { MICROS_PER_DAY } from '../../src/event/time.ts'
-import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
+import { howMany } from '../support/counts.ts'
+import { serveStore } from '../support/in-process.ts'
 import { sampleEvents } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
 import { get, post } from '../support/store.ts'
@@ -14,7 +14,7 @@ import { get, post } from '../support/store.ts'
  * found if a question falls into that moment, so there are many moments and questions all the time.
  */
 
-const CHANGES_MIN = 300
+const CHANGES_MIN = howMany('no_dip_changes')
 const READERS = 8
 const WRITERS = 2
 const BATCH_EVENTS = 8
@@ -80,12 +80,7 @@ function usersOf(path: string, holds: (event: SampleEvent) => boolean): Asked & 
 }
 
 describe(`${READERS} readers during ${CHANGES_MIN} compactions and merges`, () => {
-  let home: InProcessStore
-  before(async () => {
-    home = createInProcessStore()
-    await home.start()
-  })
-  after(() => home.remove())
+  const home = serveStore()
 
   const all = countOf(`top-events?${RANGE}${slowSegments()}&limit=1000`, () => true)
   const questions = [

@@ -8,6 +8,7 @@ import { openLayout } from '../../src/store/layout.ts'
 import type { Layout } from '../../src/store/layout.ts'
 import { openStore } from '../../src/store/sqlite.ts'
 import type { Sqlite } from '../../src/store/sqlite.ts'
+import { howMany } from '../support/counts.ts'
 import { filesBelow } from '../support/in-process.ts'
 import { pick, seeded } from '../support/sample.ts'
 import { createTestStore, get, post } from '../support/store.ts'
@@ -18,7 +19,7 @@ import type { ServiceProcess, TestStore } from '../support/store.ts'
  * stands in the catalog, so each round kills in the step it is named after. Random points: FROSTLINE_SEED.
  */
 
-const ROWS = 1_000_000
+const ROWS = howMany('killed_day_rows')
 const BATCH_EVENTS = 50_000
 const DATE = '2025-08-01'
 const USERS = 5_000

@@ -4,6 +4,8 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { openLayout } from '../../src/store/layout.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { ROOT } from '../support/root.ts'
 import { sampleEvents } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
 import { createTestStore, get, post } from '../support/store.ts'
@@ -13,7 +15,6 @@ import { logOf } from '../support/wire.ts'
 
 /** EIO in the middle of a commit, from below SQLite: tests/failing-wal.c stands between it and libc. */
 
-const HANGS_AFTER_MS = 600_000
 /** Many pages, so that a commit has a middle. */
 const BATCH_EVENTS = 500
 
@@ -34,7 +35,7 @@ describe('a disk that fails under a commit', { skip, timeout: HANGS_AFTER_MS }, 
     home = createTestStore()
     flag = join(home.dir, 'failing')
     const shim = join(home.dir, 'failing-wal.so')
-    const source = join(import.meta.dirname, 'failing-wal.c')
+    const source = join(ROOT, 'tests/crash/failing-wal.c')
     execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', shim, source, '-ldl'])
     env = { LD_PRELOAD: shim, FAILING_WAL: flag }
     service = await home.serve(env)

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { cpSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { FAILPOINTS } from '../../src/process/failpoint.ts'
 import type { Failpoint } from '../../src/process/failpoint.ts'
 import { openStore } from '../../src/store/sqlite.ts'
+import { howMany } from '../support/counts.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { insertEvent, sampleEvents, toCsv } from '../support/sample.ts'
@@ -15,7 +16,7 @@ import { visibleIds } from '../support/visible.ts'
 
 /**
  * A job is killed at a failpoint, the next run of it is killed at another, and the one after that has to put all right. Which failpoints
- * there are is read from the code. FROSTLINE_PAIRS=all tries every pair; by default each failpoint meets one other.
+ * there are is read from the code. FROSTLINE_PAIRS=all tries every pair; the long run gives each failpoint one other, the short run none.
  */
 
 type Job = 'compact' | 'import'
@@ -47,6 +48,7 @@ const PAIR_DISTANCE = 3
 /** Starting a service takes longer than two crashes; the rows themselves are read every time. */
 const ANSWERS_EVERY = 3
 const ALL_PAIRS = process.env['FROSTLINE_PAIRS'] === 'all'
+const PAIRS = howMany('failpoint_pairs')
 
 const dataOf = (home: InProcessStore) => dirname(home.layout.cold)
 
@@ -164,9 +166,8 @@ describe('failpoints', () => {
   })
 
   function copyOf(other: InProcessStore): InProcessStore {
-    const home = createInProcessStore()
+    const home = createInProcessStore(other)
     homes.push(home)
-    cpSync(dataOf(other), dataOf(home), { recursive: true })
     return home
   }
 
@@ -194,15 +195,19 @@ describe('failpoints', () => {
     for (const job of ['compact', 'import'] as const) {
       const names = reachedBy(job)
       for (const [n, first] of names.entries()) {
-        const seconds = ALL_PAIRS ? names : [names[(n + PAIR_DISTANCE) % names.length]!]
-        it(`${job} loses nothing when it dies at ${first}, and again in the recovery`, async () => {
+        const others = Array.from({ length: PAIRS }, (_, k) => names[(n + PAIR_DISTANCE + k) % names.length]!)
+        // Without a pair the recovery comes to its end.
+        const seconds = ALL_PAIRS ? names : PAIRS > 0 ? others : [null]
+        it(`${job} loses nothing when it dies at ${first}${seconds[0] === null ? '' : ', and again in the recovery'}`, async () => {
           const crashed = copyOf(prepared)
           assert.ok(await kill(crashed, job, 'first.csv', first), `${job} never comes to ${first}`)
           const held = await assertHolds(crashed, ...allowed(job, first))
           for (const second of seconds) {
             const home = copyOf(crashed)
-            if (await kill(home, job, 'again.csv', second)) reached.add(second)
-            await assertHolds(home, ...allowed(job, first, second))
+            if (second !== null) {
+              if (await kill(home, job, 'again.csv', second)) reached.add(second)
+              await assertHolds(home, ...allowed(job, first, second))
+            }
             if (job === 'import') await home.importCsv(toCsv([...NEW, ...MORE]))
             else await home.compact()
             assert.deepEqual(home.files(), { cold: home.listed(), staging: [] })
@@ -214,14 +219,16 @@ describe('failpoints', () => {
             const all = job === 'import' ? union(POSTED, NEW, MORE) : union(POSTED)
             await assertHolds(home, all)
           }
-          await assertOtherJobRecovers(copyOf(crashed), job, held)
+          if (n % howMany('failpoints_per_other_job') === 0)
+            await assertOtherJobRecovers(copyOf(crashed), job, held)
           if (ALL_PAIRS || n % ANSWERS_EVERY === 0) await assertAnswers(crashed, held)
         })
       }
     }
   })
 
-  it('are all come to in the recovery too', () => {
+  const no_pairs = PAIRS === 0 && !ALL_PAIRS && 'no recovery was killed'
+  it('are all come to in the recovery too', { skip: no_pairs }, () => {
     assert.deepEqual([...reached].toSorted(), FAILPOINTS.toSorted())
   })
 

@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { realDisk } from '../../src/store/disk.ts'
 import { openRejects } from '../../src/import/rejects.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { filesBelow } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
 import { fillUp, mountSmall, unmount } from '../support/small-disk.ts'
 import { countOf, createTestStore, post } from '../support/store.ts'
 import type { ServiceProcess, TestStore } from '../support/store.ts'
 
-const HANGS_AFTER_MS = 600_000
 const RANGE = 'from=2025-08-01&to=2025-08-31'
 
 // Where mounting is not permitted, disk.test.ts still has what needs no file system of its own.

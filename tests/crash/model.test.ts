@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { compiledCli } from '../support/build.ts'
+import { howMany } from '../support/counts.ts'
 import { createCommand } from './model/command.ts'
 import type { CommandKind } from './model/command.ts'
 import { compareFiles, compareRange, compareRows } from './model/compare.ts'
@@ -22,7 +23,7 @@ import type { Subject } from './model/subject.ts'
  * More of them: FROSTLINE_MODEL_COMMANDS=20000 node tests/run.js model. A failure prints the seed, the path and the shortened list with
  * its replay path; one run of them again: FROSTLINE_MODEL_SEED=17 FROSTLINE_MODEL_PATH=3:0:1 FROSTLINE_MODEL_REPLAY=AAB:F.
  */
-const COMMANDS = Number(process.env['FROSTLINE_MODEL_COMMANDS'] ?? 2_000)
+const COMMANDS = howMany('model_commands')
 const SEED = Number(process.env['FROSTLINE_MODEL_SEED'] ?? randomInt(1_000_000))
 const PATH = process.env['FROSTLINE_MODEL_PATH']
 const REPLAY = process.env['FROSTLINE_MODEL_REPLAY']

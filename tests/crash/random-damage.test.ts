@@ -11,6 +11,7 @@ import type { Question } from '../../src/query/question.ts'
 import { openStoreForReading } from '../../src/store/sqlite.ts'
 import { readTiers } from '../../src/store/tiers.ts'
 import { parseDay } from '../../src/event/time.ts'
+import { howMany } from '../support/counts.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents, seeded } from '../support/sample.ts'
@@ -20,10 +21,10 @@ import { verify, damageOf, fill, filesOf } from '../support/verifying.ts'
 /** The same damage again: FROSTLINE_SEED=17 node tests/run.js random-damage. */
 const SEED = Number(process.env['FROSTLINE_SEED'] ?? randomInt(1_000_000))
 
-const PLACES = 200
+const PLACES = howMany('damaged_places')
 
 /** Of these, how many the command is asked too; a process takes as long as twenty of the others. */
-const BY_COMMAND = 5
+const BY_COMMAND = howMany('damaged_places_told_by_command')
 
 const NEVER = new AbortController().signal
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { howMany } from '../support/counts.ts'
 import type { SampleEvent } from '../support/sample.ts'
 import { describeVerdict, runKillLoop } from './torture/kill-loop.ts'
 import { createOracle, outOfBounds } from './torture/oracle.ts'
@@ -7,7 +8,7 @@ import type { StoredEvent } from '../support/visible.ts'
 
 /** The short form of `npm run torture`. Other choices: FROSTLINE_SEED. */
 
-const KILLS = 200
+const KILLS = howMany('torture_kills')
 /** A limit for a machine that hangs; nothing is measured by it. */
 const MINUTES_MAX = 12
 const SEED = Number(process.env['FROSTLINE_SEED'] ?? Date.now() % 100_000)

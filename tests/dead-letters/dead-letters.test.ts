@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { after, before, describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import { encode } from '@msgpack/msgpack'
 import { LETTER_BYTES_MAX, writeLetter } from '../../src/dead-letters/letter.ts'
 import { LETTERS_LISTED_MAX } from '../../src/dead-letters/desk.ts'
 import { openShelf } from '../../src/dead-letters/shelf.ts'
 import { MICROS_PER_DAY } from '../../src/event/time.ts'
-import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
+import { createInProcessStore, serveStore } from '../support/in-process.ts'
 import { createTestStore, get, post } from '../support/store.ts'
 import { begin, eventOf } from '../support/wire.ts'
 
@@ -29,12 +28,7 @@ interface Page {
 const bad = (fields: Record<string, unknown> = {}) => eventOf({ event_type: '', ...fields })
 
 describe('dead letters', () => {
-  let home: InProcessStore
-  before(async () => {
-    home = createInProcessStore()
-    await home.start()
-  })
-  after(() => home.remove())
+  const home = serveStore()
 
   const list = async (query = '') => (await get<Page>(`${home.url}/dead-letters${query}`)).json
   const newest = async () => (await list('?limit=1')).data[0]!
@@ -268,10 +262,7 @@ const letterOf = (bytes: number, character = 'x') => ({
 })
 
 describe('the shelf of dead letters', () => {
-  let home: InProcessStore
-  before(() => {
-    home = createInProcessStore()
-  })
+  const home = createInProcessStore()
   after(() => home.remove())
 
   const bytesLeft = () =>

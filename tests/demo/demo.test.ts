@@ -14,9 +14,11 @@ import type { DemoEvent } from '../../src/demo/generate.ts'
 import { makeDemoData } from '../../src/demo/run.ts'
 import { createEventSchema, judgeEvent } from '../../src/event/event.ts'
 import { dayOf, formatDay, MICROS_PER_DAY, nowMicros, parseDay, parseInstant } from '../../src/event/time.ts'
+import { programOf } from '../support/build.ts'
 import { get } from '../support/store.ts'
-import { ROOT } from '../support/root.ts'
 
+/** Where the demo puts its store, for other commands in its folder. */
+const DEMO_STORE = { DATA_DIR: 'data/demo' }
 const TODAY = parseDay('2026-03-02')!
 
 describe('demo data', () => {
@@ -169,24 +171,6 @@ describe('npm run demo', () => {
     assert.equal(run.stdout, '')
   })
 
-  it('lets itself into a store that has keys, and leaves none of its own', async () => {
-    const DATA_DIR = join(folder, 'closed')
-    const made = await runCommand(folder, ['keys', 'create', '--scope', 'read', '--name', 'me'], { DATA_DIR })
-    assert.equal(made.code, 0, made.stderr)
-    const run = await runDemo(folder, { DATA_DIR })
-    assert.equal(run.code, 0, run.stderr)
-    assert.match(run.stdout, /curl -s -H "authorization: Bearer \$KEY" '.*\/tiers'/)
-    const { stdout } = await runCommand(folder, ['keys', 'list', '--json'], { DATA_DIR })
-    const { data: keys } = JSON.parse(stdout) as { data: { name: string; revoked_at: string | null }[] }
-    assert.deepEqual(
-      keys.map(({ name, revoked_at }) => [name, revoked_at === null]),
-      [
-        ['me', true],
-        ['demo', false],
-      ],
-    )
-  })
-
   it('ends in good order on Ctrl-C, and adds nothing when it runs again', async (t) => {
     assert.equal(await demo.stop(), 0)
     const again = await runDemo(folder)
@@ -197,6 +181,23 @@ describe('npm run demo', () => {
     for (const { date, dau } of dauOf(events, data.last - 6, data.last)) {
       assert.match(again.stdout, new RegExp(`${date} +${dau}\n`))
     }
+  })
+
+  it('lets itself into a store that has keys, and leaves none of its own', async () => {
+    const made = await runCommand(folder, ['keys', 'create', '--scope', 'read', '--name', 'me'], DEMO_STORE)
+    assert.equal(made.code, 0, made.stderr)
+    const run = await runDemo(folder)
+    assert.equal(run.code, 0, run.stderr)
+    assert.match(run.stdout, /curl -s -H "authorization: Bearer \$KEY" '.*\/tiers'/)
+    const { stdout } = await runCommand(folder, ['keys', 'list', '--json'], DEMO_STORE)
+    const { data: keys } = JSON.parse(stdout) as { data: { name: string; revoked_at: string | null }[] }
+    assert.deepEqual(
+      keys.map(({ name, revoked_at }) => [name, revoked_at === null]),
+      [
+        ['me', true],
+        ['demo', false],
+      ],
+    )
   })
 })
 
@@ -223,12 +224,10 @@ interface Demo {
   stop(): Promise<number | null>
 }
 
-const MAIN = join(ROOT, 'src/cli/main.ts')
-
 /** In a folder of its own, with nothing set but the port: so DATA_DIR is what a stranger gets. */
 function spawnCommand(cwd: string, args: string[], env: Record<string, string> = {}): ChildProcess {
   const { DATA_DIR: _, LOG_LEVEL: __, ...inherited } = process.env
-  return spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN, ...args], {
+  return spawn(process.execPath, [...programOf('src/cli/main.ts'), ...args], {
     cwd,
     env: { ...inherited, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

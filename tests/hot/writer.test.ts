@@ -12,7 +12,8 @@ import type { Event } from '../../src/event/event.ts'
 import type { Stored } from '../../src/hot/writer.ts'
 import { openStore } from '../../src/store/sqlite.ts'
 import { appendOf, storedOf, withWriter } from '../support/appends.ts'
-import { createInProcessStore } from '../support/in-process.ts'
+import { howMany } from '../support/counts.ts'
+import { createInProcessStore, serveStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
@@ -30,12 +31,7 @@ describe('a writer that was idle while its files were merged and deleted', () =>
   const files = Array.from({ length: 5 }, (_, n) => sampleEvents(n, 10, '2025-08-01', 1))
   const old = files[0]!
   const last = files[4]!
-  let home: InProcessStore
-  before(async () => {
-    home = createInProcessStore()
-    await home.start()
-  })
-  after(() => home.remove())
+  const home = serveStore()
 
   it('still knows every id, in whatever order and grouping it is asked', async () => {
     for (const events of files.slice(0, 4)) {
@@ -79,10 +75,7 @@ const leftIn = (home: InProcessStore) =>
   )
 
 describe('a writer that dies right after a commit', () => {
-  let home: InProcessStore
-  before(() => {
-    home = createInProcessStore()
-  })
+  const home = createInProcessStore()
   after(() => home.remove())
 
   it('has left events, dead letters and the reply to the key, or nothing of them', async () => {
@@ -193,10 +186,7 @@ describe('the ids in cold, once they are not known any more', () => {
 })
 
 describe('a writer that fails within a group', () => {
-  let home: InProcessStore
-  before(() => {
-    home = createInProcessStore()
-  })
+  const home = createInProcessStore()
   after(() => home.remove())
 
   it('stores none of its requests, holds no lock, and stores them when they are sent again', async () => {
@@ -261,7 +251,7 @@ describe('a group of requests', () => {
           }
         })
       }),
-      { numRuns: 200 },
+      { numRuns: howMany('group_sequences') },
     )
   })
 

@@ -1,26 +1,15 @@
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { eventOf } from '../support/wire.ts'
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
-import {
-  HANGS_AFTER_MS,
-  ask,
-  bearer,
-  postJson,
-  assertProblem,
-  createClocks,
-  makeKeyIn,
-} from '../support/auth.ts'
+import { ask, bearer, postJson, assertProblem, createClocks, makeKeyIn } from '../support/auth.ts'
 
 const batch = (count: number) => Array.from({ length: count }, () => eventOf({ event_type: 'limited' }))
 
 describe('the rate limit', { timeout: HANGS_AFTER_MS }, () => {
   const clocks = createClocks()
-  let home: InProcessStore
-  before(() => {
-    home = createInProcessStore()
-  })
+  const home = createInProcessStore()
   after(() => home.remove())
 
   const storedEvents = () =>

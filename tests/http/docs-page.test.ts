@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { after, before, describe, it } from 'node:test'
-import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
+import { describe, it } from 'node:test'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { serveStore } from '../support/in-process.ts'
 import { begin } from '../support/wire.ts'
 import { ROOT } from '../support/root.ts'
-
-const HANGS_AFTER_MS = 600_000
 
 /** What a policy says, by directive. */
 function readPolicy(headers: Headers): Record<string, string> {
@@ -27,12 +25,7 @@ function partsOf(html: string): Map<string, string> {
 }
 
 describe('the page of the document', { timeout: HANGS_AFTER_MS }, () => {
-  let home: InProcessStore
-  before(async () => {
-    home = createInProcessStore()
-    await home.start()
-  })
-  after(() => home.remove())
+  const home = serveStore()
 
   async function ask(path: string, init: RequestInit = {}) {
     const response = await fetch(new URL(path, home.url), init)

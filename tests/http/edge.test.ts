@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { readConfig } from '../../src/config.ts'
-import { createInProcessStore } from '../support/in-process.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { createInProcessStore, serveStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { begin, eventOf, getReply } from '../support/wire.ts'
 
@@ -90,16 +91,11 @@ async function ask(store: InProcessStore, method: string, origin: string, more: 
   return reply
 }
 
-describe('the edge', { timeout: 120_000 }, () => {
-  let store: InProcessStore
-  before(async () => {
-    store = createInProcessStore()
-    await store.start({
-      URL_BYTES_MAX: String(URL_BYTES_MAX),
-      HEADERS_BYTES_MAX: String(HEADERS_BYTES_MAX),
-    })
+describe('the edge', { timeout: HANGS_AFTER_MS }, () => {
+  const store = serveStore({
+    URL_BYTES_MAX: String(URL_BYTES_MAX),
+    HEADERS_BYTES_MAX: String(HEADERS_BYTES_MAX),
   })
-  after(() => store.remove())
 
   it('secures every reply', async () => {
     const asked: [string, string, Record<string, string>][] = [
@@ -172,13 +168,8 @@ describe('the edge', { timeout: 120_000 }, () => {
   })
 })
 
-describe('a slow client', { timeout: 60_000 }, () => {
-  let store: InProcessStore
-  before(async () => {
-    store = createInProcessStore()
-    await store.start({ HEADERS_TIMEOUT_MS: '300', REQUEST_TIMEOUT_MS: '600' })
-  })
-  after(() => store.remove())
+describe('a slow client', { timeout: HANGS_AFTER_MS }, () => {
+  const store = serveStore({ HEADERS_TIMEOUT_MS: '300', REQUEST_TIMEOUT_MS: '600' })
 
   it('gets 408 for a head that does not end', async () => {
     assertProblem(await exchange(store.url, 'GET /livez HTTP/1.1\r\nHost: h\r\n'), 408, 'request_timeout')
@@ -205,7 +196,7 @@ describe('a slow client', { timeout: 60_000 }, () => {
   })
 })
 
-describe('half-open connections', { timeout: 120_000 }, () => {
+describe('half-open connections', { timeout: HANGS_AFTER_MS }, () => {
   it('by the thousand, in the head and in the body, do not stop a client', async (t) => {
     const store = createInProcessStore()
     t.after(() => store.remove())
@@ -235,7 +226,7 @@ describe('half-open connections', { timeout: 120_000 }, () => {
   })
 })
 
-describe('other origins', { timeout: 60_000 }, () => {
+describe('other origins', { timeout: HANGS_AFTER_MS }, () => {
   const PREFLIGHT = {
     'access-control-request-method': 'POST',
     'access-control-request-headers': 'content-type,authorization',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { filesBelow } from '../support/in-process.ts'
 import { createReader, fetchDocument } from '../support/openapi.ts'
 import { sampleEvents } from '../support/sample.ts'
@@ -10,7 +11,7 @@ import type { ServiceProcess, TestStore } from '../support/store.ts'
 import { untilLogged } from '../support/wire.ts'
 
 /** The examples of the document are those of a young store; here are replies that only an older one gives. */
-describe('the document of an older store', { timeout: 120_000 }, () => {
+describe('the document of an older store', { timeout: HANGS_AFTER_MS }, () => {
   let store: TestStore
   let service: ServiceProcess
   before(async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { createKey } from '../../src/auth/keys.ts'
 import { hashPassword } from '../../src/auth/password.ts'
@@ -18,14 +18,12 @@ import { buildDocument } from '../../src/http/openapi/document.ts'
 import { PROBLEMS } from '../../src/problem/problem.ts'
 import { REGISTER, ROUTES } from '../../src/http/routes.ts'
 import { nowMicros } from '../../src/event/time.ts'
-import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { createInProcessStore, serveStore } from '../support/in-process.ts'
 import { createReader, examplesOf, fetchDocument, operationsOf, scopeOf } from '../support/openapi.ts'
 import type { ApiDocument, ExampleRequest } from '../support/openapi.ts'
 import { eventOf } from '../support/wire.ts'
 import { ROOT } from '../support/root.ts'
-
-const HANGS_AFTER_MS = 600_000
 
 /** Where the situations that no single request brings about are brought about. */
 const TESTED_IN: Readonly<Record<string, string>> = {
@@ -71,12 +69,10 @@ function masked(value: unknown): unknown {
 const isJson = (type: string) => /^application\/(problem\+)?json$/.test(type)
 
 describe('the document', { timeout: HANGS_AFTER_MS }, () => {
-  let home: InProcessStore
+  const home = serveStore({ ALLOW_REGISTRATION: 'true' })
   let document: ApiDocument
   const keys = new Map<string, string>()
   before(async () => {
-    home = createInProcessStore()
-    await home.start({ ALLOW_REGISTRATION: 'true' })
     const password_hash = await hashPassword('correct horse battery staple')
     home.inSqlite((db) => {
       for (const scope of SCOPES) keys.set(scope, createKey(db, 'test', [scope], nowMicros()).key)
@@ -84,7 +80,6 @@ describe('the document', { timeout: HANGS_AFTER_MS }, () => {
     })
     document = await fetchDocument(home.url)
   })
-  after(() => home.remove())
 
   async function send({ method, path, headers, body, body_base64 }: ExampleRequest, scope: string | null) {
     const response = await fetch(home.url + path, {

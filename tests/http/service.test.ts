@@ -6,12 +6,11 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import Database from 'better-sqlite3'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createTestStore, get, post } from '../support/store.ts'
 import type { ServiceProcess, TestStore } from '../support/store.ts'
 import { arriveInPart, eventOf, getReply, logOf, untilLogged } from '../support/wire.ts'
 
-/** What never happens is waited for in vain; better to fail than to hang. */
-const HANGS_AFTER_MS = 600_000
 const JSON_TYPE = { 'content-type': 'application/json' }
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 

@@ -7,6 +7,7 @@ import { openLayout } from '../../src/store/layout.ts'
 import type { Layout } from '../../src/store/layout.ts'
 import { openStore } from '../../src/store/sqlite.ts'
 import type { Sqlite } from '../../src/store/sqlite.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { filesBelow } from '../support/in-process.ts'
 import { insertEvent, sampleEvents } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
@@ -20,7 +21,6 @@ import { begin, logOf, untilLogged } from '../support/wire.ts'
  * write lock keeps both there, so no moment has to be guessed.
  */
 
-const HANGS_AFTER_MS = 600_000
 const DAYS = 6
 const STORED = sampleEvents(1, 300, '2025-08-01', DAYS)
 const CLIENTS = 8

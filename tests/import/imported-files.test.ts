@@ -17,7 +17,6 @@ import { IMPORTED_FILES_MAX, openImportedFiles } from '../../src/import/imported
 import type { ImportedFile } from '../../src/import/imported-files.ts'
 import type { ImportReport } from '../../src/import/job.ts'
 import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
 import { createTestStore, post } from '../support/store.ts'
 import type { Run, TestStore } from '../support/store.ts'
@@ -126,10 +125,9 @@ describe('frostline import of a file that was imported before', () => {
 })
 
 describe('imported files', () => {
-  let home: InProcessStore
+  const home = createInProcessStore()
   let csv: string
   before(() => {
-    home = createInProcessStore()
     csv = join(dirname(dirname(home.layout.database)), 'import.csv')
   })
   after(() => home.remove())

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { after, before, describe, it } from 'node:test'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createTestStore, get, post } from '../support/store.ts'
 import type { ServiceProcess, TestStore } from '../support/store.ts'
 import { begin, eventOf } from '../support/wire.ts'
@@ -28,7 +29,7 @@ function* bombParts(): Generator<Buffer> {
   for (let bytes = 0; bytes < BOMB_BYTES; bytes += MEMBER_BYTES) yield member
 }
 
-describe('a body that inflates a thousandfold', { timeout: 120_000 }, () => {
+describe('a body that inflates a thousandfold', { timeout: HANGS_AFTER_MS }, () => {
   let store: TestStore
   let service: ServiceProcess
   before(async () => {

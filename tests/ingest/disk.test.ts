@@ -6,12 +6,12 @@ import { createEventSchema, judgeEvent } from '../../src/event/event.ts'
 import { packEvents } from '../../src/event/batch.ts'
 import { nowMicros } from '../../src/event/time.ts'
 import { appendOf, storedOf, withWriter } from '../support/appends.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
 import { countOf, get, post } from '../support/store.ts'
 
-const HANGS_AFTER_MS = 600_000
 const RANGE = 'from=2025-08-01&to=2025-08-31'
 
 describe('too little space', { timeout: HANGS_AFTER_MS }, () => {

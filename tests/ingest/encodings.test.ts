@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { encode } from '@msgpack/msgpack'
-import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { serveStore } from '../support/in-process.ts'
 import { toCsv } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
 import { assertProblem, begin, eventOf, sendBytes } from '../support/wire.ts'
@@ -24,17 +24,12 @@ const stored = (bytes: number) => {
   return gzipSync(bodyOf(bytes - overhead), { level: 0 })
 }
 
-describe('a compressed body', { timeout: 120_000 }, () => {
-  let store: InProcessStore
-  before(async () => {
-    store = createInProcessStore()
-    await store.start({
-      BODY_BYTES_MAX: String(BODY_BYTES_MAX),
-      BODY_INFLATED_BYTES_MAX: String(INFLATED_BYTES_MAX),
-      BODIES_IN_FLIGHT_BYTES_MAX: String(IN_FLIGHT_BYTES_MAX),
-    })
+describe('a compressed body', { timeout: HANGS_AFTER_MS }, () => {
+  const store = serveStore({
+    BODY_BYTES_MAX: String(BODY_BYTES_MAX),
+    BODY_INFLATED_BYTES_MAX: String(INFLATED_BYTES_MAX),
+    BODIES_IN_FLIGHT_BYTES_MAX: String(IN_FLIGHT_BYTES_MAX),
   })
-  after(() => store.remove())
 
   const send = (coding: string, body: Uint8Array, type = JSON_TYPE) =>
     sendBytes(`${store.url}/events`, { 'content-type': type, 'content-encoding': coding }, Buffer.from(body))

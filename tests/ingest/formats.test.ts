@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { encode, ExtData } from '@msgpack/msgpack'
 import { BODY_DEPTH_MAX, BRACKETS_UNCHECKED_MAX } from '../../src/ingest/formats/nesting.ts'
-import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { serveStore } from '../support/in-process.ts'
 import { toCsv } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
 import { assertProblem, eventOf, sendBytes } from '../support/wire.ts'
@@ -41,13 +41,8 @@ const held = (value: unknown) => full({ properties: { value } })
 
 const levels = (count: number) => Buffer.concat([Buffer.alloc(count, 0x91), Buffer.from([0xc0])])
 
-describe('a body', { timeout: 120_000 }, () => {
-  let store: InProcessStore
-  before(async () => {
-    store = createInProcessStore()
-    await store.start({ EVENTS_PER_REQUEST_MAX: String(EVENTS_MAX) })
-  })
-  after(() => store.remove())
+describe('a body', { timeout: HANGS_AFTER_MS }, () => {
+  const store = serveStore({ EVENTS_PER_REQUEST_MAX: String(EVENTS_MAX) })
 
   const send = (type: string, body: string | Uint8Array, query = '') =>
     sendBytes(`${store.url}/events${query}`, { 'content-type': type }, Buffer.from(body))

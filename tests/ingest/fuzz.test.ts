@@ -7,17 +7,17 @@ import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { fuzzRequest } from './fuzz/requests.ts'
 import type { FuzzRequest } from './fuzz/requests.ts'
+import { howMany } from '../support/counts.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createTestStore } from '../support/store.ts'
 import type { ServiceProcess, TestStore } from '../support/store.ts'
 import { logOf } from '../support/wire.ts'
 import type { Reply } from '../support/wire.ts'
 
-const REQUESTS = Number(process.env['FROSTLINE_FUZZ_REQUESTS'] ?? 20_000)
+const REQUESTS = howMany('fuzz_requests')
 const SEED = Number(process.env['FROSTLINE_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 /** Requests at a time. Each lane makes, sends and, where one fails, shrinks its own. */
 const LANES = 8
-/** A request that gets no answer for so long hangs. */
-const HANGS_AFTER_MS = 600_000
 /** What a process may grow by between the first third of the requests and the last without leaking: what is not collected yet. */
 const GROWTH_MAX_BYTES = 96 * 1024 * 1024
 
@@ -36,7 +36,7 @@ function memoryBytes(pid: number): number {
   return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)])) * 1024
 }
 
-describe('any bytes as a body', { timeout: 3_600_000 }, () => {
+describe('any bytes as a body', () => {
   const agent = new Agent({ keepAlive: true, maxSockets: LANES })
   let store: TestStore
   let service: ServiceProcess

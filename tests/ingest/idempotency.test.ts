@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { after, before, describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import { createKey } from '../../src/auth/keys.ts'
 import { openKeptReplies } from '../../src/ingest/idempotency.ts'
 import { IDEMPOTENCY_KEY_CHARS_MAX } from '../../src/ingest/keys-in-flight.ts'
 import { nowMicros } from '../../src/event/time.ts'
-import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
+import { serveStore } from '../support/in-process.ts'
 import { createTestStore, get } from '../support/store.ts'
 import { begin, eventOf } from '../support/wire.ts'
 
@@ -36,12 +35,7 @@ const replyOf = (received: number) => ({ received, accepted: 0, duplicates: 0, r
 const requestOf = (key: string) => ({ owner: 'o', key, fingerprint: Buffer.from('same') })
 
 describe('an Idempotency-Key', () => {
-  let home: InProcessStore
-  before(async () => {
-    home = createInProcessStore()
-    await home.start()
-  })
-  after(() => home.remove())
+  const home = serveStore()
 
   const countOf = (table: string) =>
     home.inSqlite((db) => db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number)
@@ -192,12 +186,7 @@ const headersOf = ({ key }: { key: string }) => ({
 })
 
 describe('an Idempotency-Key of one client', () => {
-  let home: InProcessStore
-  before(async () => {
-    home = createInProcessStore()
-    await home.start()
-  })
-  after(() => home.remove())
+  const home = serveStore()
 
   it('is another one than the same of another client, also while both are at work', async () => {
     const newClient = (name: string) => home.inSqlite((db) => createKey(db, name, ['ingest'], nowMicros()))

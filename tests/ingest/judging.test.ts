@@ -4,8 +4,8 @@ import { encode } from '@msgpack/msgpack'
 import type { Content } from '../../src/ingest/event-store.ts'
 import { createJudging, JUDGED_AT_ONCE_BYTES_MAX, OWN_TURN_BYTES_MIN } from '../../src/ingest/judging.ts'
 import type { Judging } from '../../src/ingest/judging.ts'
-import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { serveStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
 import { assertProblem, sendBytes } from '../support/wire.ts'
@@ -35,13 +35,8 @@ const bodyOf = (events: readonly unknown[], bytes = JUDGED_AT_ONCE_BYTES_MAX + 1
   parts: [new Uint8Array(jsonOf(events, bytes))],
 })
 
-describe('a large body', { timeout: 600_000 }, () => {
-  let store: InProcessStore
-  before(async () => {
-    store = createInProcessStore()
-    await store.start({ EVENTS_PER_REQUEST_MAX: String(EVENTS_MAX) })
-  })
-  after(() => store.remove())
+describe('a large body', { timeout: HANGS_AFTER_MS }, () => {
+  const store = serveStore({ EVENTS_PER_REQUEST_MAX: String(EVENTS_MAX) })
 
   const send = (type: string, body: Uint8Array, headers: Record<string, string> = {}) =>
     sendBytes(`${store.url}/events`, { 'content-type': type, ...headers }, Buffer.from(body))
@@ -146,7 +141,7 @@ describe('a large body', { timeout: 600_000 }, () => {
   })
 })
 
-describe('judging', { timeout: 600_000 }, () => {
+describe('judging', { timeout: HANGS_AFTER_MS }, () => {
   let judging: Judging
   before(() => {
     judging = createJudging({ events_max: EVENTS_MAX })

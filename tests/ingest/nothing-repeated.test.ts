@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
-import { JSON_TYPE, MARKER, servePosting } from '../support/posting.ts'
+import { after, before, describe, it } from 'node:test'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { JSON_TYPE, MARKER } from '../support/posting.ts'
+import { createTestStore } from '../support/store.ts'
+import type { ServiceProcess } from '../support/store.ts'
 import { eventOf, untilLogged } from '../support/wire.ts'
 
-// What never happens is waited for in vain; better to fail than to hang.
-describe('a reply and the log', { timeout: 120_000 }, () => {
-  const home = servePosting()
+describe('a reply and the log', { timeout: HANGS_AFTER_MS }, () => {
+  const store = createTestStore()
+  let service: ServiceProcess
+  before(async () => {
+    service = await store.serve()
+  })
+  after(() => store.remove())
+  const send = (body: string, headers: Record<string, string> = JSON_TYPE) =>
+    fetch(`${service.url}/events`, { method: 'POST', headers, body })
 
   it('never repeats what the client sent, neither in a reply nor in the log', async () => {
     const bad = [
@@ -39,12 +48,14 @@ describe('a reply and the log', { timeout: 120_000 }, () => {
     const replies: Response[] = []
     for (const body of bodies) {
       for (const query of ['', '?strict=true', `?strict=${MARKER}`, `?${MARKER}=1`]) {
-        replies.push(await fetch(home.events_url + query, { method: 'POST', headers: JSON_TYPE, body }))
+        replies.push(
+          await fetch(`${service.url}/events${query}`, { method: 'POST', headers: JSON_TYPE, body }),
+        )
       }
-      replies.push(await home.send(body, { 'content-type': `text/${MARKER}` }))
-      replies.push(await home.send(body, { ...JSON_TYPE, 'content-encoding': MARKER }))
+      replies.push(await send(body, { 'content-type': `text/${MARKER}` }))
+      replies.push(await send(body, { ...JSON_TYPE, 'content-encoding': MARKER }))
       replies.push(
-        await home.send(body, {
+        await send(body, {
           ...JSON_TYPE,
           'x-request-id': MARKER,
           authorization: MARKER,
@@ -65,15 +76,15 @@ describe('a reply and the log', { timeout: 120_000 }, () => {
       `/stats/top-events?from=2025-01-01&to=2025-01-02&limit=${MARKER}`,
       `/stats/retention?start_date=${MARKER}&windows=${MARKER}&window=${MARKER}`,
     ]
-    for (const question of questions) replies.push(await fetch(home.service.url + question))
-    replies.push(await fetch(`${home.service.url}/livez?${MARKER}`, { method: 'DELETE' }))
+    for (const question of questions) replies.push(await fetch(service.url + question))
+    replies.push(await fetch(`${service.url}/livez?${MARKER}`, { method: 'DELETE' }))
     for (const reply of replies) {
       assert.ok(!(await reply.text()).includes(MARKER), `${reply.status} ${reply.url}`)
       assert.ok(!JSON.stringify([...reply.headers]).includes(MARKER), `${reply.status} ${reply.url}`)
     }
     const last = replies.at(-1)!.headers.get('x-request-id')
-    await untilLogged(home.service, (line) => line['request_id'] === last)
-    assert.ok(!home.service.log.some((line) => line.includes(MARKER)))
-    assert.ok(!home.service.log.some((line) => line.includes('request failed')))
+    await untilLogged(service, (line) => line['request_id'] === last)
+    assert.ok(!service.log.some((line) => line.includes(MARKER)))
+    assert.ok(!service.log.some((line) => line.includes('request failed')))
   })
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import Database from 'better-sqlite3'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createTestStore, get, post } from '../support/store.ts'
 import type { ServiceProcess, TestStore } from '../support/store.ts'
 import {
@@ -17,8 +18,6 @@ import {
 } from '../support/wire.ts'
 import type { Reply } from '../support/wire.ts'
 
-/** What never happens is waited for in vain; better to fail than to hang. */
-const HANGS_AFTER_MS = 600_000
 const JSON_TYPE = { 'content-type': 'application/json' }
 const typeOf = (reply: Reply) => (JSON.parse(reply.text) as { type: string }).type
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { JSON_TYPE, servePosting } from '../support/posting.ts'
 import { post } from '../support/store.ts'
 import { begin, eventOf } from '../support/wire.ts'
@@ -14,7 +15,7 @@ const BODY_BYTES_MAX = 32 * 1024 * 1024
 const EVENTS_MAX = 100_000
 
 // What never happens is waited for in vain; better to fail than to hang.
-describe('the body of POST /events', { timeout: 120_000 }, () => {
+describe('the body of POST /events', { timeout: HANGS_AFTER_MS }, () => {
   const home = servePosting()
 
   it('is refused as 400 not_json when it is not JSON', async () => {

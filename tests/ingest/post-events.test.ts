@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { MARKER, servePosting } from '../support/posting.ts'
 import { post } from '../support/store.ts'
 import { eventOf } from '../support/wire.ts'
@@ -9,7 +10,7 @@ function badEvents(count: number): unknown[] {
 }
 
 // What never happens is waited for in vain; better to fail than to hang.
-describe('POST /events', { timeout: 120_000 }, () => {
+describe('POST /events', { timeout: HANGS_AFTER_MS }, () => {
   const home = servePosting()
 
   describe('identity', () => {

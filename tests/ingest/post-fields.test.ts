@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { MARKER, servePosting } from '../support/posting.ts'
 import { post } from '../support/store.ts'
 import { eventOf } from '../support/wire.ts'
@@ -12,7 +13,7 @@ const fromNow = (ms: number) => new Date(Date.now() + ms).toISOString()
 const HOUR_MS = 3_600_000
 
 // What never happens is waited for in vain; better to fail than to hang.
-describe('a field of an event', { timeout: 120_000 }, () => {
+describe('a field of an event', { timeout: HANGS_AFTER_MS }, () => {
   const home = servePosting()
 
   const refused: Record<string, unknown[]> = {

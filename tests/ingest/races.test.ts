@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, describe, it } from 'node:test'
 import type { Tiers } from '../../src/store/tiers.ts'
-import { createInProcessStore } from '../support/in-process.ts'
+import { programOf } from '../support/build.ts'
+import { howMany } from '../support/counts.ts'
+import { createInProcessStore, serveStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
@@ -38,12 +40,7 @@ const from = (user_id: string, events: readonly SampleEvent[]) =>
 
 describe('64 clients that post the same 1,000 ids at once', () => {
   const CLIENTS = 64
-  let home: InProcessStore
-  before(async () => {
-    home = createInProcessStore()
-    await home.start()
-  })
-  after(() => home.remove())
+  const home = serveStore()
 
   async function postAll(events: readonly SampleEvent[]): Promise<number[]> {
     // Each client begins at another event and writes its own name, so that it can be seen who was first.
@@ -80,7 +77,7 @@ describe('64 clients that post the same 1,000 ids at once', () => {
 })
 
 describe('an import and posts of the same ids from two processes', () => {
-  const ROUNDS = 100
+  const ROUNDS = howMany('import_race_rounds')
   const EVENTS = 100
   const BATCH_EVENTS = 5
   /** Each round makes a file; without merges the rounds would become slower and slower. */
@@ -129,7 +126,7 @@ describe('an import and posts of the same ids from two processes', () => {
 })
 
 describe('two compactors that start together', () => {
-  const ROUNDS = 100
+  const ROUNDS = howMany('compactor_race_rounds')
   const EVENTS = 50
   let home: InProcessStore
   let compactors: Compactor[]
@@ -179,8 +176,7 @@ interface Compactor {
 }
 
 function startCompactor(data_dir: string): Compactor {
-  const script = join(ROOT, 'tests/support/compactor-worker.ts')
-  const child = spawn(process.execPath, ['--import', 'tsx', script, data_dir], {
+  const child = spawn(process.execPath, [...programOf('tests/support/compactor-worker.ts'), data_dir], {
     cwd: ROOT,
     stdio: ['pipe', 'pipe', 'inherit'],
   })

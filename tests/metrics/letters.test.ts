@@ -1,21 +1,16 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { COUNTED_BYTES_MAX, COUNTED_MAX, openShelf } from '../../src/dead-letters/shelf.ts'
 import { nowMicros } from '../../src/event/time.ts'
 import { scrape } from '../support/exposition.ts'
-import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { serveStore } from '../support/in-process.ts'
 import { post } from '../support/store.ts'
 import { eventOf } from '../support/wire.ts'
-import { HANGS_AFTER_MS, bad } from '../support/measuring.ts'
+import { bad } from '../support/measuring.ts'
 
 describe('dead letters among the metrics', { timeout: HANGS_AFTER_MS }, () => {
-  let home: InProcessStore
-  before(async () => {
-    home = createInProcessStore()
-    await home.start()
-  })
-  after(() => home.remove())
+  const home = serveStore()
 
   async function letters(): Promise<unknown[]> {
     const { value } = await scrape(home.url)

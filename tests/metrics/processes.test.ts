@@ -6,13 +6,12 @@ import { readLedger } from '../../compactor/ledger.ts'
 import { realDisk } from '../../src/store/disk.ts'
 import { scrape, untilScraped } from '../support/exposition.ts'
 import type { Scrape } from '../support/exposition.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { sampleEvents } from '../support/sample.ts'
 import { createTestStore, post } from '../support/store.ts'
 import type { TestStore } from '../support/store.ts'
 import { logOf, untilLogged } from '../support/wire.ts'
 
-/** What never happens is waited for in vain; better to fail than to hang. */
-const HANGS_AFTER_MS = 600_000
 const LAST = 'frostline_compaction_last_success_timestamp_seconds'
 const ALL_CLOSED = { HOT_DAYS: '0' }
 const runs = ({ value }: Scrape) =>

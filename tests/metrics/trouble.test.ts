@@ -4,12 +4,13 @@ import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { scrape, untilScraped } from '../support/exposition.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents } from '../support/sample.ts'
 import { get, post } from '../support/store.ts'
 import { begin, slowEvents, slowSegments } from '../support/wire.ts'
-import { HANGS_AFTER_MS, DAY } from '../support/measuring.ts'
+import { DAY } from '../support/measuring.ts'
 
 /** How many questions ended so. */
 function ended(scraped: Scrape, outcome: string): number {

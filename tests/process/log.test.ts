@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { it } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { programOf } from '../support/build.ts'
 import { ROOT } from '../support/root.ts'
 
 const SECRET = 'fl_Zebra-7f3a91'
 
 it('the log never shows a key, not even where an error carries the headers of a request', () => {
+  const program = programOf('src/process/log.ts')
   const script = `
-    import { createLogger } from './src/process/log.ts'
+    import { createLogger } from '${pathToFileURL(program.pop()!).href}'
     const headers = { authorization: '${SECRET}', 'x-api-key': '${SECRET}', cookie: '${SECRET}', accept: 'kept' }
     const err = Object.assign(new Error('failed'), { headers, request: { headers } })
     const log = createLogger('info')
@@ -16,7 +19,7 @@ it('the log never shows a key, not even where an error carries the headers of a 
     log.error({ err }, 'three')
     log.error(err)
   `
-  const output = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+  const output = execFileSync(process.execPath, [...program, '--input-type=module', '-e', script], {
     cwd: ROOT,
   })
   const lines = output.toString().trim().split('\n')

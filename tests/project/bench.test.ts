@@ -4,6 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { programOf } from '../support/build.ts'
 import { finish } from '../support/store.ts'
 import { ROOT } from '../support/root.ts'
 
@@ -22,12 +24,12 @@ const JOB_SIZES = [
   '10000',
 ]
 
-describe('npm run bench', { timeout: 900_000 }, () => {
+describe('npm run bench', { timeout: HANGS_AFTER_MS }, () => {
   const out = mkdtempSync(join(tmpdir(), 'frostline-results-'))
   after(() => rmSync(out, { recursive: true }))
   const bench = (...args: string[]) =>
     finish(
-      spawn(process.execPath, ['--import', 'tsx', RUN, ...SIZES, ...JOB_SIZES, ...args, '--out', out], {
+      spawn(process.execPath, [...programOf(RUN), ...SIZES, ...JOB_SIZES, ...args, '--out', out], {
         cwd: ROOT,
       }),
     )

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { describe, it } from 'node:test'
-import { BUILD_VARIABLE, builtPath } from '../support/build.ts'
+import { programOf } from '../support/build.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { ROOT } from '../support/root.ts'
 import { createTestStore, get, post } from '../support/store.ts'
 import type { TestStore } from '../support/store.ts'
@@ -21,7 +22,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
 
 const PORT = 'http://127.0.0.1:8080'
 
-describe('shell blocks', { timeout: 300_000 }, () => {
+describe('shell blocks', { timeout: HANGS_AFTER_MS }, () => {
   it('are run, or have a reason', () => {
     const blocks = ['README.md', 'docs/operations.md'].flatMap((page) => blocksOf(readPage(page), 'sh'))
     for (const block of Object.keys(NOT_RUN)) assert.ok(blocks.includes(block), `no page has ${block}`)
@@ -83,7 +84,7 @@ function runBlocks(page: string, store: TestStore, url: string): string {
   const script = blocksOf(readPage(page), 'sh')
     .filter((block) => !Object.hasOwn(NOT_RUN, block))
     .join('')
-    .replaceAll('npm run -s cli --', `${process.execPath} ${programOf()}`)
+    .replaceAll('npm run -s cli --', [process.execPath, ...programOf('src/cli/main.ts')].join(' '))
     .replaceAll(PORT, url)
     .replaceAll('curl -s', 'curl -sf -w "\\n"')
   return execFileSync('bash', ['-euo', 'pipefail', '-c', script], {
@@ -91,11 +92,6 @@ function runBlocks(page: string, store: TestStore, url: string): string {
     env: { ...process.env, ...store.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   }).toString()
-}
-
-function programOf(): string {
-  const build = process.env[BUILD_VARIABLE]
-  return build === undefined ? '--import tsx src/cli/main.ts' : builtPath(build, 'src/cli/main.ts')
 }
 
 /** The lines that are JSON objects. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { createInProcessStore } from '../support/in-process.ts'
+import { describe, it } from 'node:test'
+import { howMany } from '../support/counts.ts'
+import { serveStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { addDays, createReference } from '../support/reference.ts'
 import type { Condition, Reference } from '../support/reference.ts'
@@ -14,7 +15,7 @@ import { get, post } from '../support/store.ts'
  * The histories of a block share a store, each with days and ids of its own, because a start costs more than a history.
  */
 const ONLY_SEED = process.env['FROSTLINE_SEED']
-const SEEDS = Number(process.env['FROSTLINE_SEEDS'] ?? 200)
+const SEEDS = howMany('differential_histories')
 const SEEDS_PER_STORE = 25
 
 const STEPS = 8
@@ -266,12 +267,7 @@ function blocks(): number[][] {
 describe('differential', () => {
   for (const seeds of blocks()) {
     describe(`seeds ${seeds[0]} to ${seeds.at(-1)}`, () => {
-      let store: InProcessStore
-      before(async () => {
-        store = createInProcessStore()
-        await store.start()
-      })
-      after(() => store.remove())
+      const store = serveStore()
 
       for (const seed of seeds) {
         it(`answers history ${seed} like the reference`, () => new History(seed, store).run())

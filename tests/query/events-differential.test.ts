@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import papaparse from 'papaparse'
-import { createInProcessStore } from '../support/in-process.ts'
+import { howMany } from '../support/counts.ts'
+import { serveStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { addDays, createReference } from '../support/reference.ts'
 import type { Condition, Range } from '../support/reference.ts'
@@ -14,7 +15,7 @@ import { post } from '../support/store.ts'
  * One seed again: FROSTLINE_SEED=17 node tests/run.js events-differential. More of them: FROSTLINE_SEEDS=2000.
  */
 const ONLY_SEED = process.env['FROSTLINE_SEED']
-const SEEDS = Number(process.env['FROSTLINE_SEEDS'] ?? 60)
+const SEEDS = howMany('page_walks')
 const WALKS = 3
 const US_PER_DAY = 86_400_000_000
 
@@ -157,12 +158,7 @@ function readPage(format: 'json' | 'ndjson' | 'csv', text: string): unknown[] {
 }
 
 describe('events read back', () => {
-  let store: InProcessStore
-  before(async () => {
-    store = createInProcessStore()
-    await store.start()
-  })
-  after(() => store.remove())
+  const store = serveStore()
 
   const seeds = ONLY_SEED === undefined ? Array.from({ length: SEEDS }, (_, i) => i + 1) : [Number(ONLY_SEED)]
   for (const seed of seeds) {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import papaparse from 'papaparse'
-import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { serveStore } from '../support/in-process.ts'
 import { get, post } from '../support/store.ts'
 import { eventOf } from '../support/wire.ts'
 
@@ -14,18 +14,15 @@ const QUESTIONS = {
   retention: '/stats/retention?start_date=2025-08-01&windows=2&window=day',
 } as const
 
-describe('an answer as CSV', { timeout: 60_000 }, () => {
-  let store: InProcessStore
+describe('an answer as CSV', { timeout: HANGS_AFTER_MS }, () => {
+  const store = serveStore()
   before(async () => {
-    store = createInProcessStore()
-    await store.start()
     await post(`${store.url}/events`, [
       eventOf({ event_type: ODD }),
       eventOf({ event_type: ODD, user_id: 'u2' }),
       eventOf({ occurred_at: '2025-08-02T00:00:00Z' }),
     ])
   })
-  after(() => store.remove())
 
   async function ask(path: string, accept?: string) {
     const response = await fetch(store.url + path, accept === undefined ? {} : { headers: { accept } })

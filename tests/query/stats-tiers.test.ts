@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { at, serveQuestions } from '../support/asking.ts'
 import type { Dau, TopEvents } from '../support/asking.ts'
+import { howMany } from '../support/counts.ts'
 import { get } from '../support/store.ts'
 
 interface Tiers {
@@ -19,7 +20,7 @@ describe('questions', () => {
   const { put, ask, compact } = home
 
   it('count an event in the first answer after its 200, whoever else writes', async () => {
-    const ROUNDS = 200
+    const ROUNDS = howMany('answers_between_commits')
     let others = 0
     const done = new AbortController()
     const writers = ['w1', 'w2', 'w3'].map(async (writer) => {

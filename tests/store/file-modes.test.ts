@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
 import { createTestStore, post } from '../support/store.ts'
 import type { TestStore } from '../support/store.ts'
@@ -10,7 +11,7 @@ import { eventOf } from '../support/wire.ts'
 const CREATE_KEY = ['keys', 'create', '--scope', 'read', '--name', 'web']
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
 
-describe('what lies in DATA_DIR', { timeout: 120_000 }, () => {
+describe('what lies in DATA_DIR', { timeout: HANGS_AFTER_MS }, () => {
   let store: TestStore
   let umask: number
   beforeEach(() => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { after, before, describe } from 'node:test'
-import { createTestStore, get, post } from './store.ts'
-import type { ServiceProcess, TestStore } from './store.ts'
+import { before, describe } from 'node:test'
+import { serveStore } from './in-process.ts'
+import { get, post } from './store.ts'
 import { eventOf } from './wire.ts'
 
 /** For tests of the questions over a real service. */
@@ -47,30 +47,23 @@ const query = (parameters: Parameters) =>
 
 /** One service for all tests of the surrounding `describe`. */
 export function serveQuestions(): Asking {
-  let store: TestStore
-  let service: ServiceProcess
-  before(async () => {
-    store = createTestStore()
-    service = await store.serve()
-  })
-  after(() => store.remove())
+  const home = serveStore()
   return {
     get url() {
-      return service.url
+      return home.url
     },
     async put(events) {
-      const { status, json } = await post(`${service.url}/events`, events)
+      const { status, json } = await post(`${home.url}/events`, events)
       assert.equal(status, 200)
       assert.equal(json['accepted'], events.length)
     },
     async ask<T>(route: string, parameters: Parameters) {
-      const { status, json } = await get<T>(`${service.url}${route}?${query(parameters)}`)
+      const { status, json } = await get<T>(`${home.url}${route}?${query(parameters)}`)
       assert.equal(status, 200, JSON.stringify(json))
       return json
     },
     async compact() {
-      const run = await store.cli(['compact', '--json'])
-      assert.equal(run.code, 0, run.stderr)
+      await home.compact()
     },
   }
 }

@@ -8,9 +8,6 @@ import type { InProcessStore } from './in-process.ts'
 
 /** What the tests of keys, logins and limits share. */
 
-/** What never happens is waited for in vain; better to fail than to hang. */
-export const HANGS_AFTER_MS = 600_000
-
 export const JSON_TYPE = { 'content-type': 'application/json' }
 
 export const PASSWORD = 'correct horse battery staple'

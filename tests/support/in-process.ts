@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { after, before } from 'node:test'
 import { runCompaction } from '../../compactor/run.ts'
 import type { CompactionReport } from '../../compactor/run.ts'
 import { realDisk } from '../../src/store/disk.ts'
@@ -58,9 +59,11 @@ const LOG = createLogger('silent')
 const NEVER = new AbortController().signal
 const QUIET: Progress = { during: (_stage, _connection, act) => act(), step() {}, end() {} }
 
-export function createInProcessStore(): InProcessStore {
+/** @param other a store at rest, of which it is a copy; an empty one otherwise */
+export function createInProcessStore(other?: InProcessStore): InProcessStore {
   const dir = mkdtempSync(join(tmpdir(), 'frostline-'))
   const DATA_DIR = join(dir, 'store')
+  if (other !== undefined) cpSync(dirname(other.layout.database), DATA_DIR, { recursive: true })
   const layout = openLayout(DATA_DIR)
   let service: Service | null = null
 
@@ -132,6 +135,14 @@ export function createInProcessStore(): InProcessStore {
       rmSync(dir, { recursive: true, force: true })
     },
   }
+}
+
+/** A store whose service runs for all tests of the surrounding `describe`. Parameters as for its `start`. */
+export function serveStore(...start: Parameters<InProcessStore['start']>): InProcessStore {
+  const home = createInProcessStore()
+  before(() => home.start(...start))
+  after(() => home.remove())
+  return home
 }
 
 /** Relative paths of all files below a folder, sorted. */

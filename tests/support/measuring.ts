@@ -6,9 +6,6 @@ import { begin, eventOf, sendBytes } from './wire.ts'
 
 /** For tests of `GET /metrics` over a real service. */
 
-/** What never happens is waited for in vain; better to fail than to hang. */
-export const HANGS_AFTER_MS = 600_000
-
 export const DAY = 'from=2025-08-01&to=2025-08-01'
 
 export const REQUESTS = 'frostline_http_requests_total'

@@ -1,6 +1,5 @@
-import { after, before } from 'node:test'
-import { createTestStore, get } from './store.ts'
-import type { ServiceProcess, TestStore } from './store.ts'
+import { serveStore } from './in-process.ts'
+import { get } from './store.ts'
 
 /** For tests of `POST /events` over a real service. */
 
@@ -9,7 +8,6 @@ export const JSON_TYPE = { 'content-type': 'application/json' }
 export const MARKER = 'Zebra-7f3a91'
 
 export interface Posting {
-  readonly service: ServiceProcess
   readonly events_url: string
   send(body: Exclude<RequestInit['body'], undefined>, headers?: Record<string, string>): Promise<Response>
   /** Distinct users of a day. */
@@ -20,31 +18,22 @@ export interface Posting {
 
 /** One service for all tests of the surrounding `describe`. */
 export function servePosting(): Posting {
-  let store: TestStore
-  let service: ServiceProcess
-  before(async () => {
-    store = createTestStore()
-    service = await store.serve()
-  })
-  after(() => store.remove())
+  const home = serveStore()
   return {
-    get service() {
-      return service
-    },
     get events_url() {
-      return `${service.url}/events`
+      return `${home.url}/events`
     },
-    send: (body, headers = JSON_TYPE) => fetch(`${service.url}/events`, { method: 'POST', headers, body }),
+    send: (body, headers = JSON_TYPE) => fetch(`${home.url}/events`, { method: 'POST', headers, body }),
     async usersOn(day, filter = '') {
       const { json } = await get<{ data: { dau: number }[] }>(
-        `${service.url}/stats/dau?from=${day}&to=${day}${filter}`,
+        `${home.url}/stats/dau?from=${day}&to=${day}${filter}`,
       )
       return json.data[0]!.dau
     },
     async countOf(event_type) {
       const filter = encodeURIComponent(`event_type:${event_type}`)
       const { json } = await get<{ data: { count: number }[] }>(
-        `${service.url}/stats/top-events?from=2025-01-01&to=2025-12-31&segment=${filter}`,
+        `${home.url}/stats/top-events?from=2025-01-01&to=2025-12-31&segment=${filter}`,
       )
       return json.data[0]?.count ?? 0
     },

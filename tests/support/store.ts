@@ -3,17 +3,21 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { createInterface } from 'node:readline'
-import { BUILD_VARIABLE, builtPath } from './build.ts'
+import { programOf } from './build.ts'
+import { runCommand } from './commands.ts'
 import type { SampleEvent } from './sample.ts'
 import { ROOT } from './root.ts'
 
 /** Real stores, real processes: what black-box tests drive. */
 
 const CLI = 'src/cli/main.ts'
+
+type Env = Record<string, string>
 
 export interface Run {
   code: number | null
@@ -38,7 +42,7 @@ export interface TestStore {
   env: Record<string, string>
   /** Starts `frostline serve` on a free port and waits until it is ready. */
   serve(env?: Record<string, string>): Promise<ServiceProcess>
-  /** Runs a command to its end, with this on its stdin. */
+  /** Runs a command to its end, with this on its stdin; in a process of its own only where it matters. */
   cli(args: readonly string[], env?: Record<string, string>, input?: string): Promise<Run>
   /** Runs another script of the project to its end. */
   script(path: string, args: readonly string[], env?: Record<string, string>): Promise<Run>
@@ -112,7 +116,16 @@ export function createTestStore(): TestStore {
         },
       }
     },
-    cli: (args, env, input) => finish(launch(CLI, args, env, input)),
+    async cli(args, env = {}, input) {
+      if (wantsItsProcess(args, env)) return finish(launch(CLI, args, env, input))
+      let running: ChildProcess | undefined
+      const run = await runCommand(args, { ...(process.env as Env), ...base, ...env }, input, (child) => {
+        running = child
+        children.add(child)
+      })
+      children.delete(running!)
+      return run
+    },
     script: (path, args, env) => finish(launch(path, args, env)),
     async remove() {
       const ended = [...children].map((child) => once(child, 'exit'))
@@ -123,10 +136,9 @@ export function createTestStore(): TestStore {
   }
 }
 
-/** What node runs for a module of the project: compiled if it is, and its source otherwise. */
-function programOf(path: string): string[] {
-  const build = process.env[BUILD_VARIABLE]
-  return build === undefined ? ['--import', 'tsx', join(ROOT, path)] : [builtPath(build, path)]
+/** What is read when a process starts, and services, which do not end. */
+function wantsItsProcess([name]: readonly string[], env: Env): boolean {
+  return name === 'serve' || ['FROSTLINE_FAILPOINT', 'LD_PRELOAD'].some((variable) => variable in env)
 }
 
 /** What a process printed, and how it ended. */
@@ -143,17 +155,27 @@ export async function finish(child: ChildProcess): Promise<Run> {
   return { code, stdout, stderr }
 }
 
-/** Between two questions whether a service is ready: asking without pause would take the processor from its start. */
-const ASK_AGAIN_MS = 10
+/** Between two questions whether a service is ready: to ask without pause would take the processor from its start. */
+const ASK_AGAIN_MS = 20
 
-/** Asks until the service says that it is ready. */
+/** Asks until the service says that it is ready. By one connection and without fetch, which takes more time than half of the start. */
 export async function untilReady(url: string): Promise<void> {
-  for (;;) {
-    const response = await fetch(`${url}/readyz`)
-    await response.arrayBuffer()
-    if (response.status === 200) return
-    await setTimeout(ASK_AGAIN_MS)
+  const agent = new Agent({ keepAlive: true })
+  try {
+    while ((await statusOf(`${url}/readyz`, agent)) !== 200) await setTimeout(ASK_AGAIN_MS)
+  } finally {
+    agent.destroy()
   }
+}
+
+function statusOf(url: string, agent: Agent): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const asking = request(url, { agent }, (incoming) => {
+      incoming.resume().once('end', () => resolve(incoming.statusCode!))
+    })
+    asking.once('error', reject)
+    asking.end()
+  })
 }
 
 /** A request whose body is JSON, and its reply. */

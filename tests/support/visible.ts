@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDuck, sqlText } from '../../src/store/duckdb.ts'
+import type { Duck } from '../../src/store/duckdb.ts'
 import { formatEventId } from '../../src/event/id.ts'
 import type { Layout } from '../../src/store/layout.ts'
 import { openStore } from '../../src/store/sqlite.ts'
@@ -18,8 +21,8 @@ export interface StoredEvent {
 
 /** Every visible event, hot and cold; one that is visible twice stands there twice. */
 export async function readStored(layout: Layout): Promise<StoredEvent[]> {
+  const duck = await (shared ??= openShared())
   const db = openStore(layout.database)
-  const duck = await openDuck({ threads: 1, memory_mb: 512, spill: layout.spill })
   try {
     const hot = db.prepare(
       `SELECT event_id, occurred_at AS occurred_at_us, user_id, event_type, properties
@@ -38,9 +41,25 @@ export async function readStored(layout: Layout): Promise<StoredEvent[]> {
     connection.closeSync()
     return stored
   } finally {
-    duck.close()
     db.close()
   }
+}
+
+/** One for all looks: to open DuckDB takes longer than to read a small store. */
+let shared: Promise<Duck> | undefined
+
+async function openShared(): Promise<Duck> {
+  const spill = mkdtempSync(join(tmpdir(), 'frostline-'))
+  const duck = await openDuck({ threads: 1, memory_mb: 512, spill })
+  // A file that is put back under its name is read anew.
+  const connection = await duck.connect()
+  await connection.run('SET enable_external_file_cache = false')
+  connection.closeSync()
+  process.once('exit', () => {
+    duck.close()
+    rmSync(spill, { recursive: true })
+  })
+  return duck
 }
 
 /** The id of every visible event, sorted. */

@@ -5,12 +5,13 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { readCatalog } from '../../src/store/catalog.ts'
 import { realDisk } from '../../src/store/disk.ts'
 import { ENTRY_BYTES } from '../../src/cold/id-segment.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
 import { damageOf } from '../support/verifying.ts'
 
-describe('verify, of the index of cold ids,', { timeout: 120_000 }, () => {
+describe('verify, of the index of cold ids,', { timeout: HANGS_AFTER_MS }, () => {
   let home: InProcessStore
   beforeEach(async () => {
     home = createInProcessStore()

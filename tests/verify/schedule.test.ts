@@ -7,12 +7,13 @@ import type { TestContext } from 'node:test'
 import { createLogger } from '../../src/process/log.ts'
 import type { Logger } from '../../src/process/log.ts'
 import { DAMAGE_KEPT_MAX, startVerifySchedule } from '../../src/verify/schedule.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 
 const INTERVAL_S = 60
 
-describe('the schedule of checks', { timeout: 120_000 }, () => {
+describe('the schedule of checks', { timeout: HANGS_AFTER_MS }, () => {
   let home: InProcessStore
   beforeEach(() => {
     home = createInProcessStore()

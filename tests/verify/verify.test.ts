@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { copyFileSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, afterEach, beforeEach, describe, it } from 'node:test'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { applyChange } from '../../src/store/catalog.ts'
 import type { ColdFile } from '../../src/store/catalog.ts'
 import { realDisk } from '../../src/store/disk.ts'
 import type { ColdDisk } from '../../src/store/disk.ts'
 import { parseDay } from '../../src/event/time.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
@@ -15,11 +16,17 @@ import { logOf, untilLogged } from '../support/wire.ts'
 import { verify, damageOf, fill, filesOf } from '../support/verifying.ts'
 
 describe('verify', () => {
+  let filled: InProcessStore
   let home: InProcessStore
-  beforeEach(async () => {
-    home = createInProcessStore()
-    await home.start()
-    await fill(home)
+  before(async () => {
+    filled = createInProcessStore()
+    await filled.start()
+    await fill(filled)
+    await filled.stop()
+  })
+  after(() => filled.remove())
+  beforeEach(() => {
+    home = createInProcessStore(filled)
   })
   afterEach(() => home.remove())
 
@@ -27,6 +34,7 @@ describe('verify', () => {
   const sql = (text: string) => home.inSqlite((db) => db.exec(text))
 
   it('finds nothing wrong in a sound store, also after a merge and an import, while the service runs', async () => {
+    await home.start()
     await home.importCsv(toCsv(sampleEvents(4, 200, '2025-08-02', 3)))
     for (let n = 0; n < 3; n += 1) {
       await post(`${home.url}/events`, sampleEvents(10 + n, 50, '2025-08-01', 1))
@@ -171,6 +179,7 @@ describe('verify', () => {
   })
 
   it('finds nothing wrong while events come and compactions move and merge them', async () => {
+    await home.start()
     let checks = 0
     const done = new AbortController()
     const checking = (async () => {
@@ -229,7 +238,7 @@ describe('the verify command', () => {
   })
 })
 
-describe('the check by the clock', { timeout: 120_000 }, () => {
+describe('the check by the clock', { timeout: HANGS_AFTER_MS }, () => {
   it('tells damage in /readyz and once in the log, and takes it back when the file is there again', async (t) => {
     const store = createTestStore()
     t.after(() => store.remove())

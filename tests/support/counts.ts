@@ -1,0 +1,177 @@
+/**
+ * How often each test does what it does again and again: in `npm test`, where a mistake that is made often has to show within minutes, and in
+ * `npm run test:long`, where one that is made seldom has to show too. The tests are the same.
+ */
+
+/** Says which of the two lengths; set by tests/run.js. */
+export const LENGTH_VARIABLE = 'FROSTLINE_TEST_LENGTH'
+
+interface Count {
+  short: number
+  long: number
+  unit: string
+  /** What is counted. */
+  what: string
+  /** The environment variable that asks for another number. */
+  variable?: string
+}
+
+const COUNTS = {
+  answers_between_commits: {
+    short: 40,
+    long: 200,
+    unit: 'rounds',
+    what: 'of posts, while questions are asked that must see each of them',
+  },
+  bits_of_a_cold_file: {
+    short: 10,
+    long: 40,
+    unit: 'bits',
+    what: 'of one cold file, flipped one by one while the service answers from it',
+  },
+  compactor_race_rounds: {
+    short: 8,
+    long: 100,
+    unit: 'rounds',
+    what: 'of two compactors that are started together',
+  },
+  csv_files_read_twice: {
+    short: 25,
+    long: 150,
+    unit: 'files',
+    what: 'of random rows, read by the fast and by the careful reader',
+    variable: 'FROSTLINE_SEEDS',
+  },
+  compactions_started_together: {
+    short: 2,
+    long: 4,
+    unit: 'rounds',
+    what: 'of two commands that compact the same rows',
+  },
+  damaged_places: {
+    short: 20,
+    long: 200,
+    unit: 'places',
+    what: 'at which a bit is flipped or the tail cut: of cold files, of segments of ids and of the SQLite file, so many of each',
+  },
+  damaged_places_told_by_command: {
+    short: 1,
+    long: 5,
+    unit: 'places',
+    what: 'of those: how many the command and a whole service are asked about too',
+  },
+  differential_histories: {
+    short: 12,
+    long: 200,
+    unit: 'seeds',
+    what: 'of histories of posts, imports, compactions, restarts and questions against a plain model',
+    variable: 'FROSTLINE_SEEDS',
+  },
+  events_counted_at_once: {
+    short: 40,
+    long: 120,
+    unit: 'events',
+    what: 'posted one by one around compactions, each counted by the next question',
+  },
+  failpoint_pairs: {
+    short: 0,
+    long: 1,
+    unit: 'failpoints',
+    what: 'at which the recovery is killed too, for each failpoint; all of them with FROSTLINE_PAIRS=all',
+  },
+  failpoints_per_other_job: {
+    short: 3,
+    long: 1,
+    unit: 'failpoints',
+    what: 'of which the recovery from one is that of the other job too',
+  },
+  from_one_failing_call_to_the_next: {
+    short: 4,
+    long: 1,
+    unit: 'calls of the disk',
+    what: 'by a compaction or an import: each so-manieth fails',
+  },
+  from_one_power_cut_to_the_next: {
+    short: 4,
+    long: 1,
+    unit: 'moments',
+    what: 'at which the power fails in a compaction, a merge or an import: from each so-manieth a service goes on',
+  },
+  fuzz_requests: {
+    short: 2_000,
+    long: 20_000,
+    unit: 'requests',
+    what: 'in all formats and encodings, sound and with bytes changed',
+    variable: 'FROSTLINE_FUZZ_REQUESTS',
+  },
+  group_sequences: {
+    short: 40,
+    long: 200,
+    unit: 'sequences',
+    what: 'of groups of requests, each against one request after the other',
+  },
+  ids_looked_up: {
+    short: 20_000,
+    long: 2_000_000,
+    unit: 'ids',
+    what: 'at the most that are asked for in one segment, of those that it has and of others',
+  },
+  ids_merged_at_a_time: {
+    short: 40_000,
+    long: 4_000_000,
+    unit: 'ids',
+    what: 'that are in memory at once while segments become one; the test merges some more',
+  },
+  import_race_rounds: {
+    short: 10,
+    long: 100,
+    unit: 'rounds',
+    what: 'of an import against posts of the same ids from another process',
+  },
+  killed_day_rows: {
+    short: 150_000,
+    long: 1_000_000,
+    unit: 'rows',
+    what: 'of the day in which the compactor is killed 12 times',
+  },
+  letter_race_rounds: {
+    short: 4,
+    long: 20,
+    unit: 'rounds',
+    what: 'of one dead letter that is replayed by command and over HTTP at the same moment',
+  },
+  model_commands: {
+    short: 200,
+    long: 2_000,
+    unit: 'commands',
+    what: 'against the store and a plain Map, 20 kills and 10 damaged files in 2,000 at least',
+    variable: 'FROSTLINE_MODEL_COMMANDS',
+  },
+  no_dip_changes: {
+    short: 40,
+    long: 300,
+    unit: 'compactions and merges',
+    what: 'under readers that ask without pause, so many answers at least',
+  },
+  page_walks: {
+    short: 8,
+    long: 60,
+    unit: 'seeds',
+    what: 'of pages that are read back while posts, imports and compactions go on, against a plain model',
+    variable: 'FROSTLINE_SEEDS',
+  },
+  torture_kills: {
+    short: 25,
+    long: 200,
+    unit: 'kills',
+    what: 'of services, compactors and importers while clients post; `npm run torture` has counts of its own',
+  },
+} satisfies Record<string, Count>
+
+const length = process.env[LENGTH_VARIABLE] === 'long' ? 'long' : 'short'
+
+export function howMany(name: keyof typeof COUNTS): number {
+  const count: Count = COUNTS[name]
+  const asked = count.variable === undefined ? undefined : process.env[count.variable]
+  return asked === undefined ? count[length] : Number(asked)
+}
