@@ -208,7 +208,7 @@ describe('a start is refused', { timeout: HANGS_AFTER_MS }, () => {
     other.close()
     assert.equal(run.code, 2)
     assert.equal(linesOf(run.stderr).length, 1, run.stderr)
-    assert.match(run.stderr, new RegExp(`Port ${port} is taken`))
+    assert.match(run.stderr, new RegExp(`Port ${port} is in use`))
     assert.equal(run.stdout, '')
   })
 

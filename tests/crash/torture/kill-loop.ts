@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openLayout } from '../../../src/store/layout.ts'
+import { openStore } from '../../../src/store/sqlite.ts'
 import { pick, seeded, toCsv } from '../../support/sample.ts'
 import type { SampleEvent } from '../../support/sample.ts'
 import { compiledCli } from '../../support/build.ts'
@@ -81,6 +82,8 @@ export async function runKillLoop({ kills, minutes, seed, onProgress }: KillLoop
   const folder = mkdtempSync(join(tmpdir(), 'frostline-torture-'))
   const data_dir = join(folder, 'store')
   const layout = openLayout(data_dir)
+  // Only a service or an import creates a store, and the first process may be a compaction.
+  openStore(layout.database).close()
   const csv_dir = join(folder, 'csv')
   mkdirSync(csv_dir)
   const fleet = createFleet(compiledCli(join(folder, 'build')), data_dir)
