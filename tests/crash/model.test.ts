@@ -29,7 +29,7 @@ const PATH = process.env['FROSTLINE_MODEL_PATH']
 const REPLAY = process.env['FROSTLINE_MODEL_REPLAY']
 
 /** In one store, which is new for each list. Lists are half as long on average. */
-const LIST_COMMANDS_MAX = 400
+const LIST_COMMANDS_MAX = Math.min(400, COMMANDS)
 /** A list runs for seconds, so that a shorter one that also fails is not looked for without end. */
 const SHRINK_MS_MAX = 60_000
 /** A limit for a service that never gets ready, per list; nothing is measured by it. */

@@ -129,7 +129,7 @@ const COUNTS = {
     what: 'of an import against posts of the same ids from another process',
   },
   killed_day_rows: {
-    short: 150_000,
+    short: 200_000,
     long: 1_000_000,
     unit: 'rows',
     what: 'of the day in which the compactor is killed 12 times',
