@@ -41,6 +41,8 @@ export interface Size {
   compact_rows: readonly number[]
   /** Of the imported files: the first has many small days, the others have 30 days each. */
   import_rows: readonly number[]
+  /** How often, in turns, the stores with and without cold ids take the events. */
+  pairs: number
   soak_minutes: number
   id_version: IdVersion
   /** How many of the largest bodies are posted. */

@@ -15,8 +15,6 @@ import type { LoadOrder, LoadReport } from './load.ts'
 import { residentMib, runApart } from './process.ts'
 import { median } from './statistics.ts'
 
-/** How often each of the two stores takes the events in one round, in turns. */
-const PAIRS = 5
 const ROWS_PER_DAY = 1_000_000
 const REPLAYED = 1_000
 /** The load posts events of 2026; history lies before them. */
@@ -26,9 +24,9 @@ export const coldIds: Benchmark = {
   name: 'cold-ids',
   rounds_max: 1,
   question: 'What do many ids in cold cost: at the start, in memory, and for every event that comes in?',
-  method: ({ events, cold_ids, id_version }) =>
+  method: ({ events, cold_ids, id_version, pairs }) =>
     `A store with ${cold_ids} cold events, ids of version ${id_version}, ${ROWS_PER_DAY} a day, written as a compaction writes them; and an empty store. ` +
-    `${PAIRS} times in turns, each is started as a process and takes ${events} new events over HTTP, 1000 a request, 8 connections; medians. ` +
+    `${pairs} times in turns, each is started as a process and takes ${events} new events over HTTP, 1000 a request, 8 connections; medians. ` +
     `Memory is what the process with cold events holds more when it is ready. Then ${REPLAYED} cold ids of one day are posted in one request.`,
   metrics: {
     empty_events_per_s: { label: 'no cold ids: events/s', digits: 0 },
@@ -45,13 +43,13 @@ export const coldIds: Benchmark = {
   cases: (size) => [{ label: 'cold-ids', round: () => measure(size) }],
 }
 
-async function measure({ events, cold_ids, id_version }: Size) {
+async function measure({ events, cold_ids, id_version, pairs }: Size) {
   const [empty, full] = [createTestStore(), createTestStore()]
   try {
     const { bytes, segments } = await fill(openLayout(full.data_dir), cold_ids, id_version)
     openStore(openLayout(empty.data_dir).database).close()
     const seen: { empty: Seen; full: Seen }[] = []
-    for (let pair = 0; pair < PAIRS; pair += 1) {
+    for (let pair = 0; pair < pairs; pair += 1) {
       const first = pair % 2 === 0 ? await takeEvents(empty, events) : null
       const of_full = await takeEvents(full, events)
       seen.push({ empty: first ?? (await takeEvents(empty, events)), full: of_full })
