@@ -109,6 +109,12 @@ const COUNTS = {
     unit: 'events',
     what: 'that a service takes in one request and no more; 100,000 is the default',
   },
+  events_of_a_slow_question: {
+    short: 8_000,
+    long: 20_000,
+    unit: 'events',
+    what: 'with long properties that a slow question searches again and again',
+  },
   failpoint_pairs: {
     short: 0,
     long: 1,
