@@ -15,8 +15,6 @@ import type { LoadOrder, LoadReport } from './load.ts'
 import { residentMib, runApart } from './process.ts'
 import { median } from './statistics.ts'
 
-/** How often each of the two stores gets the load in one round, alternating. */
-const PAIRS = 5
 const ROWS_PER_DAY = 1_000_000
 const REPLAYED = 1_000
 /** Before the load, whose events are of 2026. */
@@ -26,9 +24,9 @@ export const coldIds: Benchmark = {
   name: 'cold-ids',
   rounds_max: 1,
   question: 'What do many cold ids cost at start-up, in memory, and per ingested event?',
-  method: ({ events, cold_ids, id_version }) =>
+  method: ({ events, cold_ids, id_version, pairs }) =>
     `One store has ${cold_ids} cold events with ids of version ${id_version}, ${ROWS_PER_DAY} per day, written with the compactor's functions. Another store is empty. ` +
-    `${PAIRS} times, alternating, each is started as a process and gets ${events} new events over HTTP in requests of 1000 over 8 connections. Figures are medians. ` +
+    `${pairs} times, alternating, each is started as a process and gets ${events} new events over HTTP in requests of 1000 over 8 connections. Figures are medians. ` +
     `Memory is the difference in resident memory between the two processes when they are ready. At the end ${REPLAYED} cold ids of one day are posted in one request.`,
   metrics: {
     empty_events_per_s: { label: 'no cold ids: events/s', digits: 0 },
@@ -45,13 +43,13 @@ export const coldIds: Benchmark = {
   cases: (size) => [{ label: 'cold-ids', round: () => measure(size) }],
 }
 
-async function measure({ events, cold_ids, id_version }: Size) {
+async function measure({ events, cold_ids, id_version, pairs }: Size) {
   const [empty, full] = [createTestStore(), createTestStore()]
   try {
     const { bytes, segments } = await fill(openLayout(full.data_dir), cold_ids, id_version)
     openStore(openLayout(empty.data_dir).database).close()
     const seen: { empty: Seen; full: Seen }[] = []
-    for (let pair = 0; pair < PAIRS; pair += 1) {
+    for (let pair = 0; pair < pairs; pair += 1) {
       const first = pair % 2 === 0 ? await takeEvents(empty, events) : null
       const of_full = await takeEvents(full, events)
       seen.push({ empty: first ?? (await takeEvents(empty, events)), full: of_full })

@@ -44,6 +44,7 @@ const FULL: Size = {
   cold_ids: 10_000_000,
   compact_rows: [100_000, 1_000_000, 5_000_000],
   import_rows: [1_000_000, 10_000_000],
+  pairs: 5,
   soak_minutes: 30,
   id_version: 4,
   bodies: 8,
@@ -57,13 +58,14 @@ const QUICK: Size = {
   cold_ids: 200_000,
   compact_rows: [50_000],
   import_rows: [100_000],
+  pairs: 5,
   soak_minutes: 3,
   id_version: 4,
   bodies: 2,
   stats_events: [100_000],
 }
 
-const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}]… [--quick] [--only TEXT] [--rounds N] [--events N] [--hot-rows N,…] [--cold-ids N] [--compact-rows N,…] [--import-rows N,…] [--stats-events N,…] [--minutes N] [--id-version 4|7] [--out DIR] [--readme]`
+const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}]… [--quick] [--only TEXT] [--rounds N] [--events N] [--hot-rows N,…] [--cold-ids N] [--compact-rows N,…] [--import-rows N,…] [--stats-events N,…] [--pairs N] [--minutes N] [--id-version 4|7] [--out DIR] [--readme]`
 
 interface Order {
   size: Size
@@ -92,6 +94,7 @@ function readOrder(): Order {
       'cold-ids': text,
       'compact-rows': text,
       'import-rows': text,
+      pairs: text,
       minutes: text,
       'stats-events': text,
       'id-version': text,
@@ -115,6 +118,7 @@ function readOrder(): Order {
       cold_ids: count(values['cold-ids']) ?? usual.cold_ids,
       compact_rows: counts(values['compact-rows']) ?? usual.compact_rows,
       import_rows: counts(values['import-rows']) ?? usual.import_rows,
+      pairs: count(values.pairs) ?? usual.pairs,
       soak_minutes: minutes(values.minutes) ?? usual.soak_minutes,
       id_version: id_version === '4' ? 4 : 7,
       stats_events: counts(values['stats-events']) ?? usual.stats_events,

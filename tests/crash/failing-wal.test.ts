@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { openLayout } from '../../src/store/layout.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { ROOT } from '../support/root.ts'
@@ -25,21 +26,27 @@ describe('a disk that fails under a commit', { skip, timeout: HANGS_AFTER_MS }, 
   let flag: string
   let env: Record<string, string>
   let service: ServiceProcess
-  const [before, during, later] = [1, 2, 3].map((seed) => sampleEvents(seed, BATCH_EVENTS)) as [
+  const [earlier, during, later] = [1, 2, 3].map((seed) => sampleEvents(seed, BATCH_EVENTS)) as [
     SampleEvent[],
     SampleEvent[],
     SampleEvent[],
   ]
 
+  let folder: string
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'frostline-'))
+    const source = join(ROOT, 'tests/crash/failing-wal.c')
+    execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', join(folder, 'failing-wal.so'), source, '-ldl'])
+  })
+  after(() => rmSync(folder, { recursive: true }))
+
   beforeEach(async () => {
     home = createTestStore()
     flag = join(home.dir, 'failing')
-    const shim = join(home.dir, 'failing-wal.so')
-    const source = join(ROOT, 'tests/crash/failing-wal.c')
-    execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', shim, source, '-ldl'])
+    const shim = join(folder, 'failing-wal.so')
     env = { LD_PRELOAD: shim, FAILING_WAL: flag }
     service = await home.serve(env)
-    await assertTaken(before, BATCH_EVENTS)
+    await assertTaken(earlier, BATCH_EVENTS)
   })
   afterEach(() => home.remove())
 
@@ -90,13 +97,13 @@ describe('a disk that fails under a commit', { skip, timeout: HANGS_AFTER_MS }, 
       await assertTaken(later.slice(0, 100), 100)
       assert.equal(await count(), BATCH_EVENTS + 100)
       await service.kill()
-      await assertVisible(before, later.slice(0, 100))
+      await assertVisible(earlier, later.slice(0, 100))
       service = await home.serve(env)
       await assertTaken(during, BATCH_EVENTS)
-      await assertTaken([...before, ...later, ...during], BATCH_EVENTS - 100)
+      await assertTaken([...earlier, ...later, ...during], BATCH_EVENTS - 100)
       assert.equal(await count(), 3 * BATCH_EVENTS)
       assert.equal(await service.stop(), 0)
-      await assertVisible(before, during, later)
+      await assertVisible(earlier, during, later)
     })
 
     it(`(${how}) and a kill -9 leave all of a failed batch or nothing, and it counts once when it is sent again`, async (t) => {
@@ -109,10 +116,10 @@ describe('a disk that fails under a commit', { skip, timeout: HANGS_AFTER_MS }, 
       assert.ok([BATCH_EVENTS, 2 * BATCH_EVENTS].includes(ids.length), `${ids.length} rows`)
       service = await home.serve(env)
       await assertTaken(during, 2 * BATCH_EVENTS - ids.length)
-      await assertTaken([...before, ...during], 0)
+      await assertTaken([...earlier, ...during], 0)
       assert.equal(await count(), 2 * BATCH_EVENTS)
       assert.equal(await service.stop(), 0)
-      await assertVisible(before, during)
+      await assertVisible(earlier, during)
     })
   }
 
@@ -125,12 +132,12 @@ describe('a disk that fails under a commit', { skip, timeout: HANGS_AFTER_MS }, 
     const swept = await home.cli(['compact'], { FROSTLINE_FAILPOINT: 'sweep.orphans' })
     assert.equal(swept.code, null, swept.stderr)
     await service.kill()
-    await assertVisible(before)
+    await assertVisible(earlier)
     service = await home.serve()
     assert.equal(await count(), BATCH_EVENTS)
     assert.equal((await home.cli(['compact'])).code, 0)
     assert.equal(await count(), BATCH_EVENTS)
-    await assertTaken(before, 0)
+    await assertTaken(earlier, 0)
     assert.equal(await service.stop(), 0)
   })
 })

@@ -45,8 +45,6 @@ const COPIES: Record<string, SampleEvent> = { 'first.csv': NEW[0]!, 'again.csv':
 
 /** Far enough to come from one phase of a job into the next. */
 const PAIR_DISTANCE = 3
-/** Starting a service takes longer than two crashes; the rows themselves are read every time. */
-const ANSWERS_EVERY = 3
 const ALL_PAIRS = process.env['FROSTLINE_PAIRS'] === 'all'
 const PAIRS = howMany('failpoint_pairs')
 
@@ -221,7 +219,7 @@ describe('failpoints', () => {
           }
           if (n % howMany('failpoints_per_other_job') === 0)
             await assertOtherJobRecovers(copyOf(crashed), job, held)
-          if (ALL_PAIRS || n % ANSWERS_EVERY === 0) await assertAnswers(crashed, held)
+          if (ALL_PAIRS || n % howMany('failpoints_per_answers') === 0) await assertAnswers(crashed, held)
         })
       }
     }

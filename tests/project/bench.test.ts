@@ -6,20 +6,32 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { programOf } from '../support/build.ts'
+import { howMany } from '../support/counts.ts'
 import { finish } from '../support/store.ts'
 import { ROOT } from '../support/root.ts'
 
 /** That the benchmarks work, and nothing about their figures: those of a shared machine prove nothing. */
 
 const RUN = 'bench/run.ts'
-const SIZES = ['--rounds', '1', '--events', '2000', '--hot-rows', '0,500', '--cold-ids', '4000']
+const SIZES = [
+  '--rounds',
+  '1',
+  '--hot-rows',
+  '0,500',
+  '--cold-ids',
+  '4000',
+  '--events',
+  String(howMany('bench_events')),
+  '--pairs',
+  String(howMany('bench_pairs')),
+]
 const JOB_SIZES = [
   '--compact-rows',
   '5000',
   '--import-rows',
   '4000,5000',
   '--minutes',
-  '0.1',
+  String(howMany('bench_soak_seconds') / 60),
   '--stats-events',
   '10000',
 ]
@@ -36,7 +48,7 @@ describe('npm run bench', { timeout: HANGS_AFTER_MS }, () => {
 
   for (const [name, only] of [
     ['start', ''],
-    ['ingest', '1000 a request, 16'],
+    ['ingest', 'random ids, 1000 a request, 16'],
     ['requests', '16'],
     ['latency', '100 a request'],
     ['import', ''],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { howMany } from '../support/counts.ts'
 import { createTestStore, get, post } from '../support/store.ts'
 import type { TestStore } from '../support/store.ts'
 import { begin, getReply, slowEvents, slowSegments, untilLogged } from '../support/wire.ts'
@@ -21,7 +22,10 @@ describe('a client that leaves while events are looked for', () => {
       QUERY_THREADS: '1',
       QUERY_TIMEOUT_MS: '600000',
     })
-    assert.equal((await post(`${service.url}/events`, slowEvents(20_000))).status, 200)
+    assert.equal(
+      (await post(`${service.url}/events`, slowEvents(howMany('events_of_a_slow_question')))).status,
+      200,
+    )
     const { request, reply } = begin(service.url + SLOW, 'GET')
     const gone = assert.rejects(reply)
     await new Promise<void>((resolve) => {

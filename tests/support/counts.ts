@@ -17,11 +17,35 @@ interface Count {
 }
 
 const COUNTS = {
+  acknowledged_deaths: {
+    short: 4,
+    long: 6,
+    unit: 'kills',
+    what: 'of a service between the commit and the reply to a request with an Idempotency-Key',
+  },
   answers_between_commits: {
-    short: 40,
+    short: 30,
     long: 200,
     unit: 'rounds',
     what: 'of posts, while questions are asked that must see each of them',
+  },
+  bench_events: {
+    short: 500,
+    long: 2_000,
+    unit: 'events',
+    what: 'that the benchmarks post to show that they work',
+  },
+  bench_pairs: {
+    short: 1,
+    long: 5,
+    unit: 'pairs',
+    what: 'of stores with and without cold ids, which that benchmark compares',
+  },
+  bench_soak_seconds: {
+    short: 3,
+    long: 6,
+    unit: 'seconds',
+    what: 'of the benchmark that runs on without end',
   },
   bits_of_a_cold_file: {
     short: 10,
@@ -30,7 +54,7 @@ const COUNTS = {
     what: 'of one cold file, flipped one by one while the service answers from it',
   },
   compactor_race_rounds: {
-    short: 8,
+    short: 5,
     long: 100,
     unit: 'rounds',
     what: 'of two compactors that are started together',
@@ -41,6 +65,12 @@ const COUNTS = {
     unit: 'files',
     what: 'of random rows, read by the fast and by the careful reader',
     variable: 'FROSTLINE_SEEDS',
+  },
+  bytes_of_the_largest_body: {
+    short: 4 * 1024 * 1024,
+    long: 32 * 1024 * 1024,
+    unit: 'bytes',
+    what: 'that a service takes and no more, sent in four ways; 32 MiB is the default',
   },
   compactions_started_together: {
     short: 2,
@@ -73,26 +103,44 @@ const COUNTS = {
     unit: 'events',
     what: 'posted one by one around compactions, each counted by the next question',
   },
+  events_of_the_largest_batch: {
+    short: 10_000,
+    long: 100_000,
+    unit: 'events',
+    what: 'that a service takes in one request and no more; 100,000 is the default',
+  },
+  events_of_a_slow_question: {
+    short: 8_000,
+    long: 20_000,
+    unit: 'events',
+    what: 'with long properties that a slow question searches again and again',
+  },
   failpoint_pairs: {
     short: 0,
     long: 1,
     unit: 'failpoints',
     what: 'at which the recovery is killed too, for each failpoint; all of them with FROSTLINE_PAIRS=all',
   },
+  failpoints_per_answers: {
+    short: 8,
+    long: 3,
+    unit: 'failpoints',
+    what: 'of which one is followed by the questions to a service; the rows themselves are read every time',
+  },
   failpoints_per_other_job: {
-    short: 3,
+    short: 6,
     long: 1,
     unit: 'failpoints',
-    what: 'of which the recovery from one is that of the other job too',
+    what: 'of which one is followed by a recovery by the other job too',
   },
   from_one_failing_call_to_the_next: {
-    short: 4,
+    short: 5,
     long: 1,
     unit: 'calls of the disk',
     what: 'by a compaction or an import: each so-manieth fails',
   },
   from_one_power_cut_to_the_next: {
-    short: 4,
+    short: 6,
     long: 1,
     unit: 'moments',
     what: 'at which the power fails in a compaction, a merge or an import: from each so-manieth a service goes on',
@@ -123,7 +171,7 @@ const COUNTS = {
     what: 'that are in memory at once while segments become one; the test merges some more',
   },
   import_race_rounds: {
-    short: 10,
+    short: 5,
     long: 100,
     unit: 'rounds',
     what: 'of an import against posts of the same ids from another process',
@@ -148,7 +196,7 @@ const COUNTS = {
     variable: 'FROSTLINE_MODEL_COMMANDS',
   },
   no_dip_changes: {
-    short: 40,
+    short: 24,
     long: 300,
     unit: 'compactions and merges',
     what: 'under readers that ask without pause, so many answers at least',

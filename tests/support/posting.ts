@@ -17,8 +17,8 @@ export interface Posting {
 }
 
 /** One service for all tests of the surrounding `describe`. */
-export function servePosting(): Posting {
-  const home = serveStore()
+export function servePosting(env: Record<string, string> = {}): Posting {
+  const home = serveStore(env)
   return {
     get events_url() {
       return `${home.url}/events`
