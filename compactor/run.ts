@@ -12,7 +12,7 @@ import type { Logger } from '../src/process/log.ts'
 import { applyChange } from '../src/store/catalog.ts'
 import type { CatalogChange, ColdFile } from '../src/store/catalog.ts'
 import type { ColdDisk } from '../src/store/disk.ts'
-import { openDuck, sqlTextList } from '../src/store/duckdb.ts'
+import { openDuck, readParquetSql } from '../src/store/duckdb.ts'
 import type { Duck, DuckConnection } from '../src/store/duckdb.ts'
 import type { Layout } from '../src/store/layout.ts'
 import type { Sqlite } from '../src/store/sqlite.ts'
@@ -203,7 +203,7 @@ async function mergeDay(deps: CompactionDeps, connection: DuckConnection, day: D
     disk,
     layout,
     day,
-    `SELECT * FROM read_parquet(${sqlTextList(paths)}, hive_partitioning = false)`,
+    `SELECT * FROM ${readParquetSql(paths)}`,
     { rows: expected.count, id_digest: expected.toString() },
     'merge',
   )

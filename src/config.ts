@@ -1,4 +1,4 @@
-import { resolve, sep } from 'node:path'
+import { resolve } from 'node:path'
 import { validate as isCron } from 'node-cron'
 import * as v from 'valibot'
 import { parseProxies } from './limits/address.ts'
@@ -67,19 +67,11 @@ const proxies = v.optional(
   '',
 )
 
-// In a path, DuckDB reads these as a glob pattern.
-const PATTERN_CHARS = /[*?[\]]/
-
 const dataDir = v.optional(
   v.pipe(
     v.string(),
     v.minLength(1, 'DATA_DIR must not be empty'),
     v.transform((path) => resolve(path)),
-    v.check((path) => !PATTERN_CHARS.test(path), 'DATA_DIR must not contain * ? [ or ]'),
-    v.check(
-      (path) => !path.split(sep).some((part) => part.startsWith('day=')),
-      'DATA_DIR must not be inside a folder named day=…',
-    ),
   ),
   './data/store',
 )

@@ -30,6 +30,8 @@ export interface Context extends Pick<Terminal, 'out' | 'note'> {
 export interface Argument<T = unknown> {
   meaning: string
   kind: Kind<T>
+  /** Takes all remaining words, one at least. */
+  many?: true
 }
 
 export interface Flag {
@@ -67,7 +69,7 @@ export interface Command {
   load: () => Promise<Run<Values, Values>>
 }
 
-type Read<A> = A extends Argument<infer T> ? T : never
+type Read<A> = A extends Argument<infer T> ? (A extends { many: true } ? T[] : T) : never
 type ValueOf<O> = O extends Setting
   ? Read<O> | (O extends { default: string } | { required: true } ? never : undefined)
   : boolean

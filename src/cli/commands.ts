@@ -1,7 +1,7 @@
 import { ACCESS_COMMANDS } from './access-commands.ts'
 import { command, JSON_FLAG as json } from './command.ts'
 import type { Command } from './command.ts'
-import { SECONDS, TEXT } from './kinds.ts'
+import { choice, COLUMN_MAP, SECONDS, TEXT } from './kinds.ts'
 import { LETTER_COMMANDS } from './letter-commands.ts'
 
 /** The table of commands. Parsing, help, errors, the tests and the documents are made from it. */
@@ -49,8 +49,25 @@ const DATA_COMMANDS: readonly Command[] = [
     name: 'import',
     group: 'Data',
     summary: 'Import a CSV file straight into cold files',
-    arguments: { file: { kind: TEXT, meaning: 'CSV with the columns of an event, and a header' } },
+    arguments: {
+      file: { kind: TEXT, many: true, meaning: 'CSV with a header, also compressed with gzip; - for stdin' },
+    },
     options: {
+      map: {
+        value: 'pairs',
+        kind: COLUMN_MAP,
+        meaning: 'Names of columns in the file: user=user_id,ts=occurred_at',
+      },
+      'extra-columns': {
+        value: 'use',
+        kind: choice('properties'),
+        meaning: 'What becomes of other columns: properties of the event',
+      },
+      'time-format': {
+        value: 'format',
+        kind: choice('epoch_s', 'epoch_ms', 'epoch_us'),
+        meaning: 'Times are numbers since 1970 in this unit: epoch_s, epoch_ms or epoch_us',
+      },
       strict: { meaning: 'Import nothing if any row is invalid' },
       force: { meaning: 'Import the file even if it was imported before' },
       wait: { ...wait, default: '600' },
@@ -59,8 +76,8 @@ const DATA_COMMANDS: readonly Command[] = [
     examples: [
       ['frostline import history.csv', 'Imports valid rows; writes the others to history.csv.rejected.csv'],
       [
-        'frostline import history.csv --strict --json',
-        'Imports all rows or none, and prints the counts as JSON',
+        'frostline import export.csv.gz --map user=user_id --extra-columns properties',
+        'Imports a compressed file with a column named user, and keeps further columns as properties',
       ],
     ],
     load: async () => (await import('./import.ts')).importCommand,

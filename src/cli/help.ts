@@ -12,13 +12,22 @@ export function helpOn(found: Found): string {
   return 'family' in found ? familyHelp(found.family) : commandHelp(found.command)
 }
 
+/** Longer usage lines do not name their options. */
+const USAGE_CHARS_MAX = 90
+
 /** `frostline import <file> [--strict] …` */
 export function usageOf({ name, arguments: args, options }: Command): string {
   const words = Object.entries(options).map(([option, entry]) => {
     const text = labelOf(option, entry)
     return 'required' in entry ? text : `[${text}]`
   })
-  return [PROGRAM, name, ...Object.keys(args).map((argument) => `<${argument}>`), ...words].join(' ')
+  const command = [
+    PROGRAM,
+    name,
+    ...Object.entries(args).map(([word, { many }]) => `<${word}>${many ? ' …' : ''}`),
+  ]
+  const whole = [...command, ...words].join(' ')
+  return whole.length <= USAGE_CHARS_MAX ? whole : [...command, '[options]'].join(' ')
 }
 
 function overview(): string {

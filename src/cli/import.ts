@@ -1,8 +1,12 @@
-import { CsvFileError, readHeader } from '../event/csv-header.ts'
+import { resolve } from 'node:path'
+import type { CsvColumn } from '../event/csv-header.ts'
 import { nowMicros } from '../event/time.ts'
+import type { EpochFormat } from '../event/time.ts'
+import { ImportFileError } from '../import/header.ts'
 import { importCsv } from '../import/import.ts'
-import type { ImportResult } from '../import/job.ts'
+import type { ImportReport, ImportResult } from '../import/job.ts'
 import { createProgress } from '../import/progress.ts'
+import { fileAt, STDIN } from '../import/source.ts'
 import { realDisk } from '../store/disk.ts'
 import { openLayout } from '../store/layout.ts'
 import { BUSY, waitForColdLock } from '../store/lock.ts'
@@ -13,35 +17,68 @@ import { count, duration, grouped, size } from './people.ts'
 import { JOB_THREADS } from './store.ts'
 
 interface Choices {
+  map: ReadonlyMap<string, CsvColumn> | undefined
+  'extra-columns': 'properties' | undefined
+  'time-format': EpochFormat | undefined
   strict: boolean
   force: boolean
   /** Seconds. */
   wait: number
 }
 
-/** Imports one file and prints the counts. */
+/** Imports files one after another and prints the counts of each. */
 export async function importCommand(
   context: Context,
-  { file }: { file: string },
+  { file: files }: { file: readonly string[] },
   choices: Choices,
 ): Promise<number> {
-  const { answer, note } = context
+  const results: (ImportResult & { file: string })[] = []
   try {
-    readHeader(file)
-    const result = await runImport(context, file, choices)
-    const { report, rejected_path, is_changed } = result
-    if (rejected_path !== null) note(`${count(report.rejected, 'row')} rejected; see ${rejected_path}`)
-    if (is_changed) note(`${file} changed during the import; the next import of it will read it again.`)
-    answer(report, () => summary(result))
-    return choices.strict && report.rejected > 0 ? EXIT.failed : EXIT.done
+    // Before anything waits for its turn, or makes a store.
+    for (const file of files) if (file !== STDIN) fileAt(resolve(file), file)
+    for (const file of files) {
+      const result = { file, ...(await runImport(context, file, choices)) }
+      tell(context, result)
+      results.push(result)
+    }
   } catch (error) {
-    if (error instanceof CsvFileError) throw new CommandError(error.message, { cause: error })
+    if (error instanceof ImportFileError) throw new CommandError(error.message, { cause: error })
     throw error
   }
+  const [first] = results
+  if (results.length === 1) context.answer(reportOf(first!), () => summary(first!))
+  else {
+    const data = results.map((result) => ({ file: result.file, ...reportOf(result) }))
+    context.answer({ data }, () => results.map((result) => `${result.file}: ${summary(result)}`).join('\n'))
+  }
+  return results.some(({ report }) => isFailed(report, choices.strict)) ? EXIT.failed : EXIT.done
+}
+
+function tell(
+  { note }: Context,
+  { file, report, rejected_path, is_changed }: ImportResult & { file: string },
+) {
+  if (rejected_path !== null) note(`${count(report.rejected, 'row')} rejected; see ${rejected_path}`)
+  if (is_changed) note(`${file} changed during the import; the next import of it will read it again.`)
+}
+
+/** The counts, and where the rejected rows are. */
+function reportOf({ report, rejected_path }: ImportResult) {
+  return { ...report, rejected_file: rejected_path }
+}
+
+/** A file of which nothing could be imported is a wrong file. */
+function isFailed({ rows, rejected }: ImportReport, strict: boolean): boolean {
+  return rejected > 0 && (strict || rejected === rows)
 }
 
 /** Takes the lock and the database, and releases both. */
-export async function runImport({ config, note }: Context, file: string, { wait, ...options }: Choices) {
+export async function runImport(
+  { config, note }: Context,
+  file: string,
+  { wait, strict, force, map, ...choices }: Pick<Choices, 'wait' | 'strict' | 'force'> & Partial<Choices>,
+): Promise<ImportResult> {
+  const time_format = choices['time-format']
   const layout = openLayout(config.DATA_DIR)
   const lock = await waitForColdLock(layout, wait * 1_000, () =>
     note('another compaction or import is running; waiting'),
@@ -61,7 +98,13 @@ export async function runImport({ config, note }: Context, file: string, { wait,
         threads: JOB_THREADS,
       },
       file,
-      options,
+      {
+        strict,
+        force,
+        extra_columns: choices['extra-columns'] === 'properties',
+        ...(map === undefined ? {} : { map }),
+        ...(time_format === undefined ? {} : { time_format }),
+      },
     )
   } finally {
     db.close()

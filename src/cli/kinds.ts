@@ -2,6 +2,8 @@ import { isKeyName, KEY_NAME_CHARS_MAX } from '../auth/keys.ts'
 import { parseScopes, SCOPES } from '../auth/scope.ts'
 import type { Scope } from '../auth/scope.ts'
 import { readUserName, USER_NAME_CHARS_MAX } from '../auth/users.ts'
+import { CSV_COLUMNS } from '../event/csv-header.ts'
+import type { CsvColumn } from '../event/csv-header.ts'
 
 /** Kinds of values on a command line. */
 export interface Kind<T> {
@@ -41,4 +43,26 @@ export const KEY_NAME: Kind<string> = {
 export const USER_NAME: Kind<string> = {
   rule: `must have 1 to ${USER_NAME_CHARS_MAX} characters of a-z 0-9 . _ @ + -, the first and last a letter or digit`,
   read: readUserName,
+}
+
+/** Of one value of {@link choice}. */
+export function choice<const T extends string>(...values: readonly T[]): Kind<T> {
+  return {
+    rule: `must be ${values.join(' or ')}`,
+    read: (text) => values.find((value) => value === text) ?? null,
+  }
+}
+
+export const COLUMN_MAP: Kind<ReadonlyMap<string, CsvColumn>> = {
+  rule: `must be name=column pairs with commas between them, the columns of ${CSV_COLUMNS.join(', ')}`,
+  read(text) {
+    const pairs = text.split(',').map((pair) => pair.split('='))
+    const map = new Map<string, CsvColumn>()
+    for (const [name = '', to, ...rest] of pairs) {
+      const column = CSV_COLUMNS.find((known) => known === to)
+      if (column === undefined || name === '' || rest.length > 0) return null
+      map.set(name, column)
+    }
+    return map
+  },
 }

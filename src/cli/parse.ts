@@ -51,11 +51,14 @@ function valueIn(word: string | undefined): string | undefined {
 
 function readArguments(command: Command, texts: readonly string[]): Values {
   const expected = Object.entries(command.arguments)
-  if (texts.length > expected.length) throw new UsageError(`Too many arguments for \`${command.name}\`.`)
+  const takes_many = expected.some(([, { many }]) => many)
+  if (texts.length > expected.length && !takes_many)
+    throw new UsageError(`Too many arguments for \`${command.name}\`.`)
   return Object.fromEntries(
     expected.map(([name, argument], i) => {
       const text = texts[i]
       if (text === undefined) throw new UsageError(`\`${command.name}\` needs <${name}>.`)
+      if (argument.many) return [name, texts.slice(i).map((each) => read(`<${name}>`, argument, each))]
       return [name, read(`<${name}>`, argument, text)]
     }),
   )

@@ -6,7 +6,7 @@ import { failpoint } from '../process/failpoint.ts'
 import { applyChange, readCatalog } from '../store/catalog.ts'
 import type { ColdFile, IdSegmentRow } from '../store/catalog.ts'
 import type { ColdDisk } from '../store/disk.ts'
-import { forEachUuid, sqlText } from '../store/duckdb.ts'
+import { forEachUuid, readParquetSql } from '../store/duckdb.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 import type { Layout } from '../store/layout.ts'
 import type { Sqlite } from '../store/sqlite.ts'
@@ -173,7 +173,7 @@ export async function readIds(
   entries: IdEntries | null,
 ): Promise<IdDigest> {
   const digest = new IdDigest()
-  await forEachUuid(connection, `SELECT event_id FROM read_parquet(${sqlText(path)})`, (w0, w1, w2, w3) => {
+  await forEachUuid(connection, `SELECT event_id FROM ${readParquetSql([path])}`, (w0, w1, w2, w3) => {
     digest.add(w0, w1, w2, w3)
     entries?.add(w0, w1, w2, w3, day)
   })

@@ -5,7 +5,7 @@ import type { Day } from '../event/time.ts'
 import { readCatalog, readGeneration } from '../store/catalog.ts'
 import type { ColdFile } from '../store/catalog.ts'
 import { realDisk } from '../store/disk.ts'
-import { openDuck, sqlTextList } from '../store/duckdb.ts'
+import { openDuck, readParquetSql, sqlTextList } from '../store/duckdb.ts'
 import type { Duck, DuckConnection } from '../store/duckdb.ts'
 import type { Layout } from '../store/layout.ts'
 import { BUSY, waitForColdLock } from '../store/lock.ts'
@@ -144,7 +144,7 @@ export async function openColdIds(
     const reader = await (
       await connect()
     ).runAndReadAll(
-      `SELECT DISTINCT event_id::VARCHAR FROM read_parquet(${sqlTextList(paths)})
+      `SELECT DISTINCT event_id::VARCHAR FROM ${readParquetSql(paths)}
        WHERE event_id IN (SELECT unnest(${sqlTextList([...texts.values()])}::UUID[]))`,
     )
     const present = new Set(reader.getRows().map((row) => row[0]))

@@ -5,7 +5,7 @@ import type { Day } from '../event/time.ts'
 import { failpoint } from '../process/failpoint.ts'
 import type { ColdFile } from '../store/catalog.ts'
 import type { ColdDisk } from '../store/disk.ts'
-import { sqlText } from '../store/duckdb.ts'
+import { readParquetSql, sqlText } from '../store/duckdb.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 import type { Layout } from '../store/layout.ts'
 import { readIds, stageSegment } from './id-index.ts'
@@ -69,7 +69,7 @@ export async function stageDay(
   const entries = origin === 'merge' ? null : new IdEntries(expected.rows)
   const digest = await readIds(connection, staged, day, entries)
   const range = await connection.runAndReadAll(
-    `SELECT epoch_us(min(occurred_at))::DOUBLE, epoch_us(max(occurred_at))::DOUBLE FROM read_parquet(${sqlText(staged)})`,
+    `SELECT epoch_us(min(occurred_at))::DOUBLE, epoch_us(max(occurred_at))::DOUBLE FROM ${readParquetSql([staged])}`,
   )
   const [min_ts, max_ts] = range.getRows()[0] as [number, number]
   const file: ColdFile = {

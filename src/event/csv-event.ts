@@ -1,38 +1,67 @@
 import type { FieldError } from '../problem/problem.ts'
-import type { CsvColumn } from './csv-header.ts'
-import { judgeEvent } from './event.ts'
-import type { EventSchema, Verdict } from './event.ts'
+import { CSV_COLUMNS } from './csv-header.ts'
+import type { CsvColumn, Header } from './csv-header.ts'
+import type { CsvRecord } from './csv-scanner.ts'
+import { define } from './json.ts'
+import { epochAsIso } from './time.ts'
+
+/** Events as CSV rows. Whoever reads a row, DuckDB excepted, reads it here. */
 
 export type CsvFields = Readonly<Record<CsvColumn, string>>
 
-/** Validates one CSV row with the event schema. */
-export function judgeFields(schema: EventSchema, fields: CsvFields): Verdict {
-  const result = eventOfFields(fields, JSON.parse)
-  return 'error' in result ? result : judgeEvent(schema, result.value)
-}
-
 /**
- * Converts a CSV row to an event that is not validated yet.
- * @param parse parses the JSON of the properties; throws on invalid JSON
+ * The event that a row writes down, not judged yet; or what keeps it from being read.
+ * @param parse reads the JSON of the properties, and throws if it cannot
  */
-export function eventOfFields(
-  fields: CsvFields,
+export function eventOfRecord(
+  record: CsvRecord,
+  header: Header,
   parse: (text: string) => unknown,
 ): { value: unknown } | { error: FieldError } {
-  const { event_id, occurred_at, user_id, event_type, properties_json } = fields
+  const fault = record.fault ?? countFault(record.count, header.count)
+  if (fault !== null) return { error: { path: '', message: fault } }
+  const fields = fieldsOf(record.fields, header)
+  const { time_format } = header
+  // What is no number is left for the schema to refuse.
+  const occurred_at =
+    time_format === null
+      ? fields.occurred_at
+      : (epochAsIso(fields.occurred_at, time_format) ?? `not ${time_format}: ${fields.occurred_at}`)
+  return eventOfFields({ ...fields, occurred_at }, parse, extraOf(record.fields, header))
+}
+
+/** @param extra further properties; those of the JSON go first */
+export function eventOfFields(
+  { event_id, occurred_at, user_id, event_type, properties_json }: CsvFields,
+  parse: (text: string) => unknown,
+  extra: Readonly<Record<string, string>> | null = null,
+): { value: unknown } | { error: FieldError } {
   let properties: unknown
   try {
     properties = properties_json.trim() === '' ? {} : parse(properties_json)
   } catch {
     return { error: { path: 'properties_json', message: 'properties_json is not JSON' } }
   }
-  // The decoder replaces invalid UTF-8 with U+FFFD.
-  for (const name of ['user_id', 'event_type', 'properties_json'] as const) {
-    if (fields[name].includes('\ufffd')) {
-      return {
-        error: { path: name, message: `${name} is not valid UTF-8, or contains the character U+FFFD` },
-      }
-    }
+  if (extra !== null && typeof properties === 'object' && properties !== null && !Array.isArray(properties)) {
+    properties = { ...extra, ...properties }
   }
   return { value: { event_id, occurred_at, user_id, event_type, properties } }
+}
+
+function countFault(found: number, expected: number): string | null {
+  return found === expected ? null : `the row has ${found} fields instead of ${expected}`
+}
+
+/** @param row with as many fields as the header has columns */
+export function fieldsOf(row: readonly string[], header: Header): CsvFields {
+  const fields = CSV_COLUMNS.map((name) => [name, row[header.position[name]] ?? ''])
+  return Object.fromEntries(fields) as CsvFields
+}
+
+/** Empty cells are no properties. */
+function extraOf(row: readonly string[], { extra }: Header): Record<string, string> | null {
+  if (extra.size === 0) return null
+  const properties: Record<string, string> = {}
+  for (const [name, at] of extra) if (row[at] !== '') define(properties, name, row[at]!)
+  return properties
 }

@@ -1,7 +1,8 @@
 import * as v from 'valibot'
 import type { FieldError } from '../problem/problem.ts'
 import { isEventId } from './id.ts'
-import { MICROS_PER_DAY, parseInstant } from './time.ts'
+import { ExactNumber, writeExactJson } from './json.ts'
+import { isAmbiguousDate, MICROS_PER_DAY, parseInstant } from './time.ts'
 import type { Micros } from './time.ts'
 
 /**
@@ -40,6 +41,21 @@ function text(field: string, chars_max: number) {
     v.string(message),
     v.metadata({ json_schema: textJson(chars_max) }),
     v.check((s) => s.length > 0 && fitsChars(s, chars_max) && !s.includes('\0') && s.isWellFormed(), message),
+    v.check(
+      (s) => !isNoName(s),
+      `${field} must name something: it is blank, or the null of a database export`,
+    ),
+  )
+}
+
+/** How databases and their exporters write that there is no value. */
+export const NULL_TEXTS: readonly string[] = ['NULL', 'null', '\\N']
+
+/** Blanks alone are a mistake, and so is a null that became text: one user or event type for everything that has none. */
+function isNoName(s: string): boolean {
+  return (
+    (s.length <= 4 && NULL_TEXTS.includes(s)) ||
+    ((s.charCodeAt(0) <= 0x20 || s.charCodeAt(0) > 0x7f) && s.trim() === '')
   )
 }
 
@@ -96,19 +112,22 @@ const properties = v.pipe(
   }),
   v.check((o) => typeof o === 'object' && o !== null && !Array.isArray(o), 'properties must be an object'),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
-    const fault = propertiesFault(dataset.value, PROPERTIES_DEPTH_MAX)
-    if (fault !== null) {
-      addIssue({ message: fault })
-      return NEVER
-    }
-    const json = JSON.stringify(dataset.value)
-    if (exceedsBytes(json, PROPERTIES_BYTES_MAX)) {
-      addIssue({ message: `properties must be at most ${PROPERTIES_BYTES_MAX} bytes of JSON` })
-      return NEVER
-    }
-    return json
+    const written = writeProperties(dataset.value)
+    if ('json' in written) return written.json
+    addIssue({ message: written.fault })
+    return NEVER
   }),
 )
+
+/** The one text that properties of this value are stored as, or why they cannot be. */
+export function writeProperties(value: unknown): { json: string } | { fault: string } {
+  const found = { exact: false }
+  const fault = propertiesFault(value, PROPERTIES_DEPTH_MAX, found)
+  if (fault !== null) return { fault }
+  const json = found.exact ? writeExactJson(value) : JSON.stringify(value)
+  if (!exceedsBytes(json, PROPERTIES_BYTES_MAX)) return { json }
+  return { fault: `properties must be at most ${PROPERTIES_BYTES_MAX} bytes of JSON` }
+}
 
 /** Size in UTF-8. A UTF-16 unit takes at most three bytes, so short texts need no exact count. */
 function exceedsBytes(json: string, bytes_max: number): boolean {
@@ -116,9 +135,10 @@ function exceedsBytes(json: string, bytes_max: number): boolean {
 }
 
 /**
- * Finds a value that does not survive a round trip through JSON in every reader; null if there is none.
+ * Finds what JSON text cannot carry unchanged to every reader behind us; null where there is nothing.
+ * @param found is told of numbers that `JSON.stringify` would change
  */
-function propertiesFault(value: unknown, levels: number): string | null {
+function propertiesFault(value: unknown, levels: number, found: { exact: boolean }): string | null {
   if (typeof value === 'string') {
     return value.isWellFormed() ? null : 'properties must not contain unpaired surrogates'
   }
@@ -126,17 +146,24 @@ function propertiesFault(value: unknown, levels: number): string | null {
     return Number.isFinite(value) ? null : 'properties must not contain numbers beyond the range of a double'
   }
   if (value === null || typeof value === 'boolean') return null
-  // JSON.parse never returns these, but the other body formats do.
-  if (typeof value === 'bigint') return 'properties must not contain integers beyond 2^53-1'
-  if (typeof value !== 'object') return 'properties must not contain values that JSON cannot represent'
+  if (typeof value === 'bigint' || value instanceof ExactNumber) {
+    found.exact = true
+    return null
+  }
+  // JSON has no such values, but other formats of a body have.
+  if (typeof value !== 'object') return 'properties must not contain what JSON cannot hold'
   if (levels === 0) return `properties must be nested at most ${PROPERTIES_DEPTH_MAX} deep`
   for (const key in value) {
     if (!key.isWellFormed()) return 'properties must not contain unpaired surrogates'
-    const fault = propertiesFault((value as Record<string, unknown>)[key], levels - 1)
+    const fault = propertiesFault((value as Record<string, unknown>)[key], levels - 1, found)
     if (fault !== null) return fault
   }
   return null
 }
+
+const NO_TIME = 'occurred_at must be an ISO 8601 time, such as 2025-08-21T06:52:34.123456Z'
+const AMBIGUOUS_DATE =
+  'occurred_at may be day and month or month and day; write the year first, such as 2025-08-21T06:52:34Z'
 
 /**
  * Creates the schema of one event.
@@ -144,15 +171,15 @@ function propertiesFault(value: unknown, levels: number): string | null {
  */
 export function createEventSchema(now_us: () => Micros) {
   const occurredAt = v.pipe(
-    v.string('occurred_at must be an ISO 8601 time, such as 2025-08-21T06:52:34.123456Z'),
+    v.string(NO_TIME),
     v.metadata({
       json_schema: {
         type: 'string',
         description: 'ISO 8601, microseconds kept; no offset means UTC. From 1970 to 24 hours ahead of now.',
       },
     }),
-    v.transform(parseInstant),
-    v.number('occurred_at must be an ISO 8601 time, such as 2025-08-21T06:52:34.123456Z'),
+    v.transform((time) => parseInstant(time) ?? (isAmbiguousDate(time) ? NaN : null)),
+    v.number(({ received }) => (received === 'NaN' ? AMBIGUOUS_DATE : NO_TIME)),
     v.check(
       (at) => at >= 0 && at <= now_us() + AHEAD_OF_NOW_MAX_US,
       'occurred_at must be between 1970-01-01 and 24 hours from now',
@@ -189,7 +216,7 @@ export type Verdict = { event: Event } | { error: FieldError }
 
 /** Validates one value. Returns the event in its stored form, or the first error. */
 export function judgeEvent(schema: EventSchema, value: unknown): Verdict {
-  const result = v.safeParse(schema, value, { abortEarly: true, abortPipeEarly: true })
+  const result = v.safeParse(schema, withPlainUser(value), { abortEarly: true, abortPipeEarly: true })
   if (result.success) return { event: result.output }
   const issue = result.issues[0]
   const key = issue.path?.[0]?.key
@@ -197,4 +224,11 @@ export function judgeEvent(schema: EventSchema, value: unknown): Verdict {
   const path = EVENT_FIELDS.find((field) => field === key) ?? ''
   const message = issue.message === 'is missing' ? `${path} is missing` : issue.message
   return { error: { path, message } }
+}
+
+/** `1.0` and `1e3` are whole numbers too. */
+function withPlainUser(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('user_id' in value)) return value
+  const { user_id } = value
+  return user_id instanceof ExactNumber ? { ...value, user_id: Number(user_id.text) } : value
 }

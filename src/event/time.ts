@@ -19,8 +19,11 @@ const ISO =
  * @returns microseconds since 1970, or null if the text is not an instant
  */
 export function parseInstant(text: string): Micros | null {
-  // Runs for every event, so digits are read in place instead of allocating a string per part.
-  if (!ISO.test(text)) return null
+  // It stands in every event: once the form is known, digits are read in their places, without a string for each part.
+  if (!ISO.test(text)) {
+    const iso = exportedAsIso(text)
+    return iso === null ? null : parseInstant(iso)
+  }
   const day = dayFromCivil(digits(text, 0, 4), digits(text, 5, 7), digits(text, 8, 10))
   if (day === null) return null
   if (text.length === DATE_CHARS) return day * MICROS_PER_DAY
@@ -28,7 +31,8 @@ export function parseInstant(text: string): Micros | null {
   const minutes = digits(text, 14, 16)
   const has_seconds = text.charAt(16) === ':'
   const seconds = has_seconds ? digits(text, 17, 19) : 0
-  if (hours > 23 || minutes > 59 || seconds > 59) return null
+  // A leap second is counted as the first of the next minute, as clocks without one do.
+  if (hours > 24 || minutes > 59 || seconds > (minutes === 59 ? 60 : 59)) return null
   let end = has_seconds ? 19 : 16
   let fraction_us = 0
   if (text.charAt(end) === '.' || text.charAt(end) === ',') {
@@ -36,6 +40,8 @@ export function parseInstant(text: string): Micros | null {
     for (let unit_us = 100_000; isDigit(text, end); end += 1, unit_us = Math.floor(unit_us / 10))
       fraction_us += digits(text, end, end + 1) * unit_us
   }
+  // The midnight that ends a day.
+  if (hours === 24 && (minutes > 0 || seconds > 0 || fraction_us > 0)) return null
   const offset_minutes = parseOffset(text, end)
   if (offset_minutes === null) return null
   return (
@@ -45,7 +51,35 @@ export function parseInstant(text: string): Micros | null {
 
 const DATE_CHARS = 10
 
-/** Parses what follows the time: nothing, `Z`, `+02`, `+0200` or `+02:00`. Returns minutes. */
+const SPACED = /^(\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?) (UTC|GMT|Z|[+-]\d{2}:?\d{2})$/
+const BASIC = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2}(?:\.\d{1,9})?)?(Z|[+-]\d{2}(?::?\d{2})?)?$/
+
+/** What databases and their exporters write beside ISO 8601's extended form: `2025-07-29 10:00:00 UTC`, `20250303T100000Z`. */
+function exportedAsIso(text: string): string | null {
+  const spaced = SPACED.exec(text)
+  if (spaced !== null) return `${spaced[1]}${/^[A-Z]/.test(spaced[2]!) ? 'Z' : spaced[2]}`
+  const [, year, month, day, hours, minutes, seconds, offset = ''] = BASIC.exec(text) ?? []
+  if (year === undefined) return null
+  return `${year}-${month}-${day}T${hours}:${minutes}${seconds === undefined ? '' : `:${seconds}`}${offset}`
+}
+
+/** Days and months that nobody can tell apart: `10/06/2024`. */
+export function isAmbiguousDate(text: string): boolean {
+  return /^\d{1,2}[/.-]\d{1,2}[/.-](\d{4}|\d{2})\b/.test(text)
+}
+
+/** Units of a time that is written as a number since 1970. */
+export const EPOCH_UNITS_US = { epoch_s: 1_000_000, epoch_ms: 1_000, epoch_us: 1 } as const
+export type EpochFormat = keyof typeof EPOCH_UNITS_US
+
+/** A number of units since 1970 as ISO 8601; null where the text is no number, or one beyond the years that can be written. */
+export function epochAsIso(text: string, format: EpochFormat): string | null {
+  if (!/^\d{1,16}(\.\d{1,9})?$/.test(text)) return null
+  const at_us = Math.round(Number(text) * EPOCH_UNITS_US[format])
+  return at_us < (DAYS_MAX + 1) * MICROS_PER_DAY ? formatInstant(at_us) : null
+}
+
+/** What follows the time: nothing, `Z`, or `+02`, `+0200`, `+02:00`. */
 function parseOffset(text: string, at: number): number | null {
   if (text.length <= at + 1) return 0
   const hours = digits(text, at + 1, at + 3)

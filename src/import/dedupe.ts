@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { ColdFile } from '../store/catalog.ts'
-import { sqlTextList } from '../store/duckdb.ts'
+import { readParquetSql } from '../store/duckdb.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 import type { Layout } from '../store/layout.ts'
 import type { Sqlite } from '../store/sqlite.ts'
@@ -26,7 +26,7 @@ export async function dropCopiesOfCold(
   const paths = files.map((file) => join(layout.cold, file.path))
   await connection.run(
     `INSERT INTO dropped
-     SELECT record, day FROM fresh SEMI JOIN read_parquet(${sqlTextList(paths)}, hive_partitioning = false) USING (event_id)`,
+     SELECT record, day FROM fresh SEMI JOIN ${readParquetSql(paths)} USING (event_id)`,
   )
 }
 

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { sweepFiles } from '../cold/sweep.ts'
-import { readHeader } from '../event/csv-header.ts'
-import type { Header } from '../event/csv-header.ts'
 import { createEventSchema } from '../event/event.ts'
 import { failpoint } from '../process/failpoint.ts'
 import { openDuck } from '../store/duckdb.ts'
 import { findEarlier, reportEarlier } from './earlier.ts'
+import { readFileHeader } from './header.ts'
+import type { FileHeader } from './header.ts'
 import { openImportedFiles } from './imported-files.ts'
 import type { ImportedFiles } from './imported-files.ts'
 import type { ImportDeps, ImportOptions, ImportResult } from './job.ts'
@@ -27,23 +27,27 @@ import type { Staging } from './staging.ts'
  */
 
 /**
- * Imports a file, unless a file with the same bytes was imported before.
- * @throws {CsvFileError} if the whole file cannot be imported
+ * Imports a file, unless the same bytes were imported before.
+ * @param named path of a file, or `-` for stdin
+ * @throws {ImportFileError} when the file as a whole cannot be read
  */
 export async function importCsv(
   deps: ImportDeps,
-  path: string,
+  named: string,
   options: ImportOptions,
 ): Promise<ImportResult> {
   const { db, layout, disk, progress } = deps
   const started = performance.now()
   sweepFiles(db, disk, layout, deps.now_us(), deps.grace_s)
-  const source = await openSource(path, disk)
-  const header = readHeader(path)
-  const imported_files = openImportedFiles(db)
-  const rejects = openRejects(path, disk)
+  const folder = join(layout.staging, randomUUID())
+  disk.makeFolder(folder)
+  let rejects: Rejects | undefined
   const took_ms = () => Math.round(performance.now() - started)
   try {
+    const source = await openSource(named, folder, disk)
+    const header = readFileHeader(source.path, source.name, options)
+    const imported_files = openImportedFiles(db)
+    rejects = openRejects(source.beside, source.mode, disk)
     const earlier = options.force
       ? null
       : await findEarlier(deps, imported_files, source, rejects, options.strict)
@@ -51,39 +55,41 @@ export async function importCsv(
       const rejected_path = earlier.rejected === 0 ? rejects.finish() : rejects.path
       return { report: reportEarlier(earlier, took_ms()), earlier, is_changed: false, rejected_path }
     }
-    return await importRows(deps, { path, source, header, rejects, imported_files, took_ms }, options.strict)
+    return await importRows(
+      deps,
+      { folder, source, header, rejects, imported_files, took_ms },
+      options.strict,
+    )
   } finally {
     progress.end()
-    rejects.discard()
+    rejects?.discard()
+    disk.remove(folder)
   }
 }
 
 interface File {
-  path: string
+  folder: string
   source: Source
-  header: Header
+  header: FileHeader
   rejects: Rejects
   imported_files: ImportedFiles
   took_ms: () => number
 }
 
 async function importRows(deps: ImportDeps, file: File, strict: boolean): Promise<ImportResult> {
-  const { layout, disk } = deps
-  const { path, source, header, rejects, imported_files, took_ms } = file
-  const folder = join(layout.staging, randomUUID())
-  disk.makeFolder(folder)
+  const { disk } = deps
+  const { folder, source, header, rejects, imported_files, took_ms } = file
   const duck = await openDuck({
     threads: deps.threads,
     memory_mb: deps.memory_mb,
     spill: join(folder, 'spill'),
-    path: join(folder, 'staged.duckdb'),
   })
   try {
     const connection = await duck.connect()
     const staging = await openStaging(connection, folder)
     // Runs in parallel with DuckDB's threads.
     const hashing = source.checksum()
-    const rows = await readRows(deps, staging, path, header, rejects)
+    const rows = await readRows(deps, staging, source.path, header, rejects)
     const checksum = await hashing
     const is_changed = !source.isUnchanged()
     failpoint('import.read')
@@ -119,7 +125,6 @@ async function importRows(deps: ImportDeps, file: File, strict: boolean): Promis
     }
   } finally {
     duck.close()
-    disk.remove(folder)
   }
 }
 
@@ -127,7 +132,7 @@ async function readRows(
   deps: ImportDeps,
   staging: Staging,
   path: string,
-  header: Header,
+  header: FileHeader,
   rejects: Rejects,
 ): Promise<number> {
   const { connection } = staging

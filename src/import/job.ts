@@ -1,3 +1,4 @@
+import type { HeaderOptions } from '../event/csv-header.ts'
 import type { Micros } from '../event/time.ts'
 import type { ColdDisk } from '../store/disk.ts'
 import type { Layout } from '../store/layout.ts'
@@ -21,7 +22,7 @@ export interface ImportDeps {
   threads: number
 }
 
-export interface ImportOptions {
+export interface ImportOptions extends HeaderOptions {
   /** Import nothing if any row is rejected. */
   strict: boolean
   /** Import the file even if it was imported before. */

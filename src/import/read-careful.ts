@@ -1,21 +1,20 @@
 import { createReadStream } from 'node:fs'
-import papaparse from 'papaparse'
-import { judgeFields } from '../event/csv-event.ts'
-import { CSV_COLUMNS, CsvFileError } from '../event/csv-header.ts'
-import type { Header } from '../event/csv-header.ts'
-import { countFault, fieldsOf, quoteFault } from '../event/csv-row.ts'
+import { eventOfRecord, fieldsOf } from '../event/csv-event.ts'
+import { CSV_COLUMNS } from '../event/csv-header.ts'
+import { CsvScanner } from '../event/csv-scanner.ts'
+import type { CsvRecord } from '../event/csv-scanner.ts'
+import { judgeEvent } from '../event/event.ts'
 import type { EventSchema } from '../event/event.ts'
+import { parseExactJson } from '../event/json.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
+import type { FileHeader } from './header.ts'
 import type { Rejects } from './rejects.ts'
 import { appendJudged } from './staging.ts'
 
-/**
- * The careful CSV reader: papaparse, row by row,
- * so that a malformed row is rejected alone and with its line.
- */
+/** The careful way through a CSV file: row by row, so that an unreadable row is one rejected row with its line. */
 
-/** A longer row has an unclosed quote; without a limit the rest of the file would be held in memory. */
-export const ROW_BYTES_MAX = 8 * 1024 * 1024
+const PIECE_BYTES = 1 << 20
+const NOTHING = new Uint8Array()
 
 /**
  * Validates every row. Valid rows are staged, others go to `rejects`. Returns the number of rows.
@@ -24,73 +23,40 @@ export const ROW_BYTES_MAX = 8 * 1024 * 1024
 export async function readCareful(
   connection: DuckConnection,
   path: string,
-  header: Header,
+  header: FileHeader,
   schema: EventSchema,
   rejects: Rejects,
 ): Promise<number> {
   const appender = await appendJudged(connection)
-  let rows = 0
-  let line = 1
+  const scanner = new CsvScanner(header.delimiter)
+  let records = 0
 
-  function take(row: string[], fault: string | undefined): void {
-    const at_line = line
-    line += 1 + row.reduce((n, field) => n + newlinesIn(field), 0)
-    // The header, or a blank line.
-    if (at_line === 1 || (row.length === 1 && row[0] === '')) return
-    const record = rows
-    rows += 1
-    const reason = fault ?? countFault(row.length, header.columns.length)
-    if (reason !== undefined) {
-      rejects.add(at_line, reason, row)
-      return
-    }
-    const fields = fieldsOf(row, header)
-    const verdict = judgeFields(schema, fields)
-    if ('event' in verdict) appender.add(verdict.event, record)
-    else
-      rejects.add(
-        at_line,
-        verdict.error.message,
-        CSV_COLUMNS.map((name) => fields[name]),
-      )
+  function take(record: CsvRecord): void {
+    records += 1
+    // The header is the first.
+    if (records === 1) return
+    const result = eventOfRecord(record, header, parseExactJson)
+    const verdict = 'value' in result ? judgeEvent(schema, result.value) : result
+    if ('event' in verdict) appender.add(verdict.event, records - 2)
+    else rejects.add(record.line, verdict.error.message, rejectedFields(record, header))
   }
 
   try {
-    await new Promise<void>((resolve, reject) => {
-      const input = createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 20 })
-      let read_at_last_row = 0
-      input.on('data', () => {
-        if (input.bytesRead - read_at_last_row <= ROW_BYTES_MAX) return
-        input.destroy()
-        reject(
-          new CsvFileError(
-            `${path} line ${line}: a row does not end within ${ROW_BYTES_MAX} bytes; is a quote not closed?`,
-          ),
-        )
-      })
-      papaparse.parse<string[]>(input, {
-        delimiter: ',',
-        step({ data, errors }, parser) {
-          try {
-            read_at_last_row = input.bytesRead
-            take(data, quoteFault(errors))
-          } catch (error) {
-            parser.abort()
-            reject(error as Error)
-          }
-        },
-        complete: () => resolve(),
-        error: reject,
-      })
-    })
+    for await (const piece of createReadStream(path, {
+      highWaterMark: PIECE_BYTES,
+    }) as AsyncIterable<Buffer>) {
+      scanner.push(piece, false, take)
+    }
+    scanner.push(NOTHING, true, take)
   } finally {
     appender.close()
   }
-  return rows
+  return records - 1
 }
 
-function newlinesIn(field: string): number {
-  let count = 0
-  for (let at = field.indexOf('\n'); at !== -1; at = field.indexOf('\n', at + 1)) count += 1
-  return count
+/** In the order of {@link CSV_COLUMNS}, or, of a row that has other fields than the header, as they stand there. */
+function rejectedFields(record: CsvRecord, header: FileHeader): readonly string[] {
+  if (record.fault !== null || record.count !== header.count) return record.fields
+  const fields = fieldsOf(record.fields, header)
+  return CSV_COLUMNS.map((name) => fields[name])
 }

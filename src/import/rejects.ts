@@ -1,6 +1,6 @@
-import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, fchmodSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import papaparse from 'papaparse'
+import { writeCsvRow } from '../event/csv-row.ts'
 import { CSV_COLUMNS, REJECT_COLUMNS } from '../event/csv-header.ts'
 import type { ColdDisk } from '../store/disk.ts'
 
@@ -26,20 +26,24 @@ export interface Rejects {
 /** Characters buffered before a write. */
 const BUFFER_CHARS = 1 << 20
 
-export function openRejects(csv_path: string, disk: ColdDisk): Rejects {
-  const path = `${csv_path}.rejected.csv`
+/**
+ * @param beside path of the file whose rows they are
+ * @param mode of that file: whoever may not read it may not read its rows here
+ */
+export function openRejects(beside: string, mode: number, disk: ColdDisk): Rejects {
+  const path = `${beside}.rejected.csv`
   const unfinished = `${path}.tmp`
   let fd: number | null = null
   let buffer = ''
   let count = 0
 
   function write(fields: readonly string[]): void {
-    buffer += `${papaparse.unparse([fields as string[]])}\n`
+    buffer += writeCsvRow(fields, '\n')
     if (buffer.length >= BUFFER_CHARS) flush()
   }
   function flush(): void {
-    fd ??= openSync(unfinished, 'w')
-    // Not writeSync: on a full disk it may write only a part, without an error.
+    fd ??= openNew(unfinished, mode)
+    // writeSync would stop, without an error, in the middle of a line where the disk becomes full.
     writeFileSync(fd, buffer)
     buffer = ''
   }
@@ -81,4 +85,12 @@ export function openRejects(csv_path: string, disk: ColdDisk): Rejects {
     },
     discard,
   }
+}
+
+/** Never through a link that somebody has put there. */
+function openNew(path: string, mode: number): number {
+  rmSync(path, { force: true })
+  const fd = openSync(path, 'wx', mode)
+  fchmodSync(fd, mode)
+  return fd
 }

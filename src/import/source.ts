@@ -1,15 +1,37 @@
-import { statSync } from 'node:fs'
-import { basename } from 'node:path'
+import {
+  closeSync,
+  copyFileSync,
+  createReadStream,
+  createWriteStream,
+  openSync,
+  readSync,
+  statSync,
+} from 'node:fs'
+import type { BigIntStats } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { Transform } from 'node:stream'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout } from 'node:timers/promises'
+import { createGunzip } from 'node:zlib'
 import type { ColdDisk } from '../store/disk.ts'
+import { isUnreadablePath } from '../store/duckdb.ts'
+import { ImportFileError } from './header.ts'
 
 /**
- * The file to import. The readers and the checksum open it by name several times, so the checksum is valid
- * for what the readers have read only if the file was not modified meanwhile.
+ * What is imported, as a file of UTF-8 that its readers open by name, one after the other and beside the one that makes the checksum. The
+ * checksum is that of what they have read only if nobody wrote to the file meanwhile.
  */
 export interface Source {
-  /** Without its folder. */
+  /** Without its folder; `stdin` for what came from there. */
   name: string
+  /** The text to read: the file itself, or a copy of ours where that is compressed, in another encoding or no file. */
+  path: string
+  /** Beside which the list of rejected rows goes. */
+  beside: string
+  /** Permissions of the file, for the list of its rows. */
+  mode: number
+  /** Of the file as it was named. */
   bytes: number
   /** SHA-256, hex. The first call reads the file. */
   checksum(): Promise<string>
@@ -17,38 +39,142 @@ export interface Source {
   isUnchanged(): boolean
 }
 
-/**
- * Two writes within one tick of the file system's clock get the same mtime;
- * on Linux a tick is at most 10 ms.
- */
+/** Names what the caller writes to us instead of naming a file. */
+export const STDIN = '-'
+/** Two writes within one step of the file system's clock leave the same time; on Linux a step is at most 10 ms. */
 const CLOCK_STEP_MS = 20
+/** Readable by its owner alone, as everything in a store is. */
+const PRIVATE_MODE = 0o600
 
-export async function openSource(path: string, disk: Pick<ColdDisk, 'checksum'>): Promise<Source> {
-  const stamp = stampOf(path)
-  // After this wait every write changes the stamp.
-  if (Date.now() - Number(stamp?.ctimeMs ?? 0) < CLOCK_STEP_MS) await setTimeout(CLOCK_STEP_MS)
+/**
+ * @param named path of a file or pipe, or {@link STDIN}
+ * @param folder for copies; the caller deletes it
+ * @throws {ImportFileError} when there is no such file, or its encoding is not known
+ */
+export async function openSource(
+  named: string,
+  folder: string,
+  disk: Pick<ColdDisk, 'checksum'>,
+  stdin: Readable = process.stdin,
+): Promise<Source> {
+  const original = named === STDIN ? null : resolve(named)
+  const stat = original === null ? null : fileAt(original, named)
+  const name = original === null ? 'stdin' : basename(original)
+  let path = original ?? ''
+  if (stat === null || !stat.isFile()) {
+    path = join(folder, 'piped')
+    await pipeline(original === null ? stdin : createReadStream(original), createWriteStream(path))
+  }
+  const whole = path
+  const stamp = stampOf(whole)
+  // Whatever is written from now on leaves another time than the stamp's.
+  if (Date.now() - Number(stamp.ctimeMs) < CLOCK_STEP_MS) await setTimeout(CLOCK_STEP_MS)
   let hashing: Promise<string> | undefined
 
   return {
-    name: basename(path),
-    bytes: Number(stamp?.size ?? 0),
+    name,
+    path: await readable(whole, name, folder),
+    beside: original ?? resolve('stdin'),
+    mode: stat === null ? PRIVATE_MODE : Number(stat.mode) & 0o666,
+    bytes: Number(stamp.size),
     checksum() {
-      hashing ??= disk.checksum(path)
-      // Prevents an unhandled rejection if the import fails before it awaits the checksum.
+      hashing ??= disk.checksum(whole)
+      // Whoever awaits it is told; who fails before that has a reason of his own.
       hashing.catch(() => {})
       return hashing
     },
     isUnchanged() {
-      const now = stampOf(path)
-      return stamp !== undefined && now !== undefined && STAMP.every((part) => now[part] === stamp[part])
+      const now = statSync(whole, { bigint: true, throwIfNoEntry: false })
+      return now !== undefined && STAMP.every((part) => now[part] === stamp[part])
     },
   }
 }
 
-/** Includes ctime, because programs can set mtime back but not ctime. */
+/** @throws {ImportFileError} where nothing can be read */
+export function fileAt(path: string, named: string): BigIntStats {
+  try {
+    const stat = statSync(path, { bigint: true })
+    if (!stat.isFile() && !stat.isFIFO() && !stat.isCharacterDevice()) {
+      throw new ImportFileError(`${named} is not a file`)
+    }
+    if (stat.isFile()) closeSync(openSync(path, 'r'))
+    return stat
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      throw new ImportFileError(`${named} does not exist`, { cause: error })
+    if (code === 'EACCES') throw new ImportFileError(`${named} may not be read`, { cause: error })
+    throw error
+  }
+}
+
+/** The time of the last change cannot be set back, as that of the last write can. */
 const STAMP = ['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'] as const
 
-/** Undefined if there is no file; the reader then reports the error. */
-function stampOf(path: string) {
-  return statSync(path, { bigint: true, throwIfNoEntry: false })
+function stampOf(path: string): BigIntStats {
+  return statSync(path, { bigint: true })
+}
+
+/** What files begin with that are no text, and what to say of them. */
+const FOREIGN: readonly [start: number[], what: string][] = [
+  [[0x50, 0x4b, 0x03, 0x04], 'a ZIP archive or an Excel workbook; unpack it, or save it as CSV'],
+  [[0x28, 0xb5, 0x2f, 0xfd], 'compressed with zstd; decompress it first'],
+  [[0x42, 0x5a, 0x68], 'compressed with bzip2; decompress it first'],
+  [[0xfd, 0x37, 0x7a, 0x58], 'compressed with xz; decompress it first'],
+  [[0x50, 0x41, 0x52, 0x31], 'a Parquet file; export it as CSV'],
+]
+const GZIP = [0x1f, 0x8b]
+const UTF16_MARKS = { 'utf-16le': [0xff, 0xfe], 'utf-16be': [0xfe, 0xff] } as const
+
+/** The path of the same text as UTF-8, where DuckDB can open it. */
+async function readable(path: string, name: string, folder: string): Promise<string> {
+  const start = startOf(path)
+  const begins = (bytes: readonly number[]) => bytes.every((byte, i) => start[i] === byte)
+  for (const [bytes, what] of FOREIGN) if (begins(bytes)) throw new ImportFileError(`${name} is ${what}`)
+  if (begins(GZIP)) {
+    const inflated = join(folder, 'inflated')
+    try {
+      await pipeline(createReadStream(path), createGunzip(), createWriteStream(inflated))
+    } catch (error) {
+      if (!String((error as NodeJS.ErrnoException).code).startsWith('Z_')) throw error
+      throw new ImportFileError(`${name} is damaged: it cannot be decompressed`, { cause: error })
+    }
+    return readable(inflated, name, folder)
+  }
+  for (const [encoding, mark] of Object.entries(UTF16_MARKS)) {
+    if (!begins(mark)) continue
+    const decoded = join(folder, 'decoded')
+    await pipeline(createReadStream(path), decoding(encoding), createWriteStream(decoded))
+    return decoded
+  }
+  // Nothing but text of 16 bits has a zero beside each character of its header.
+  if (start.length >= 4 && (start[0] === 0) !== (start[1] === 0) && (start[2] === 0) !== (start[3] === 0)) {
+    throw new ImportFileError(`${name} is UTF-16 without a byte order mark; convert it to UTF-8`)
+  }
+  if (!isUnreadablePath(path)) return path
+  const copy = join(folder, 'copied')
+  copyFileSync(path, copy)
+  return copy
+}
+
+function startOf(path: string): Buffer {
+  const fd = openSync(path, 'r')
+  try {
+    const bytes = Buffer.alloc(4)
+    return bytes.subarray(0, readSync(fd, bytes))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function decoding(encoding: string): Transform {
+  const decoder = new TextDecoder(encoding)
+  return new Transform({
+    transform(piece: Buffer, _encoding, done) {
+      done(null, decoder.decode(piece, { stream: true }))
+    },
+    flush(done) {
+      done(null, decoder.decode())
+    },
+  })
 }

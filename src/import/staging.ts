@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Event } from '../event/event.ts'
 import { MICROS_PER_DAY } from '../event/time.ts'
-import { loadDuckDb, sqlText } from '../store/duckdb.ts'
+import { loadDuckDb, readParquetSql } from '../store/duckdb.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 
 /**
@@ -22,6 +22,7 @@ export interface Staging {
 export async function openStaging(connection: DuckConnection, folder: string): Promise<Staging> {
   await connection.run(
     `CREATE TABLE judged (event_id UUID, occurred_at TIMESTAMPTZ, user_id VARCHAR, event_type VARCHAR, properties VARCHAR, record BIGINT);
+     CREATE TABLE doubtful (record BIGINT);
      CREATE TABLE dropped (record BIGINT, day INTEGER)`,
   )
   return { connection, parquet: join(folder, 'staged.parquet') }
@@ -36,8 +37,8 @@ export async function defineRelations(
   with_parquet: boolean,
 ): Promise<void> {
   const columns = 'event_id, occurred_at, user_id, event_type, properties'
-  const read = `SELECT ${columns}, file_row_number AS record FROM read_parquet(${sqlText(parquet)}, file_row_number = true)
-    WHERE event_id IS NOT NULL`
+  const read = `SELECT ${columns}, file_row_number AS record FROM ${readParquetSql([parquet], 'file_row_number = true')}
+    WHERE event_id IS NOT NULL AND file_row_number NOT IN (SELECT record FROM doubtful)`
   const judged = `SELECT ${columns}, record FROM judged`
   await connection.run(
     `CREATE OR REPLACE VIEW staged AS SELECT *, (epoch_us(occurred_at) // ${MICROS_PER_DAY})::INTEGER AS day
@@ -74,9 +75,4 @@ export async function appendJudged(connection: DuckConnection): Promise<JudgedAp
       appender.closeSync()
     },
   }
-}
-
-/** Returns the first column of the first row as a number. */
-export async function queryNumber(connection: DuckConnection, sql: string): Promise<number> {
-  return Number((await connection.runAndReadAll(sql)).getRows()[0]![0])
 }

@@ -1,3 +1,4 @@
+import { writeCsvRow } from '../event/csv-row.ts'
 import type { Answer } from './answer.ts'
 
 /**
@@ -7,7 +8,9 @@ import type { Answer } from './answer.ts'
 
 /** Returns a header row and one row for each entry of `data`. */
 export function toCsv(answer: Answer): string {
-  return rowsOf(answer).map(csvLine).join('')
+  return rowsOf(answer)
+    .map((cells) => writeCsvRow(cells))
+    .join('')
 }
 
 function rowsOf(answer: Answer): (string | number)[][] {
@@ -19,13 +22,4 @@ function rowsOf(answer: Answer): (string | number)[][] {
   }
   if ('limit' in answer) return [['event_type', 'count'], ...answer.data.map((d) => [d.event_type, d.count])]
   return [['date', 'dau'], ...answer.data.map((d) => [d.date, d.dau])]
-}
-
-export function csvLine(cells: readonly (string | number)[]): string {
-  return `${cells.map(quote).join(',')}\r\n`
-}
-
-function quote(cell: string | number): string {
-  const text = String(cell)
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

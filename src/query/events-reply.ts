@@ -1,5 +1,5 @@
+import { writeCsvRow } from '../event/csv-row.ts'
 import { formatInstant } from '../event/time.ts'
-import { csvLine } from './csv.ts'
 import { writeCursor } from './cursor.ts'
 import type { EventRow, EventsPage } from './events.ts'
 import type { Format } from './format.ts'
@@ -11,7 +11,7 @@ export const EVENTS_FORMATS = ['json', 'ndjson', 'csv'] as const satisfies reado
 export type EventsFormat = (typeof EVENTS_FORMATS)[number]
 
 /** The columns of an import, so that the reply can be imported again. */
-const CSV_HEADER = csvLine(['event_id', 'occurred_at', 'user_id', 'event_type', 'properties_json'])
+const CSV_HEADER = writeCsvRow(['event_id', 'occurred_at', 'user_id', 'event_type', 'properties_json'])
 
 /** Returns the cursor of the next page; null on the last page. */
 export function nextCursor({ rows, more }: EventsPage, question: EventsQuestion): string | null {
@@ -42,7 +42,7 @@ function jsonOf([event_id, at_us, user_id, event_type, properties]: EventRow): s
 }
 
 function csvOf([event_id, at_us, user_id, event_type, properties]: EventRow): string {
-  return csvLine([event_id, formatInstant(at_us), user_id, event_type, properties])
+  return writeCsvRow([event_id, formatInstant(at_us), user_id, event_type, properties])
 }
 
 /**

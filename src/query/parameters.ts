@@ -159,9 +159,8 @@ function parseSegments(
     if (!name.startsWith(PROPERTY_PREFIX) && !short.includes(name)) continue
     const path = short.includes(name) ? name : 'properties'
     // The key may contain a colon here, because the name ends at `=`.
-    for (const value of values) {
-      written.push({ path, text: `${name}:${value}`, colon: name.length })
-    }
+    if (values.length > 1) errors.push({ path, message: GIVEN_TWICE })
+    written.push({ path, text: `${name}:${values[0]}`, colon: name.length })
   }
   if (written.length > SEGMENTS_MAX) {
     errors.push({ path: 'segment', message: `at most ${SEGMENTS_MAX} segments` })
@@ -175,6 +174,10 @@ function parseSegments(
   }
   return segments
 }
+
+/** Of a value that is no list, nothing has two. */
+const GIVEN_TWICE =
+  'is given twice; for either value write them once, with a comma, and where both must hold use segment for each'
 
 const SEGMENT_FORM = 'must be event_type:…, user_id:… or properties.<key>:…, with values separated by commas'
 

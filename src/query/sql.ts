@@ -1,8 +1,9 @@
 import { formatDay } from '../event/time.ts'
 import type { Day } from '../event/time.ts'
 import type { DuckValue } from '../store/duckdb.ts'
+import { condition } from './filter.ts'
 import { daysAskedFor, WINDOW_DAYS } from './question.ts'
-import type { EventsQuestion, Position, Question, Segment } from './question.ts'
+import type { EventsQuestion, Position, Question } from './question.ts'
 
 /**
  * Builds the SQL of every question over one relation of both tiers,
@@ -123,22 +124,3 @@ function before({ at_us, event_id }: Position, bind: (value: DuckValue) => strin
   const at = `make_timestamptz(${bind(String(at_us))}::BIGINT)`
   return `occurred_at >= ${at} AND (occurred_at > ${at} OR event_id >= ${bind(event_id)}::UUID)`
 }
-
-/**
- * Compares as text. A value that is a decimal number also matches a JSON number of the same value,
- * such as 1 and 1.0.
- */
-function condition({ field, values }: Segment, bind: (value: DuckValue) => string): string {
-  const texts = values.map((value) => bind(value)).join(', ')
-  if (typeof field === 'string') return `${field} IN (${texts})`
-  const pointer = bind(`/${field.property.replaceAll('~', '~0').replaceAll('/', '~1')}`)
-  const text = `json_extract_string(properties, ${pointer})`
-  const numbers = values.filter((value) => DECIMAL.test(value) && Number.isFinite(Number(value)))
-  if (numbers.length === 0) return `${text} IN (${texts})`
-  // Bound as text: the driver binds a whole number as an integer, and rejects one beyond 64 bits.
-  const list = numbers.map((value) => `${bind(String(Number(value)))}::DOUBLE`).join(', ')
-  return `(${text} IN (${texts}) OR (json_type(properties, ${pointer}) IN ('UBIGINT', 'BIGINT', 'DOUBLE') AND TRY_CAST(${text} AS DOUBLE) IN (${list})))`
-}
-
-/** Stricter than `Number()`, which also accepts 0x10 and an empty text. */
-const DECIMAL = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/

@@ -132,6 +132,32 @@ export function sqlTextList(values: readonly string[]): string {
   return `[${values.map(sqlText).join(', ')}]`
 }
 
+/** DuckDB has no way to write this in a path: what makes a pattern, and the backslash that its patterns cannot quote. */
+export function isUnreadablePath(path: string): boolean {
+  return path.includes('\\') && PATTERN_CHARS.test(path)
+}
+
+const PATTERN_CHARS = /[[*?]/
+
+/** A path as SQL text that names this one file. DuckDB takes every path that it reads as a pattern; a bracket quotes. */
+function sqlPath(path: string): string {
+  if (isUnreadablePath(path)) throw new Error('a path with a backslash and one of * ? [ cannot be read')
+  return sqlText(path.replaceAll(/[[*?]/g, '[$&]'))
+}
+
+/**
+ * SQL that reads these Parquet files and nothing else. Folders of the path never become columns, whatever they are called.
+ * @param options further options, such as `file_row_number = true`
+ */
+export function readParquetSql(paths: readonly string[], options = ''): string {
+  return `read_parquet([${paths.map(sqlPath).join(', ')}], hive_partitioning = false${options === '' ? '' : `, ${options}`})`
+}
+
+/** SQL that reads this CSV file, as {@link readParquetSql} does. The name's ending does not matter. */
+export function readCsvSql(path: string, options: string): string {
+  return `read_csv(${sqlPath(path)}, hive_partitioning = false, compression = 'none', ${options})`
+}
+
 /**
  * Calls `take` for every UUID of a one-column result with its four big-endian 32-bit words, signed. It
  * reads the vectors' memory directly, 4 million ids/s; a BigInt or a string per id is ten times slower.

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { ConfigError } from '../config.ts'
 import { realDisk } from './disk.ts'
 import type { ColdDisk } from './disk.ts'
+import { isUnreadablePath } from './duckdb.ts'
 
 /** Paths of all files and folders in DATA_DIR. */
 export interface Layout {
@@ -24,8 +26,14 @@ export interface Layout {
 /** Only the owner can access a DATA_DIR that is created here. An existing folder keeps its mode. */
 const DATA_DIR_MODE = 0o700
 
-/** Creates DATA_DIR and its folders if they are missing. */
+/**
+ * Names the folders and makes those that are missing.
+ * @throws {ConfigError} when DuckDB could not read below this path
+ */
 export function openLayout(data_dir: string, disk: ColdDisk = realDisk): Layout {
+  if (isUnreadablePath(data_dir)) {
+    throw new ConfigError('DATA_DIR must not contain both a backslash and one of * ? [')
+  }
   const layout = {
     database: join(data_dir, 'frostline.db'),
     lock: join(data_dir, 'cold-writer.lock'),

@@ -5,7 +5,7 @@ import { MICROS_PER_DAY } from '../event/time.ts'
 import type { Day } from '../event/time.ts'
 import { HOT_ROWS, IS_VISIBLE } from '../store/catalog.ts'
 import type { ColdFile, IdSegmentRow } from '../store/catalog.ts'
-import { forEachUuid, openDuck, sqlText, sqlTextList } from '../store/duckdb.ts'
+import { forEachUuid, openDuck, readParquetSql } from '../store/duckdb.ts'
 import type { DuckAppender } from '../store/duckdb.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 import type { VerifyDeps } from './finding.ts'
@@ -73,7 +73,7 @@ export async function openRowCheck({
     },
 
     async checkFile(file, index_is_whole) {
-      const source = `read_parquet(${sqlText(pathOf(file))}, hive_partitioning = false)`
+      const source = readParquetSql([pathOf(file)])
       const digest = new IdDigest()
       let unknown = 0
       await forEachUuid(connection, `SELECT event_id FROM ${source}`, (...words) => {
@@ -100,7 +100,7 @@ export async function openRowCheck({
       const cold =
         files.length === 0
           ? 'SELECT NULL::UUID AS id WHERE false'
-          : `SELECT event_id AS id FROM read_parquet(${sqlTextList(files.map(pathOf))}, hive_partitioning = false)`
+          : `SELECT event_id AS id FROM ${readParquetSql(files.map(pathOf))}`
       const all = `${hotIds(false)} UNION ALL ${cold}`
       try {
         const twice = await idsOf(

@@ -63,7 +63,7 @@ describe('help', () => {
       assert.equal(await helpOf('help', ...words), help)
       assert.ok(help.startsWith(`Usage: ${usageOf(command)}\n\n${command.summary}.\n`), help)
       const [, options = ''] = /^Options\n((?: {2}.*\n)*)/m.exec(help) ?? []
-      const listed = [...options.matchAll(/^ {2}--([a-z]+)(?: <[a-z]+>)? +\S.*?(?: \(default: (.*)\))?$/gm)]
+      const listed = [...options.matchAll(/^ {2}--([a-z-]+)(?: <[a-z]+>)? +\S.*?(?: \(default: (.*)\))?$/gm)]
       assert.deepEqual(
         listed.map(([, name, value]) => [name, value]),
         Object.entries(command.options).map(([name, option]) => [
@@ -166,8 +166,8 @@ describe('wrong usage', () => {
     const nameIn = (...words: string[]) => given('keys create', '--scope', 'read', ...words).options['name']
     for (const name of ['007', '1e3', 'true', 'a=b', '=', 'x']) assert.equal(nameIn('--name', name), name)
     assert.equal(nameIn('--name=-x'), '-x')
-    assert.equal(given('import', '--json', '--', '--odd.csv').arguments['file'], '--odd.csv')
-    assert.equal(given('import', '--json', '007').arguments['file'], '007')
+    assert.deepEqual(given('import', '--json', '--', '--odd.csv').arguments['file'], ['--odd.csv'])
+    assert.deepEqual(given('import', '--json', '007', 'b').arguments['file'], ['007', 'b'])
   })
 
   it('is reported before a wrong setting', async () => {

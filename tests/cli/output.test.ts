@@ -34,6 +34,7 @@ const ANSWERS: readonly (readonly [line: string, keys: readonly string[]])[] = [
       'bytes',
       'took_ms',
       'already_imported_at',
+      'rejected_file',
     ],
   ],
   ['compact', ['days', 'rows', 'files', 'merged_files', 'collected_rows', 'removed_files', 'took_ms']],

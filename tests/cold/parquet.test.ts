@@ -39,7 +39,7 @@ const TRICKY: Record<string, unknown>[] = [
 
 function trickyEvents(): SampleEvent[] {
   const times = ['00:00:00', '00:00:00.000001', '12:34:56.789012', '23:59:59.999999', '06:00:00.1']
-  const users = ['ünï', 'o\'hara "x"', '🐧', ' ', '10', '9', 7]
+  const users = ['ünï', 'o\'hara "x"', '🐧', ' x ', '10', '9', 7]
   return TRICKY.flatMap((properties, n) =>
     times.map((time, m) => ({
       event_id: idFor(`tricky ${n}:${m}`),

@@ -100,7 +100,7 @@ describe(
     it('fails a list of rejected rows that does not fit, and keeps no part of it', () => {
       fillUp(ballast, 64 * 1024)
       const listed = join(disk!, 'history.csv')
-      const rejects = openRejects(listed, realDisk)
+      const rejects = openRejects(listed, 0o600, realDisk)
       assert.throws(
         () => {
           for (let line = 1; line <= 5_000; line += 1)

@@ -232,7 +232,6 @@ describe('a start is refused', { timeout: HANGS_AFTER_MS }, () => {
       QUERIES_RUNNING_MAX: '4',
       QUERY_TIMEOUT_MS: '1e3',
       ALLOW_ANONYMOUS: 'yes',
-      DATA_DIR: 'day=2025-01-01',
     })
     assert.equal(run.code, 2)
     assert.equal(run.stdout, '')
@@ -243,7 +242,6 @@ describe('a start is refused', { timeout: HANGS_AFTER_MS }, () => {
       [
         'ALLOW_ANONYMOUS',
         'COMPACT_CRON',
-        'DATA_DIR',
         'HOT_DAYS',
         'LOG_LEVEL',
         'PORT',

@@ -24,6 +24,7 @@ describe('import', () => {
       'bytes',
       'took_ms',
       'already_imported_at',
+      'rejected_file',
     ])
     assert.deepEqual(counts(report), { rows: 3_000, imported: 3_000, duplicates: 0, rejected: 0 })
     assert.equal(report.days, 10)

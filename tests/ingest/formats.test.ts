@@ -194,7 +194,8 @@ describe('a body', { timeout: HANGS_AFTER_MS }, () => {
         [3, 'properties_json', 'properties_json is not JSON'],
       ])
       const open = await send(CSV, `${HEADER}\n${row()}\n${row().replace('u1', '"u1')}\n${row()}`)
-      assertCounts(open, 2, 1)
+      // A quote that nobody closed costs its own line.
+      assertCounts(open, 3, 2)
       const bytes = Buffer.concat([
         Buffer.from(`${HEADER}\n${row({ user_id: '' }).split(',,')[0]},`),
         Buffer.from([0xff]),
@@ -202,12 +203,11 @@ describe('a body', { timeout: HANGS_AFTER_MS }, () => {
       ])
       const latin = await send(CSV, bytes)
       assertCounts(latin, 2, 1)
-      assert.deepEqual(errorsOf(latin)[0]!.slice(0, 2), [0, 'user_id'])
+      assert.deepEqual(errorsOf(latin), [[0, '', 'the row is not valid UTF-8']])
     })
 
-    it('may have few blank rows and not a body of nothing else', async () => {
-      assertCounts(await send(CSV, `${HEADER}\n${row()}${'\n'.repeat(EVENTS_MAX)}`), 1, 1)
-      assertProblem(await send(CSV, `${HEADER}\n${row()}${'\n'.repeat(EVENTS_MAX + 2)}`), 400, 'not_csv')
+    it('may have blank rows, which are no events', async () => {
+      assertCounts(await send(CSV, `\n${HEADER}\n\r\n${row()}${'\n'.repeat(EVENTS_MAX + 2)}`), 1, 1)
     })
   })
 
@@ -239,8 +239,6 @@ describe('a body', { timeout: HANGS_AFTER_MS }, () => {
       extensions: [() => encode(held(new ExtData(5, new Uint8Array(300)))), /extension types/],
       NaN: [() => encode(held(NaN)), /range of a double/],
       Infinity: [() => encode(held(-Infinity)), /range of a double/],
-      '2^63': [() => encode(held(2n ** 63n), { useBigInt64: true }), /2\^53/],
-      '-2^63': [() => encode(held(-(2n ** 63n)), { useBigInt64: true }), /2\^53/],
       'a user of 2^53': [() => encode(full({ user_id: 2n ** 53n }), { useBigInt64: true }), /2\^53/],
       'a key that is a number': [() => Buffer.from([0x81, 1, 2]), /keys of a map/],
       'broken UTF-8': [() => Buffer.from([0x81, 0xa1, 0xff, 1]), /UTF-8/],

@@ -152,11 +152,11 @@ describe('a segment', () => {
     assert.deepEqual(segmentsOf({ 'properties.a:b': ['c:d,e'] }), [
       { field: { property: 'a:b' }, values: ['c:d', 'e'] },
     ])
-    assert.deepEqual(segmentsOf({ 'properties.x': ['1', '2'], segment: ['event_type:t'] }), [
+    assert.deepEqual(segmentsOf({ 'properties.x': ['1'], segment: ['event_type:t'] }), [
       { field: 'event_type', values: ['t'] },
       { field: { property: 'x' }, values: ['1'] },
-      { field: { property: 'x' }, values: ['2'] },
     ])
+    assert.throws(() => segmentsOf({ 'properties.x': ['1', '2'] }), /is given twice; for either value/)
   })
 
   it('reads \\, and \\\\ as a comma and a backslash, and any other backslash as itself', () => {

@@ -4,7 +4,13 @@ import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { programOf } from './build.ts'
 import { ROOT } from './root.ts'
-import type { Run } from './store.ts'
+
+/** What a process printed, and how it ended. */
+export interface Run {
+  code: number | null
+  stdout: string
+  stderr: string
+}
 
 /**
  * Commands of the program in a process that is shared: to start one takes ten times as long as what most commands do. Commands at the same

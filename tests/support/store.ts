@@ -10,6 +10,7 @@ import { setTimeout } from 'node:timers/promises'
 import { createInterface } from 'node:readline'
 import { programOf } from './build.ts'
 import { runCommand } from './commands.ts'
+import type { Run } from './commands.ts'
 import type { SampleEvent } from './sample.ts'
 import { ROOT } from './root.ts'
 
@@ -19,11 +20,7 @@ const CLI = 'src/cli/main.ts'
 
 type Env = Record<string, string>
 
-export interface Run {
-  code: number | null
-  stdout: string
-  stderr: string
-}
+export type { Run }
 
 export interface ServiceProcess {
   url: string

@@ -1,8 +1,7 @@
-import papaparse from 'papaparse'
-import { eventOfFields } from '../../event/csv-event.ts'
-import { columnsFault, positionsOf } from '../../event/csv-header.ts'
+import { eventOfRecord } from '../../event/csv-event.ts'
+import { readHeader } from '../../event/csv-header.ts'
 import type { Header } from '../../event/csv-header.ts'
-import { countFault, fieldsOf, quoteFault } from '../../event/csv-row.ts'
+import { CsvScanner } from '../../event/csv-scanner.ts'
 import { Problem } from '../../problem/problem.ts'
 import { tooManyEvents, Unreadable } from './batch.ts'
 import type { Batch } from './batch.ts'
@@ -10,46 +9,26 @@ import { BODY_DEPTH_MAX, parseJson } from './nesting.ts'
 
 /** Parses `text/csv`: a header and one event per row, with the columns of an import. */
 export function readCsv(bytes: Uint8Array, events_max: number): Batch {
-  // Not fatal: invalid UTF-8 becomes U+FFFD, for which the row is rejected.
-  const text = new TextDecoder().decode(bytes)
   const batch: unknown[] = []
   let header: Header | null = null
-  let blank_rows = 0
-  papaparse.parse<string[]>(text, {
-    delimiter: ',',
-    // Fast mode splits the whole text before the first row can be counted.
-    fastMode: false,
-    step({ data, errors }) {
-      if (header === null) {
-        header = readHeader(data)
-        return
-      }
-      if (data.length === 1 && data[0] === '') {
-        blank_rows += 1
-        // Otherwise a body of blank lines would use CPU without reaching a limit.
-        if (blank_rows > events_max) throw notCsv('has too many blank rows')
-        return
-      }
-      if (batch.length === events_max) throw tooManyEvents(events_max)
-      batch.push(readRow(data, header, quoteFault(errors)))
-    },
+  new CsvScanner().push(bytes, true, (record) => {
+    if (header === null) {
+      header = headerOf(record.fields)
+      return
+    }
+    if (batch.length === events_max) throw tooManyEvents(events_max)
+    const result = eventOfRecord(record, header, (text) => parseJson(text, BODY_DEPTH_MAX))
+    if ('value' in result) batch.push(result.value)
+    else batch.push(new Unreadable(record.text(), result.error.message, result.error.path))
   })
   if (header === null) throw notCsv('is empty')
   return batch
 }
 
-function readHeader(columns: readonly string[]): Header {
-  const fault = columnsFault(columns)
-  if (fault !== null) throw notCsv(fault)
-  return { columns, position: positionsOf(columns) }
-}
-
-function readRow(row: readonly string[], header: Header, quotes: string | undefined): unknown {
-  const fault = quotes ?? countFault(row.length, header.columns.length)
-  if (fault !== undefined) return new Unreadable(papaparse.unparse([row]), fault)
-  const result = eventOfFields(fieldsOf(row, header), (text) => parseJson(text, BODY_DEPTH_MAX))
-  if ('value' in result) return result.value
-  return new Unreadable(papaparse.unparse([row]), result.error.message, result.error.path)
+function headerOf(names: readonly string[]): Header {
+  const header = readHeader(names)
+  if ('fault' in header) throw notCsv(header.fault)
+  return header
 }
 
 function notCsv(fault: string): Problem {

@@ -1,3 +1,5 @@
+import { parseExactJson } from '../../event/json.ts'
+
 /**
  * Protects the parser from input that cannot be an event. JSON.parse does not overflow the stack, but 32
  * MiB of `[` takes ten seconds and a gigabyte. The depth of valid events is limited in src/event/event.ts.
@@ -19,15 +21,14 @@ export class NestedTooDeep extends Error {
 }
 
 /**
- * JSON.parse for untrusted text.
- * @param unchecked_max number of brackets up to which the depth is not measured; use a smaller one if a body
- * contains many texts
+ * JSON for text that may have been made to hurt.
+ * @param unchecked_max the brackets that are too few to hurt; smaller where a body has many such texts
  * @throws {NestedTooDeep}
  * @throws {SyntaxError} its message quotes the text, so do not show it
  */
 export function parseJson(text: string, unchecked_max = BRACKETS_UNCHECKED_MAX): unknown {
   if (opensMoreThan(text, unchecked_max) && nestsDeeperThan(text, BODY_DEPTH_MAX)) throw new NestedTooDeep()
-  return JSON.parse(text)
+  return parseExactJson(text)
 }
 
 /** A cheap upper bound: it also counts brackets inside strings. */

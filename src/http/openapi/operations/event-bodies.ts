@@ -1,4 +1,4 @@
-import { columnsFault, CSV_COLUMNS } from '../../../event/csv-header.ts'
+import { CSV_COLUMNS, headerFault } from '../../../event/csv-header.ts'
 import { FORMATS } from '../../../ingest/formats/formats.ts'
 import { CODINGS } from '../../../ingest/inflate.ts'
 import type { Json } from '../json-schema.ts'
@@ -41,7 +41,7 @@ export const BODY_MISTAKES: Operation['examples'] = {
   not_csv: {
     summary: 'CSV with other columns',
     body: { type: 'text/csv', text: 'user,event\nanna,app_open\n' },
-    ...refusal('not_csv', `The body is not a CSV file of events: it ${columnsFault(['user', 'event'])}.`),
+    ...refusal('not_csv', `The body is not a CSV file of events: it ${headerFault(['user', 'event'])}.`),
   },
   not_msgpack: {
     summary: 'Bytes that are not MessagePack',

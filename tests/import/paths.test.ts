@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { HEADER } from '../support/importing.ts'
+import { idFor } from '../support/sample.ts'
+import { countOf, createTestStore, get, post } from '../support/store.ts'
+import type { Run, TestStore } from '../support/store.ts'
+
+/** Names that a pattern, a column or a shell would take for something else. */
+const NAMES = [
+  'data[1].csv',
+  'data*.csv',
+  'data?.csv',
+  '[a-z].csv',
+  '**',
+  'back\\slash.csv',
+  'both\\and[1].csv',
+  "quote's.csv",
+  'double"s.csv',
+  'line\nbreak.csv',
+  'user_id=evil.csv',
+  'event_id=x',
+  '{a,b}.csv',
+  '~home.csv',
+  '%20.csv',
+  ' blank .csv',
+  '-dash.csv',
+  'ünïcode.csv',
+  'plain.csv.gz.csv',
+]
+
+const rowOf = (id: string, user: string) => `${idFor(id)},2025-08-21T10:00:00Z,${user},open,{}`
+
+describe('a path', { timeout: 600_000 }, () => {
+  let store: TestStore
+  before(() => {
+    store = createTestStore()
+  })
+  after(() => store.remove())
+
+  const importFile = async (path: string) => {
+    const run: Run = await store.cli(['import', '--json', '--', path])
+    assert.equal(run.code, 0, run.stderr)
+    return JSON.parse(run.stdout) as { rows: number; imported: number }
+  }
+
+  it('names one file, whatever characters it has, and none of its neighbours', async () => {
+    const folder = join(store.dir, 'files')
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'data1.csv'), `${HEADER}\n${rowOf('neighbour', 'wrong')}\n`)
+    writeFileSync(join(folder, 'a.csv'), `${HEADER}\n${rowOf('neighbour', 'wrong')}\n`)
+    for (const name of NAMES) {
+      const path = join(folder, name)
+      writeFileSync(path, `${HEADER}\n${rowOf(name, 'right')}\n`)
+      const { rows, imported } = await importFile(path)
+      assert.deepEqual([rows, imported], [1, 1], name)
+    }
+  })
+
+  it('never becomes a column: folders called like one change nothing', async () => {
+    const folder = join(store.dir, 'user_id=evil', 'event_id=1', 'occurred_at=never', 'day=2020-01-01')
+    mkdirSync(folder, { recursive: true })
+    const path = join(folder, 'rows.csv')
+    writeFileSync(path, `${HEADER}\n${rowOf('c1', 'right')}\n${rowOf('c2', 'right')}\n`)
+    assert.equal((await importFile(path)).imported, 2)
+    const service = await store.serve()
+    const users = await get<{ data: { dau: number }[] }>(
+      `${service.url}/stats/dau?from=2025-08-21&to=2025-08-21`,
+    )
+    assert.equal(users.json.data[0]!.dau, 1)
+    await service.stop()
+  })
+})
+
+describe('a store below any path', { timeout: 600_000 }, () => {
+  let store: TestStore
+  before(() => {
+    store = createTestStore()
+  })
+  after(() => store.remove())
+
+  for (const name of [
+    'user_id=evil',
+    'day=2020-01-01',
+    'a[1]*?',
+    'it\'s "quoted"\n',
+    'back\\slash',
+    '{x,y} z',
+  ]) {
+    it(`answers, compacts, merges, imports and verifies below ${JSON.stringify(name)}`, async () => {
+      const env = { DATA_DIR: join(store.dir, name, 'store'), HOT_DAYS: '0' }
+      const service = await store.serve(env)
+      // Six files of a day, so that they are merged.
+      for (let n = 0; n < 6; n += 1) {
+        await post(`${service.url}/events`, [
+          {
+            event_id: idFor(`${name}${n}`),
+            occurred_at: '2025-08-21T10:00:00Z',
+            user_id: `u${n}`,
+            event_type: 'open',
+          },
+        ])
+        assert.equal((await store.cli(['compact'], env)).code, 0)
+      }
+      const csv = join(store.dir, 'more.csv')
+      writeFileSync(csv, `${HEADER}\n${rowOf(`${name}0`, 'copy')}\n${rowOf(`${name}more`, 'u6')}\n`)
+      assert.equal((await store.cli(['import', csv], env)).code, 0)
+      assert.equal(await countOf(service.url, 'from=2025-08-01&to=2025-08-31'), 7)
+      const { json } = await get<{ data: { user_id: string }[] }>(
+        `${service.url}/events?from=2025-08-21&to=2025-08-21`,
+      )
+      assert.deepEqual(json.data.map(({ user_id }) => user_id).toSorted(), [
+        'u0',
+        'u1',
+        'u2',
+        'u3',
+        'u4',
+        'u5',
+        'u6',
+      ])
+      assert.equal((await store.cli(['verify', '--deep'], env)).code, 0)
+      await service.stop()
+    })
+  }
+
+  it('is refused only where DuckDB has no name for it', async () => {
+    const run = await store.cli(['serve'], { DATA_DIR: join(store.dir, 'back\\slash[1]') })
+    assert.equal(run.code, 2)
+    assert.match(run.stderr, /both a backslash and one of/)
+  })
+})
