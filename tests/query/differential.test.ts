@@ -231,7 +231,7 @@ class History {
       const values = Array.from({ length: 1 + this.#below(3) }, () => pick(this.#random, asked))
       const name = field === 'properties.' ? field + pick(this.#random, KEYS) : field
       const text = values.map((value) => value.replaceAll(/[,\\]/g, '\\$&')).join(',')
-      if (field === 'properties.' && this.#chance(0.5)) query.append(name, text)
+      if (field === 'properties.' && this.#chance(0.5) && !query.has(name)) query.append(name, text)
       else query.append('segment', `${name}:${text}`)
       return { field: name, values }
     })

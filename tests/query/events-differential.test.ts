@@ -85,7 +85,7 @@ async function walkSeed(seed: number, store: InProcessStore): Promise<void> {
       ]
       const values = Array.from({ length: 1 + below(3) }, () => String(pick<string | number>(random, asked)))
       const text = values.map((value) => value.replaceAll(/[,\\]/g, '\\$&')).join(',')
-      if (random() < 0.5) query.append(field, text)
+      if (random() < 0.5 && !query.has(field)) query.append(field, text)
       else query.append('segment', `${field}:${text}`)
       return { field, values }
     })

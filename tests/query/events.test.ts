@@ -98,7 +98,7 @@ describe('reading events back', () => {
       assert.deepEqual(await typesOf(`${TWO_DAYS}&`), ['last', 'first'], tier)
       assert.deepEqual(await typesOf(`${TWO_DAYS}&user_id=anna`), ['first'])
       assert.deepEqual(await typesOf(`${TWO_DAYS}&user_id=anna,a\\,b`), ['last', 'first'])
-      assert.deepEqual(await typesOf(`${TWO_DAYS}&user_id=anna&user_id=bob`), [])
+      assert.deepEqual(await typesOf(`${TWO_DAYS}&segment=user_id:anna&segment=user_id:bob`), [])
       assert.deepEqual(await typesOf(`${TWO_DAYS}&event_type=last`), ['last'])
       assert.deepEqual(await typesOf(`${TWO_DAYS}&event_type=last&user_id=anna`), [])
       assert.deepEqual(await typesOf(`${TWO_DAYS}&segment=event_type:last`), ['last'])

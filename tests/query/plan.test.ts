@@ -76,7 +76,8 @@ describe('the query plan', () => {
 
   it('binds what a client chose and never writes it into the SQL', () => {
     fc.assert(
-      fc.property(fc.string({ minLength: 1 }), fc.string({ minLength: 1 }), (property, value) => {
+      // A dot in a name makes another condition, because it may be a path.
+      fc.property(fc.stringMatching(/^[^.]+$/s), fc.string({ minLength: 1 }), (property, value) => {
         const q: Question = {
           kind: 'dau',
           from: 1,

@@ -106,13 +106,15 @@ function holds(event: SampleEvent, { field, values }: Condition): boolean {
   return Object.hasOwn(event.properties, key) && values.some((v) => sameValue(event.properties[key], v))
 }
 
-/** A number is meant by its value, however it is written; everything else by its text. */
+/** A number is meant by its value, however it is written, a list by each of its elements, everything else by its text. */
 function sameValue(value: unknown, asked: string): boolean {
-  if (value === null) return false
   if (typeof value === 'string') return value === asked
-  if (typeof value === 'number') return asked.trim() !== '' && Number(asked) === value
+  if (typeof value === 'number') return JSON_NUMBER.test(asked) && Number(asked) === value
+  if (Array.isArray(value) && value.some((element) => sameValue(element, asked))) return true
   return JSON.stringify(value) === asked
 }
+
+const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/
 
 /** The UTC day of an ISO 8601 time; one without an offset is UTC already. */
 export function dateOf(occurred_at: string): string {

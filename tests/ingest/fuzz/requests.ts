@@ -72,13 +72,14 @@ function mutate(bytes: Buffer, { kind, place, bytes: other }: Mutation): Buffer 
 }
 
 const text = fc.string({ minLength: 1, maxLength: 20 })
+const name = text.filter((each) => each.trim() !== '' && !['NULL', 'null', '\\N'].includes(each))
 const soundEvent: Arbitrary<Record<string, unknown>> = fc.record({
   event_id: fc.uuid(),
   occurred_at: fc
     .date({ min: new Date('1970-01-01'), max: new Date('2025-12-31'), noInvalidDate: true })
     .map((date) => date.toISOString()),
-  user_id: fc.oneof(text, fc.integer()),
-  event_type: text,
+  user_id: fc.oneof(name, fc.integer()),
+  event_type: name,
   properties: fc.dictionary(text, fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null)), {
     maxKeys: 4,
   }),
