@@ -90,7 +90,7 @@ describe('any bytes as a body', () => {
       assert.equal(answer.accepted + answer.duplicates + answer.rejected, answer.received)
       if (!fuzzed.sound) return
       assert.deepEqual([answer.received, answer.rejected], [fuzzed.events.length, 0])
-      for (const { event_id } of fuzzed.events) acknowledged.add(String(event_id))
+      for (const { event_id } of fuzzed.events) if (typeof event_id === 'string') acknowledged.add(event_id)
     }
 
     const lanes = Array.from({ length: LANES }, (_, lane) =>
