@@ -1,4 +1,5 @@
 import { ConfigError, readConfig } from '../config.ts'
+import { writeExactJson } from '../event/json.ts'
 import { createLogger } from '../process/log.ts'
 import { readVersion } from '../process/version.ts'
 import { NewerStoreError } from '../store/sqlite.ts'
@@ -50,7 +51,7 @@ async function start(
   const config = readConfig(command.environment?.(env) ?? env)
   const as_json = given.options['json'] === true
   const answer = (value: object, text: () => string) =>
-    out(printable(as_json ? JSON.stringify(value) : text()))
+    out(printable(as_json ? writeExactJson(value) : text()))
   const run = await command.load()
   return run({ config, out, note, answer }, given.arguments, given.options)
 }

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import { ColdFileError } from '../cold/file-check.ts'
 import type { Config } from '../config.ts'
 import { letterGone, listPage, openLetter, shapeLetter } from '../dead-letters/desk.ts'
+import { writeExactJson } from '../event/json.ts'
 import { openShelf } from '../dead-letters/shelf.ts'
 import { nowMicros } from '../event/time.ts'
 import { createBodyReader } from '../ingest/body.ts'
@@ -47,7 +48,7 @@ export async function showLetterCommand(
   answer(letter, () => {
     const { event, is_cut: _, ...fields } = letter
     const lines = Object.entries(fields).map(([name, value]) => [name, String(value ?? '-')])
-    return `${align(lines)}\n${JSON.stringify(event, null, 2)}`
+    return `${align(lines)}\n${writeExactJson(event, '  ')}`
   })
   if (letter.is_cut) note('Only the beginning of this event was kept.')
   return EXIT.done

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { parseExactJson } from '../event/json.ts'
 import { formatInstant } from '../event/time.ts'
 import { Problem } from '../problem/problem.ts'
 import { integer } from '../query/parameters.ts'
@@ -71,7 +72,7 @@ export function letterGone(): Problem {
 }
 
 export function shapeLetter(letter: KeptLetter) {
-  return { ...shapeEntry(letter), event: JSON.parse(letter.body) as unknown }
+  return { ...shapeEntry(letter), event: parseExactJson(letter.body) }
 }
 
 function shapeEntry({ id, received_at, source, path, message: reason, event_id, is_cut }: LetterEntry) {

@@ -1,3 +1,4 @@
+import { writeExactJson } from '../event/json.ts'
 import type { FieldError } from '../problem/problem.ts'
 
 /** A rejected event. It is kept so that it can be inspected, corrected and replayed. */
@@ -31,10 +32,7 @@ export function writeLetter(value: unknown, event_id: string | null, { path, mes
 /** Null if the value is nested too deep for JSON.stringify, although it could be parsed. */
 function writeBody(value: unknown): string | null {
   try {
-    // MessagePack has integers beyond 2^53-1; they are kept as strings of digits.
-    return (
-      JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? String(part) : part)) ?? 'null'
-    )
+    return value === undefined ? 'null' : writeExactJson(value)
   } catch (error) {
     if (error instanceof RangeError) return null
     throw error

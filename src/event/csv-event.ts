@@ -42,8 +42,9 @@ export function eventOfFields(
   } catch {
     return { error: { path: 'properties_json', message: 'properties_json is not JSON' } }
   }
-  if (extra !== null && typeof properties === 'object' && properties !== null && !Array.isArray(properties)) {
-    properties = { ...extra, ...properties }
+  // What is no object is left for the schema to refuse.
+  if (extra !== null && Object.getPrototypeOf(properties ?? 0) === Object.prototype) {
+    properties = { ...extra, ...(properties as object) }
   }
   return { value: { event_id, occurred_at, user_id, event_type, properties } }
 }

@@ -110,7 +110,10 @@ const properties = v.pipe(
       description: `At most ${PROPERTIES_BYTES_MAX} bytes of JSON, nested at most ${PROPERTIES_DEPTH_MAX} deep.`,
     },
   }),
-  v.check((o) => typeof o === 'object' && o !== null && !Array.isArray(o), 'properties must be an object'),
+  v.check(
+    (o) => typeof o === 'object' && o !== null && !Array.isArray(o) && !(o instanceof ExactNumber),
+    'properties must be an object',
+  ),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
     const written = writeProperties(dataset.value)
     if ('json' in written) return written.json

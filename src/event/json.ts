@@ -28,16 +28,24 @@ export function parseExactJson(text: string): unknown {
   return ODD_NUMBER.test(text) ? new Reader(text).read() : JSON.parse(text)
 }
 
-/** Writes JSON. Takes what {@link parseExactJson} gives, and whole numbers as bigint. */
-export function writeExactJson(value: unknown): string {
+/**
+ * Writes JSON. Takes what {@link parseExactJson} gives, and whole numbers as bigint.
+ * @param step indentation of each level; none for one line
+ * @param margin indentation of the value itself
+ */
+export function writeExactJson(value: unknown, step = '', margin = ''): string {
   if (value instanceof ExactNumber) return value.text
   if (typeof value === 'bigint') return String(value)
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  if (Array.isArray(value)) return `[${value.map(writeExactJson).join(',')}]`
-  const members = Object.entries(value).map(
-    ([key, member]) => `${JSON.stringify(key)}:${writeExactJson(member)}`,
-  )
-  return `{${members.join(',')}}`
+  const inner = margin + step
+  const write = (part: unknown) => writeExactJson(part, step, inner)
+  const is_array = Array.isArray(value)
+  const parts = is_array
+    ? value.map(write)
+    : Object.entries(value).map(([key, part]) => `${JSON.stringify(key)}:${step && ' '}${write(part)}`)
+  const [open, close] = is_array ? '[]' : '{}'
+  if (step === '' || parts.length === 0) return `${open}${parts.join(',')}${close}`
+  return `${open}\n${inner}${parts.join(`,\n${inner}`)}\n${margin}${close}`
 }
 
 /** `object[key] = value` with the key `__proto__` would set the prototype. */

@@ -1,4 +1,5 @@
 import type { KeptLetter } from '../dead-letters/shelf.ts'
+import { parseExactJson } from '../event/json.ts'
 import { Problem } from '../problem/problem.ts'
 import type { BodyReader, IncomingBody } from './body.ts'
 import type { Ingest } from './ingest.ts'
@@ -35,7 +36,7 @@ export async function replayLetter(
     return reply
   }
   if (corrected !== null) return bodies.withBody(corrected, async (body) => replay(await judging.body(body)))
-  if (!letter.is_cut) return replay(judging.values([JSON.parse(letter.body)]))
+  if (!letter.is_cut) return replay(judging.values([parseExactJson(letter.body)]))
   throw new Problem('invalid_events', 'Only the beginning of this event was kept. Send the whole event.')
 }
 
