@@ -32,7 +32,7 @@ export function writeLetter(value: unknown, event_id: string | null, { path, mes
 /** Null if the value is nested too deep for JSON.stringify, although it could be parsed. */
 function writeBody(value: unknown): string | null {
   try {
-    return value === undefined ? 'null' : writeExactJson(value)
+    return writeExactJson(value)
   } catch (error) {
     if (error instanceof RangeError) return null
     throw error

@@ -36,13 +36,15 @@ export function parseExactJson(text: string): unknown {
 export function writeExactJson(value: unknown, step = '', margin = ''): string {
   if (value instanceof ExactNumber) return value.text
   if (typeof value === 'bigint') return String(value)
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
   const inner = margin + step
   const write = (part: unknown) => writeExactJson(part, step, inner)
   const is_array = Array.isArray(value)
   const parts = is_array
     ? value.map(write)
-    : Object.entries(value).map(([key, part]) => `${JSON.stringify(key)}:${step && ' '}${write(part)}`)
+    : Object.entries(value)
+        .filter(([, part]) => part !== undefined)
+        .map(([key, part]) => `${JSON.stringify(key)}:${step && ' '}${write(part)}`)
   const [open, close] = is_array ? '[]' : '{}'
   if (step === '' || parts.length === 0) return `${open}${parts.join(',')}${close}`
   return `${open}\n${inner}${parts.join(`,\n${inner}`)}\n${margin}${close}`

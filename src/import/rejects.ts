@@ -11,8 +11,6 @@ export interface Rejects {
   /** Whether the file exists, from an earlier import or after {@link finish}. */
   exists(): boolean
   add(line: number, reason: string, fields: readonly string[]): void
-  /** Drops all rows added so far. */
-  reset(): void
   /**
    * Moves the file to its path durably, or deletes the file of an earlier import if no row was rejected.
    * Call it before the import is committed, so that every row is either imported or listed. Returns the
@@ -68,7 +66,6 @@ export function openRejects(beside: string, mode: number, disk: ColdDisk): Rejec
       count += 1
       write([String(line), reason, ...fields])
     },
-    reset: discard,
     finish() {
       if (count === 0) {
         // Not `disk.remove`: it would delete a folder of that name with its contents.
