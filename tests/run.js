@@ -1,6 +1,6 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { run } from 'node:test'
 import { spec, tap } from 'node:test/reporters'
 import { parseArgs } from 'node:util'
@@ -9,11 +9,14 @@ import { register } from 'tsx/esm/api'
 /**
  * Runs all tests, or those whose path holds one of the arguments; with --long each of them with its full counts (support/counts.ts).
  * Everything is compiled once and runs from there: to load tsx and compile anew in each of the processes took as long as the tests.
+ * The files of a folder share a process, because to load the program takes longer than many of them.
  */
 
 const AT_A_TIME = 2
-/** A limit for a file that hangs; nothing is measured by it. */
-const FILE_MS_MAX = 900_000
+/** Its files are long, and kill what they start: each has a process of its own. */
+const APART = join('tests', 'crash')
+/** A limit for a process that hangs; nothing is measured by it. */
+const PROCESS_MS_MAX = 1_800_000
 const SLOWEST = 10
 
 const { long, wanted } = readArguments()
@@ -45,39 +48,47 @@ Object.assign(process.env, {
 // The processes of the files inherit it: their stacks name the sources.
 process.execArgv.push('--enable-source-maps')
 process.chdir(ROOT)
-const sources = new Map(paths.map((path) => [builtPath(build, path), path]))
 const events = run({
-  files: [...sources.keys()],
+  files: makeEntries(),
   concurrency: AT_A_TIME,
-  timeout: FILE_MS_MAX,
+  timeout: PROCESS_MS_MAX,
   signal: stop.signal,
 })
 
-/** Seconds of each file's process. */
+/** Seconds of the tests of each file. */
 const seconds = new Map()
-const withTests = new Set()
 let failed = false
-/** The event of a file, not of a test in it. */
-const isFile = ({ name, nesting }) => nesting === 0 && sources.has(name)
-events.on('test:complete', (event) => {
-  if (isFile(event)) seconds.set(event.name, event.details.duration_ms / 1_000)
-})
 events.on('test:fail', ({ todo }) => {
   failed ||= todo === undefined || todo === false
 })
 for (const kind of ['test:pass', 'test:fail']) {
-  events.on(kind, (event) => {
-    if (!isFile(event)) withTests.add(relative(ROOT, event.file))
+  events.on(kind, ({ file, nesting, details }) => {
+    const path = relative(ROOT, file)
+    if (nesting === 0 && paths.includes(path))
+      seconds.set(path, (seconds.get(path) ?? 0) + details.duration_ms / 1_000)
   })
 }
 for await (const text of events.compose(process.stdout.isTTY ? spec : tap)) process.stdout.write(text)
 
 const slowest = [...seconds].toSorted(([, a], [, b]) => b - a).slice(0, SLOWEST)
 console.log('# slowest files')
-for (const [file, s] of slowest) console.log(`# ${s.toFixed(1).padStart(6)} s  ${sources.get(file)}`)
-const empty = paths.filter((path) => !withTests.has(path))
+for (const [path, s] of slowest) console.log(`# ${s.toFixed(1).padStart(6)} s  ${path}`)
+const empty = paths.filter((path) => !seconds.has(path))
 if (empty.length > 0) console.log(`# without any test: ${empty.join(', ')}`)
 process.exitCode = failed || empty.length > 0 ? 1 : 0
+
+/** One module for each process, which loads the files that run in it. */
+function makeEntries() {
+  const entries = new Map()
+  for (const path of paths) {
+    const folder = dirname(path)
+    const entry = builtPath(build, `${folder === APART ? path : folder}.entry.ts`)
+    entries.set(entry, [...(entries.get(entry) ?? []), builtPath(build, path)])
+  }
+  for (const [entry, files] of entries)
+    writeFileSync(entry, files.map((file) => `await import(${JSON.stringify(file)})\n`).join(''))
+  return [...entries.keys()]
+}
 
 function readArguments() {
   try {
