@@ -59,6 +59,12 @@ const COUNTS = {
     unit: 'rounds',
     what: 'of two compactors that are started together',
   },
+  commands_from_one_question_to_the_next: {
+    short: 4,
+    long: 1,
+    unit: 'commands',
+    what: 'of which one, on average, is followed by a question to the service; whatever a command itself reports is always compared',
+  },
   csv_files_read_twice: {
     short: 25,
     long: 150,
