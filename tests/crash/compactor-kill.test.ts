@@ -20,7 +20,7 @@ import type { ServiceProcess, TestStore } from '../support/store.ts'
  */
 
 const ROWS = howMany('killed_day_rows')
-const BATCH_EVENTS = 50_000
+const BATCH_EVENTS = 40_000
 const DATE = '2025-08-01'
 const USERS = 5_000
 const TYPES = ['app_open', 'view_item', 'add_to_cart', 'purchase', 'logout'] as const

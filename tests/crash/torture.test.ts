@@ -9,6 +9,7 @@ import type { StoredEvent } from '../support/visible.ts'
 /** The short form of `npm run torture`. Other choices: FROSTLINE_SEED. */
 
 const KILLS = howMany('torture_kills')
+const BATCHES_PER_KILL = howMany('torture_batches_per_kill')
 /** A limit for a machine that hangs; nothing is measured by it. */
 const MINUTES_MAX = 12
 const SEED = Number(process.env['FROSTLINE_SEED'] ?? Date.now() % 100_000)
@@ -75,7 +76,12 @@ describe('the oracle of the kill loop', () => {
 
 describe(`processes that are killed one after another (seed ${SEED})`, () => {
   it(`lose nothing, count nothing twice and never answer wrong in ${KILLS} kills`, async (t) => {
-    const verdict = await runKillLoop({ kills: KILLS, minutes: MINUTES_MAX, seed: SEED })
+    const verdict = await runKillLoop({
+      kills: KILLS,
+      minutes: MINUTES_MAX,
+      seed: SEED,
+      batches_per_kill: BATCHES_PER_KILL,
+    })
     t.diagnostic(describeVerdict(verdict, SEED))
     assert.deepEqual(verdict.findings, [], `kept in ${verdict.folder}`)
     const { service, compactor, importer } = verdict.kills

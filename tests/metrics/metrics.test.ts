@@ -98,7 +98,7 @@ describe('GET /metrics', { timeout: HANGS_AFTER_MS }, () => {
     assert.equal((await send([eventOf({ event_type: 'plain' })])).status, 200)
     await look()
     const series = (await look()).series()
-    for (let i = 0; i < 1_000; i += 1) {
+    for (let i = 0; i < 100; i += 1) {
       const path = [`/Zebra-${i}`, `/dead-letters/${i + 5}`, `/livez/${i}`, `/x?q=Zebra-${i}`][i % 4]!
       assert.equal((await get(home.url + path)).status, 404)
     }

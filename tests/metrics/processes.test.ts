@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { rmSync, writeFileSync } from 'node:fs'
+import { rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { readLedger } from '../../compactor/ledger.ts'
 import { realDisk } from '../../src/store/disk.ts'
 import { scrape, untilScraped } from '../support/exposition.ts'
@@ -9,7 +9,7 @@ import type { Scrape } from '../support/exposition.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { sampleEvents } from '../support/sample.ts'
 import { createTestStore, post } from '../support/store.ts'
-import type { TestStore } from '../support/store.ts'
+import type { ServiceProcess } from '../support/store.ts'
 import { logOf, untilLogged } from '../support/wire.ts'
 
 const LAST = 'frostline_compaction_last_success_timestamp_seconds'
@@ -20,17 +20,17 @@ const rows = ({ value }: Scrape) => value('frostline_compaction_rows_total')
 const time = ({ value }: Scrape) => value('frostline_compaction_seconds_total')!
 
 describe('metrics of several processes', { timeout: HANGS_AFTER_MS }, () => {
-  let store: TestStore
-  beforeEach(() => {
-    store = createTestStore()
+  const store = createTestStore()
+  let service: ServiceProcess
+  before(async () => {
+    service = await store.serve()
   })
-  afterEach(() => store.remove())
+  after(() => store.remove())
 
   it('tell the compactions of other processes, also of those that fail or are killed', async () => {
-    const service = await store.serve()
     const compact = (env: Record<string, string> = {}) => store.cli(['compact'], { ...ALL_CLOSED, ...env })
     const look = () => scrape(service.url)
-    await post(`${service.url}/events`, sampleEvents(5, 40, '2025-08-01', 3))
+    await post(`${service.url}/events`, sampleEvents(5, 40, '2025-08-01', 2))
     const fresh = await look()
     assert.deepEqual([runs(fresh), rows(fresh), time(fresh), fresh.value(LAST)], [[0, 0], 0, 0, undefined])
 
@@ -48,7 +48,7 @@ describe('metrics of several processes', { timeout: HANGS_AFTER_MS }, () => {
     assert.deepEqual([runs(second), rows(second)], [[2, 0], 40])
     assert.ok(time(second) > time(first) && second.value(LAST)! > first.value(LAST)!)
 
-    await post(`${service.url}/events`, sampleEvents(6, 30, '2025-08-01', 3))
+    await post(`${service.url}/events`, sampleEvents(6, 30, '2025-08-01', 2))
     assert.equal((await compact({ FROSTLINE_FAILPOINT: 'compaction.copied:error' })).code, 1)
     assert.deepEqual(runs(await look()), [2, 1])
     assert.notEqual((await compact({ FROSTLINE_FAILPOINT: 'compaction.copied' })).code, 0)
@@ -60,21 +60,33 @@ describe('metrics of several processes', { timeout: HANGS_AFTER_MS }, () => {
 
     // A restart forgets nothing of it.
     assert.equal(await service.stop(), 0)
-    const again = await store.serve()
-    assert.deepEqual(runs(await scrape(again.url)), [3, 2])
+    service = await store.serve()
+    assert.deepEqual(runs(await scrape(service.url)), [3, 2])
   })
 
-  it("tell the service's own compactions", async () => {
-    const service = await store.serve({ ...ALL_CLOSED, COMPACT_CRON: '* * * * * *' })
-    await post(`${service.url}/events`, sampleEvents(7, 25, '2025-08-01', 2))
-    const scraped = await untilScraped(service.url, (s) => rows(s) === 25)
-    assert.ok(runs(scraped)[0]! >= 1)
-    assert.equal(scraped.value('frostline_cold_events'), 25)
-    assert.equal(await service.stop(), 0)
+  it('are no noise in the log, unless they are refused', async () => {
+    for (let i = 0; i < 5; i += 1) await scrape(service.url)
+    assert.equal((await post(`${service.url}/metrics`, {})).status, 405)
+    await untilLogged(service, ({ route, status }) => route === '/metrics' && status === 405)
+    assert.equal(logOf(service).filter(({ route }) => route === '/metrics').length, 1)
+  })
+
+  it('do not keep a compaction from its work where nothing can be noted', async () => {
+    const known = await scrape(service.url)
+    await post(`${service.url}/events`, sampleEvents(8, 10, '2025-08-01', 1))
+    // A folder where the file is to be written, as on a disk that takes no more files.
+    const in_the_way = join(store.data_dir, 'compactions.json.new')
+    realDisk.makeFolder(in_the_way)
+    const run = await store.cli(['compact'], ALL_CLOSED)
+    assert.equal(run.code, 0)
+    assert.match(run.stderr, /the compactions cannot be counted/)
+    const scraped = await scrape(service.url)
+    assert.deepEqual(runs(scraped), runs(known))
+    assert.equal(scraped.value('frostline_cold_events'), known.value('frostline_cold_events')! + 10)
+    rmdirSync(in_the_way)
   })
 
   it('leave compactions out while their ledger cannot be read, say so once, and a compaction mends it', async () => {
-    const service = await store.serve()
     const ledger = join(store.data_dir, 'compactions.json')
     for (const text of ['', '{"done":', '{"done":"Zebra"}', '[]']) {
       writeFileSync(ledger, text)
@@ -97,37 +109,33 @@ describe('metrics of several processes', { timeout: HANGS_AFTER_MS }, () => {
       ['compactions', 'compactions'],
     )
   })
+})
 
-  it('do not keep a compaction from its work where nothing can be noted', async () => {
-    const service = await store.serve()
-    await post(`${service.url}/events`, sampleEvents(8, 10, '2025-08-01', 1))
-    // A folder where the file is to be written, as on a disk that takes no more files.
-    realDisk.makeFolder(join(store.data_dir, 'compactions.json.new'))
-    const run = await store.cli(['compact'], ALL_CLOSED)
-    assert.equal(run.code, 0)
-    assert.match(run.stderr, /the compactions cannot be counted/)
-    const scraped = await scrape(service.url)
-    assert.deepEqual([runs(scraped), scraped.value('frostline_cold_events')], [[0, 0], 10])
+describe('metrics of a service with jobs of its own', { timeout: HANGS_AFTER_MS }, () => {
+  const store = createTestStore()
+  let service: ServiceProcess
+  before(async () => {
+    const clocks = { COMPACT_CRON: '* * * * * *', VERIFY_INTERVAL_S: '1' }
+    service = await store.serve({ ...ALL_CLOSED, ...clocks, LOG_LEVEL: 'debug' })
+  })
+  after(() => store.remove())
+
+  it('tell its compactions', async () => {
+    await post(`${service.url}/events`, sampleEvents(7, 25, '2025-08-01', 2))
+    const scraped = await untilScraped(service.url, (s) => rows(s) === 25)
+    assert.ok(runs(scraped)[0]! >= 1)
+    assert.equal(scraped.value('frostline_cold_events'), 25)
   })
 
-  it('tell what the last check found', async () => {
-    const service = await store.serve({ VERIFY_INTERVAL_S: '1' })
-    await post(`${service.url}/events`, sampleEvents(9, 10, '2025-08-01', 1))
-    assert.equal((await store.cli(['compact'], ALL_CLOSED)).code, 0)
+  it('tell what its last check found', async () => {
+    assert.equal((await scrape(service.url)).value('frostline_damage_findings'), 0)
     rmSync(join(store.data_dir, 'cold/day=2025-08-01'), { recursive: true })
     await untilLogged(service, ({ msg }) => msg === 'the store is damaged')
     assert.equal((await scrape(service.url)).value('frostline_damage_findings'), 1)
   })
 
-  it('are no noise in the log, unless they are refused', async () => {
-    const service = await store.serve()
-    for (let i = 0; i < 5; i += 1) await scrape(service.url)
-    assert.equal((await post(`${service.url}/metrics`, {})).status, 405)
-    await untilLogged(service, ({ route, status }) => route === '/metrics' && status === 405)
-    assert.equal(logOf(service).filter(({ route }) => route === '/metrics').length, 1)
-    await service.stop()
-    const talkative = await store.serve({ LOG_LEVEL: 'debug' })
-    await scrape(talkative.url)
-    await untilLogged(talkative, ({ route, level }) => route === '/metrics' && level === 20)
+  it('are in a log that tells everything', async () => {
+    await untilLogged(service, ({ route, level }) => route === '/metrics' && level === 20)
+    assert.equal(await service.stop(), 0)
   })
 })

@@ -2,11 +2,10 @@ import type { Scrape } from '../support/exposition.ts'
 import assert from 'node:assert/strict'
 import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import { scrape, untilScraped } from '../support/exposition.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents } from '../support/sample.ts'
 import { get, post } from '../support/store.ts'
 import { begin, slowEvents, slowSegments } from '../support/wire.ts'
@@ -23,12 +22,11 @@ function line({ value }: Scrape): unknown[] {
 }
 
 describe('what goes wrong, among the metrics', { timeout: HANGS_AFTER_MS }, () => {
-  let home: InProcessStore
-  beforeEach(() => {
-    home = createInProcessStore()
-  })
-  afterEach(() => home.remove())
+  /** Each test goes on from where the one before has left it. */
+  const home = createInProcessStore()
+  after(() => home.remove())
 
+  const SHORT_LINE = { QUERIES_RUNNING_MAX: '1', QUERIES_WAITING_MAX: '0' }
   const failures = 'frostline_write_failures_total'
 
   it('is left out alone where a source fails or does not answer', async () => {
@@ -44,7 +42,6 @@ describe('what goes wrong, among the metrics', { timeout: HANGS_AFTER_MS }, () =
   })
 
   it('counts what could not be written, and the question that could not be answered', async () => {
-    await home.start()
     const events = sampleEvents(3, 20, '2025-08-01', 1)
     assert.equal((await post(`${home.url}/events`, events)).status, 200)
     await home.compact()
@@ -59,12 +56,10 @@ describe('what goes wrong, among the metrics', { timeout: HANGS_AFTER_MS }, () =
     assert.equal(ended(scraped, 'failed'), 1)
     assert.equal(value('frostline_events_total', { outcome: 'accepted' }), 20)
     assert.equal(value('frostline_events_total', { outcome: 'duplicate' }), 0)
+    renameSync(`${path}.away`, path)
   })
 
   it('is not ready while the writer cannot start', async () => {
-    await home.start()
-    assert.equal((await post(`${home.url}/events`, sampleEvents(4, 20, '2025-08-01', 1))).status, 200)
-    await home.compact()
     await home.stop()
     const path = join(home.layout.cold, home.listed()[0]!)
     renameSync(path, `${path}.away`)
@@ -73,12 +68,11 @@ describe('what goes wrong, among the metrics', { timeout: HANGS_AFTER_MS }, () =
     assert.equal((await scrape(home.url)).value('frostline_ready'), 0)
     await home.stop()
     renameSync(`${path}.away`, path)
-    await home.start()
+    await home.start(SHORT_LINE)
     assert.equal((await scrape(home.url)).value('frostline_ready'), 1)
   })
 
   it('tells the questions of a full line as refused, and those at the time limit as such', async () => {
-    await home.start({ QUERIES_RUNNING_MAX: '1', QUERIES_WAITING_MAX: '0' })
     const statuses = await Promise.all(
       Array.from({ length: 20 }, async () => (await get(`${home.url}/stats/dau?${DAY}`)).status),
     )
@@ -95,7 +89,7 @@ describe('what goes wrong, among the metrics', { timeout: HANGS_AFTER_MS }, () =
 
   it('tells how many questions run and wait, and who left', async () => {
     await home.start({ QUERIES_RUNNING_MAX: '1', QUERY_THREADS: '1', QUERY_TIMEOUT_MS: '600000' })
-    assert.equal((await post(`${home.url}/events`, slowEvents(5_000))).status, 200)
+    assert.equal((await post(`${home.url}/events`, slowEvents(3_000))).status, 200)
     const ask = () => {
       const begun = begin(`${home.url}/stats/dau?${DAY}${slowSegments(16)}`, 'GET')
       begun.reply.catch(() => {})

@@ -7,6 +7,9 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { inParallel, openDuck, sqlText, sqlTextList, sweepSpill } from '../../src/store/duckdb.ts'
 
+/** Twice what fits into the memory of the two that spill. */
+const ROWS = 800_000
+
 describe('DuckDB', () => {
   let spill: string
   before(() => {
@@ -15,12 +18,12 @@ describe('DuckDB', () => {
   after(() => rmSync(spill, { recursive: true, force: true }))
 
   it('lets two instances spill at once without reading the rows of each other', async () => {
-    const ducks = await Promise.all([0, 1].map(() => openDuck({ threads: 1, memory_mb: 192, spill })))
+    const ducks = await Promise.all([0, 1].map(() => openDuck({ threads: 1, memory_mb: 64, spill })))
     const sums = await Promise.all(
       ducks.map(async (duck, n) => {
         const connection = await duck.connect()
         await connection.run(
-          `CREATE TABLE t AS SELECT range * 2 + ${n} AS i, repeat(md5(range::VARCHAR), 4) AS pad FROM range(1500000)`,
+          `CREATE TABLE t AS SELECT range * 2 + ${n} AS i, repeat(md5(range::VARCHAR), 4) AS pad FROM range(${ROWS})`,
         )
         const reader = await connection.runAndReadAll(
           'SELECT sum(i)::VARCHAR, count(*)::INTEGER, min(i % 2)::INTEGER, max(i % 2)::INTEGER FROM (SELECT * FROM t ORDER BY pad)',
@@ -34,8 +37,8 @@ describe('DuckDB', () => {
     for (const folder of folders)
       assert.ok(readdirSync(join(spill, folder)).length > 0, 'nothing was spilled')
     assert.deepEqual(sums, [
-      [String(1_500_000 * 1_499_999), 1_500_000, 0, 0],
-      [String(1_500_000 * 1_499_999 + 1_500_000), 1_500_000, 1, 1],
+      [String(ROWS * (ROWS - 1)), ROWS, 0, 0],
+      [String(ROWS * (ROWS - 1) + ROWS), ROWS, 1, 1],
     ])
     for (const duck of ducks) duck.close()
     assert.deepEqual(readdirSync(spill), [])
@@ -91,7 +94,7 @@ describe('DuckDB', () => {
     const work = inParallel(duck, [0, 1, 2, 3, 4], 2, async (item, connection) => {
       begun.push(item)
       if (item === 1) throw new Error('the disk is full')
-      await connection.run('SELECT count(*) FROM range(3000000) AS a (i) WHERE md5(i::VARCHAR) = 0::VARCHAR')
+      await connection.run('SELECT count(*) FROM range(600000) AS a (i) WHERE md5(i::VARCHAR) = 0::VARCHAR')
       ended.push(item)
     })
     await assert.rejects(work, { message: 'the disk is full' })

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import Database from 'better-sqlite3'
-import { openLayout } from '../../src/store/layout.ts'
 import { MIGRATIONS } from '../../src/store/schema.ts'
+import { createInProcessStore } from '../support/in-process.ts'
 import { insertEvent, sampleEvents } from '../support/sample.ts'
-import { createTestStore, get, post } from '../support/store.ts'
-import type { TestStore } from '../support/store.ts'
+import { get, post } from '../support/store.ts'
+import { damageOf } from '../support/verifying.ts'
 
 /** The last version with a unique index of event ids. */
 const VERSION = 5
@@ -13,10 +13,9 @@ const VERSION = 5
 describe('a store whose hot rows have a unique index', () => {
   const events = sampleEvents(1, 200)
   const left = events.slice(0, 150)
-  let store: TestStore
+  const home = createInProcessStore()
   before(() => {
-    store = createTestStore()
-    const db = new Database(openLayout(store.data_dir).database)
+    const db = new Database(home.layout.database)
     for (const step of MIGRATIONS.slice(0, VERSION)) db.exec(step)
     db.pragma(`user_version = ${VERSION}`)
     for (const event of events) insertEvent(db, event)
@@ -24,25 +23,24 @@ describe('a store whose hot rows have a unique index', () => {
     db.exec(`DELETE FROM events WHERE seq > ${left.length}`)
     db.close()
   })
-  after(() => store.remove())
+  after(() => home.remove())
 
   it('keeps every row and its seq, knows its ids, and gives no seq again', async () => {
-    const service = await store.serve()
-    const again = await post(`${service.url}/events`, left)
+    await home.start()
+    const again = await post(`${home.url}/events`, left)
     assert.deepEqual([again.json['accepted'], again.json['duplicates']], [0, left.length])
-    const more = await post(`${service.url}/events`, sampleEvents(2, 10))
+    const more = await post(`${home.url}/events`, sampleEvents(2, 10))
     assert.equal(more.json['accepted'], 10)
     const { json } = await get<{ meta: { hot_events: number } }>(
-      `${service.url}/stats/dau?from=2025-08-01&to=2025-08-10`,
+      `${home.url}/stats/dau?from=2025-08-01&to=2025-08-10`,
     )
     assert.equal(json.meta.hot_events, left.length + 10)
-    await service.stop()
-    const db = new Database(openLayout(store.data_dir).database, { readonly: true })
+    await home.stop()
+    const db = new Database(home.layout.database, { readonly: true })
     const seqs = db.prepare('SELECT seq FROM events ORDER BY seq').pluck().all()
     const first = events.length + 1
     db.close()
     assert.deepEqual(seqs, [...left.map((_, n) => n + 1), ...Array.from({ length: 10 }, (_, n) => first + n)])
-    const verified = await store.cli(['verify'])
-    assert.equal(verified.code, 0, verified.stdout)
+    assert.deepEqual(await damageOf(home.layout, false), [])
   })
 })

@@ -127,17 +127,23 @@ const COUNTS = {
     unit: 'failpoints',
     what: 'at which the recovery is killed too, for each failpoint; all of them with FROSTLINE_PAIRS=all',
   },
+  failpoint_days_to_merge: {
+    short: 1,
+    long: 2,
+    unit: 'days',
+    what: 'with files to merge in the store whose jobs are killed; with two, a run that dies in the first leaves the next one all its steps',
+  },
   failpoints_per_answers: {
-    short: 8,
+    short: 15,
     long: 3,
     unit: 'failpoints',
     what: 'of which one is followed by the questions to a service; the rows themselves are read every time',
   },
   failpoints_per_other_job: {
-    short: 6,
+    short: 8,
     long: 1,
     unit: 'failpoints',
-    what: 'of which one is followed by a recovery by the other job too',
+    what: 'of which one is followed by a recovery by the other job too, and that of an import by a compaction',
   },
   from_one_failing_call_to_the_next: {
     short: 5,
@@ -183,7 +189,7 @@ const COUNTS = {
     what: 'of an import against posts of the same ids from another process',
   },
   killed_day_rows: {
-    short: 200_000,
+    short: 80_000,
     long: 1_000_000,
     unit: 'rows',
     what: 'of the day in which the compactor is killed 12 times',
@@ -213,6 +219,18 @@ const COUNTS = {
     unit: 'seeds',
     what: 'of pages that are read back while posts, imports and compactions go on, against a plain model',
     variable: 'FROSTLINE_SEEDS',
+  },
+  rounds_under_verify: {
+    short: 4,
+    long: 12,
+    unit: 'rounds',
+    what: 'of a post and a compaction while the store is verified again and again',
+  },
+  torture_batches_per_kill: {
+    short: 30,
+    long: 1_000,
+    unit: 'batches',
+    what: 'that the clients post between two of those kills at the most',
   },
   torture_kills: {
     short: 25,

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openDuck, sqlText } from '../../src/store/duckdb.ts'
+import { openDuck, sqlTextList } from '../../src/store/duckdb.ts'
 import type { Duck } from '../../src/store/duckdb.ts'
 import { formatEventId } from '../../src/event/id.ts'
 import type { Layout } from '../../src/store/layout.ts'
@@ -31,10 +31,11 @@ export async function readStored(layout: Layout): Promise<StoredEvent[]> {
     const rows = hot.all() as (Omit<StoredEvent, 'event_id'> & { event_id: Buffer })[]
     const stored = rows.map((row): StoredEvent => ({ ...row, event_id: formatEventId(row.event_id) }))
     const connection = await duck.connect()
-    for (const path of db.prepare('SELECT path FROM cold_files').pluck().all() as string[]) {
+    const paths = db.prepare('SELECT path FROM cold_files').pluck().all() as string[]
+    if (paths.length > 0) {
       const reader = await connection.runAndReadAll(
         `SELECT event_id::VARCHAR AS event_id, epoch_us(occurred_at)::DOUBLE AS occurred_at_us, user_id, event_type, properties
-         FROM read_parquet(${sqlText(join(layout.cold, path))})`,
+         FROM read_parquet(${sqlTextList(paths.map((path) => join(layout.cold, path)))})`,
       )
       for (const row of reader.getRowObjects()) stored.push(row as unknown as StoredEvent)
     }

@@ -7,6 +7,7 @@ import type { ColdFile } from '../../src/store/catalog.ts'
 import { realDisk } from '../../src/store/disk.ts'
 import type { ColdDisk } from '../../src/store/disk.ts'
 import { parseDay } from '../../src/event/time.ts'
+import { howMany } from '../support/counts.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
@@ -14,6 +15,9 @@ import { sampleEvents, toCsv } from '../support/sample.ts'
 import { createTestStore, get, post } from '../support/store.ts'
 import { logOf, untilLogged } from '../support/wire.ts'
 import { verify, damageOf, fill, filesOf } from '../support/verifying.ts'
+
+/** With the two files that it has, a day is merged in the third. */
+const ROUNDS = howMany('rounds_under_verify')
 
 describe('verify', () => {
   let filled: InProcessStore
@@ -189,8 +193,8 @@ describe('verify', () => {
       }
     })()
     try {
-      for (let n = 0; n < 12; n += 1) {
-        await post(`${home.url}/events`, sampleEvents(100 + n, 60, '2025-08-01', 4))
+      for (let n = 0; n < ROUNDS; n += 1) {
+        await post(`${home.url}/events`, sampleEvents(100 + n, 60, '2025-08-01', 2))
         await home.compact()
       }
     } finally {

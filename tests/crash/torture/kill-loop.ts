@@ -27,6 +27,8 @@ export interface KillLoopOptions {
   /** Ends earlier when this much time is over. */
   minutes: number
   seed: number
+  /** Batches that all clients together post at the most between two kills; as many as they can if it is not given. */
+  batches_per_kill?: number
   onProgress?: (line: string) => void
 }
 
@@ -78,7 +80,13 @@ const JOB_MOMENTS: readonly { moment: Moment; most: number }[] = [
   { moment: 'reply', most: 20 },
 ]
 
-export async function runKillLoop({ kills, minutes, seed, onProgress }: KillLoopOptions): Promise<Verdict> {
+export async function runKillLoop({
+  kills,
+  minutes,
+  seed,
+  batches_per_kill = Infinity,
+  onProgress,
+}: KillLoopOptions): Promise<Verdict> {
   const folder = mkdtempSync(join(tmpdir(), 'frostline-torture-'))
   const data_dir = join(folder, 'store')
   const layout = openLayout(data_dir)
@@ -196,8 +204,16 @@ export async function runKillLoop({ kills, minutes, seed, onProgress }: KillLoop
 
   const newAllowed = () => oracle.sent < NEW_PER_KILL * (killsSoFar() + 10)
 
+  let batches = 0
+
+  async function untilPostIsDue(): Promise<void> {
+    while (batches >= batches_per_kill * (killsSoFar() + 1) && !stop.signal.aborted) await once(turns, 'kill')
+    batches += 1
+  }
+
   async function runClient(random: () => number): Promise<void> {
     while (!stop.signal.aborted) {
+      await untilPostIsDue()
       const address = await fleet.address()
       const events = traffic.batch(random, BATCH_EVENTS, newAllowed())
       oracle.send(events)

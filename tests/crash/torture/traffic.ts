@@ -11,6 +11,8 @@ export interface Traffic {
 }
 
 const FIRST_DATE = '2025-07-20'
+/** From the first date on, and from the date of what is not late. Each is a file of an import and of a compaction. */
+const DAYS = 2
 const DAY_MS = 86_400_000
 const TYPES = ['app_open', 'view_item', 'add_to_cart', 'purchase', 'logout']
 const COUNTRIES = ['PL', 'UA', 'SE', 'DE']
@@ -31,7 +33,7 @@ export function createTraffic(seed: number): Traffic {
     if (kind < TODAY)
       return new Date(Date.now() - (Date.now() % DAY_MS) + Math.floor(random() * 1_000)).toISOString()
     const start = kind < TODAY + LATE ? Date.parse(FIRST_DATE) : Date.parse('2025-08-01')
-    return new Date(start + Math.floor(random() * 3 * DAY_MS)).toISOString()
+    return new Date(start + Math.floor(random() * DAYS * DAY_MS)).toISOString()
   }
 
   function content(random: () => number, event_id: string): SampleEvent {
