@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { openLayout } from '../../src/store/layout.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { ROOT } from '../support/root.ts'
@@ -22,33 +22,30 @@ const BATCH_EVENTS = 500
 const skip = process.platform !== 'linux' && 'the failing disk is made for Linux'
 
 describe('a disk that fails under a commit', { skip, timeout: HANGS_AFTER_MS }, () => {
-  let home: TestStore
-  let flag: string
+  const home: TestStore = createTestStore()
+  const flag = join(home.dir, 'failing')
   let env: Record<string, string>
+  /** Each test goes on with the service and the rows that the one before has left. */
   let service: ServiceProcess
-  const [earlier, during, later] = [1, 2, 3].map((seed) => sampleEvents(seed, BATCH_EVENTS)) as [
-    SampleEvent[],
-    SampleEvent[],
-    SampleEvent[],
-  ]
+  const stored: SampleEvent[] = []
+  let seeds = 0
+  const newEvents = (): SampleEvent[] => sampleEvents((seeds += 1), BATCH_EVENTS, '2025-08-01', 2)
 
   let folder: string
-  before(() => {
+  before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'frostline-'))
     const source = join(ROOT, 'tests/crash/failing-wal.c')
     execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', join(folder, 'failing-wal.so'), source, '-ldl'])
-  })
-  after(() => rmSync(folder, { recursive: true }))
-
-  beforeEach(async () => {
-    home = createTestStore()
-    flag = join(home.dir, 'failing')
-    const shim = join(folder, 'failing-wal.so')
-    env = { LD_PRELOAD: shim, FAILING_WAL: flag }
+    env = { LD_PRELOAD: join(folder, 'failing-wal.so'), FAILING_WAL: flag }
     service = await home.serve(env)
-    await assertTaken(earlier, BATCH_EVENTS)
+    const first = newEvents()
+    await assertTaken(first, BATCH_EVENTS)
+    stored.push(...first)
   })
-  afterEach(() => home.remove())
+  after(async () => {
+    await home.remove()
+    rmSync(folder, { recursive: true })
+  })
 
   const begin = (how: 'write' | 'sync') => writeFileSync(flag, how)
   const mend = () => rmSync(flag)
@@ -75,51 +72,51 @@ describe('a disk that fails under a commit', { skip, timeout: HANGS_AFTER_MS }, 
     return json.data.reduce((n, { count: events }) => n + events, 0)
   }
 
-  async function assertVisible(...batches: SampleEvent[][]): Promise<void> {
+  async function assertVisible(): Promise<void> {
     assert.deepEqual(
       await visibleIds(openLayout(home.data_dir)),
-      batches
-        .flat()
-        .map(({ event_id }) => event_id)
-        .toSorted(),
+      stored.map(({ event_id }) => event_id).toSorted(),
     )
   }
 
   for (const how of ['write', 'sync'] as const) {
     it(`(${how}) acknowledges nothing, stores no part, and takes events again when it works`, async () => {
+      const [during, later] = [newEvents(), newEvents()]
       begin(how)
       await assertRefused(during)
       await assertRefused(during)
-      assert.equal(await count(), BATCH_EVENTS)
+      assert.equal(await count(), stored.length)
       assert.match(JSON.stringify(logOf(service)), /disk I\/O error/)
       mend()
       // Other events first: they come to stand in the log where the failed ones were.
       await assertTaken(later.slice(0, 100), 100)
-      assert.equal(await count(), BATCH_EVENTS + 100)
+      stored.push(...later.slice(0, 100))
+      assert.equal(await count(), stored.length)
       await service.kill()
-      await assertVisible(earlier, later.slice(0, 100))
+      await assertVisible()
       service = await home.serve(env)
       await assertTaken(during, BATCH_EVENTS)
-      await assertTaken([...earlier, ...later, ...during], BATCH_EVENTS - 100)
-      assert.equal(await count(), 3 * BATCH_EVENTS)
-      assert.equal(await service.stop(), 0)
-      await assertVisible(earlier, during, later)
+      await assertTaken([...stored, ...later, ...during], BATCH_EVENTS - 100)
+      stored.push(...during, ...later.slice(100))
+      assert.equal(await count(), stored.length)
+      await assertVisible()
     })
 
     it(`(${how}) and a kill -9 leave all of a failed batch or nothing, and it counts once when it is sent again`, async (t) => {
+      const during = newEvents()
       begin(how)
       await assertRefused(during)
       await service.kill()
       mend()
-      const ids = await visibleIds(openLayout(home.data_dir))
-      t.diagnostic(`${how}: ${ids.length - BATCH_EVENTS} of the failed events are there after the kill`)
-      assert.ok([BATCH_EVENTS, 2 * BATCH_EVENTS].includes(ids.length), `${ids.length} rows`)
+      const left = (await visibleIds(openLayout(home.data_dir))).length - stored.length
+      t.diagnostic(`${how}: ${left} of the failed events are there after the kill`)
+      assert.ok([0, BATCH_EVENTS].includes(left), `${left} rows`)
       service = await home.serve(env)
-      await assertTaken(during, 2 * BATCH_EVENTS - ids.length)
-      await assertTaken([...earlier, ...during], 0)
-      assert.equal(await count(), 2 * BATCH_EVENTS)
-      assert.equal(await service.stop(), 0)
-      await assertVisible(earlier, during)
+      await assertTaken(during, BATCH_EVENTS - left)
+      await assertTaken([...stored, ...during], 0)
+      stored.push(...during)
+      assert.equal(await count(), stored.length)
+      await assertVisible()
     })
   }
 
@@ -132,12 +129,13 @@ describe('a disk that fails under a commit', { skip, timeout: HANGS_AFTER_MS }, 
     const swept = await home.cli(['compact'], { FROSTLINE_FAILPOINT: 'sweep.orphans' })
     assert.equal(swept.code, null, swept.stderr)
     await service.kill()
-    await assertVisible(earlier)
+    await assertVisible()
     service = await home.serve()
-    assert.equal(await count(), BATCH_EVENTS)
+    assert.equal(await count(), stored.length)
     assert.equal((await home.cli(['compact'])).code, 0)
-    assert.equal(await count(), BATCH_EVENTS)
-    await assertTaken(earlier, 0)
+    assert.equal(await count(), stored.length)
+    await assertTaken(stored, 0)
     assert.equal(await service.stop(), 0)
+    await assertVisible()
   })
 })

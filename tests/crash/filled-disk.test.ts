@@ -43,7 +43,7 @@ describe(
     /** Posts batches until one is refused. Returns the refused one. */
     async function postUntilRefused(seed: number): Promise<ReturnType<typeof sampleEvents>> {
       for (let n = 0; ; n += 1) {
-        const events = sampleEvents(seed + n, 2_000)
+        const events = sampleEvents(seed + n, 2_000, '2025-08-01', 2)
         const { status, json, headers } = await post(`${service.url}/events`, events)
         if (status !== 200) {
           assert.deepEqual([status, json['type']], [503, '/problems/store_unavailable'])
@@ -86,12 +86,12 @@ describe(
         if (code === 0) return failures
         assert.equal(code, 1, stderr)
         assert.equal(await countOf(service.url, RANGE), stored)
-        leave_bytes = leave_bytes * 2 + 32 * 1024
+        leave_bytes = leave_bytes * 4 + 64 * 1024
       }
     }
 
     it('fails an import without a change until it fits', async () => {
-      writeFileSync(csv, toCsv(sampleEvents(9_000, 4_000, '2025-08-12', 6)))
+      writeFileSync(csv, toCsv(sampleEvents(9_000, 4_000, '2025-08-12', 2)))
       assert.ok((await runUntilItFits(['import', csv])) >= 1)
       stored += 4_000
       assert.equal(await countOf(service.url, RANGE), stored)

@@ -152,7 +152,7 @@ const COUNTS = {
     what: 'by a compaction or an import: each so-manieth fails',
   },
   from_one_power_cut_to_the_next: {
-    short: 6,
+    short: 12,
     long: 1,
     unit: 'moments',
     what: 'at which the power fails in a compaction, a merge or an import: from each so-manieth a service goes on',
@@ -192,7 +192,13 @@ const COUNTS = {
     short: 80_000,
     long: 1_000_000,
     unit: 'rows',
-    what: 'of the day in which the compactor is killed 12 times',
+    what: 'of the day in which the compactor is killed at each of its steps',
+  },
+  kills_within_a_step: {
+    short: 1,
+    long: 2,
+    unit: 'kills',
+    what: 'at random moments while that compactor copies rows, and while it collects them',
   },
   letter_race_rounds: {
     short: 4,
@@ -227,7 +233,7 @@ const COUNTS = {
     what: 'of a post and a compaction while the store is verified again and again',
   },
   torture_batches_per_kill: {
-    short: 30,
+    short: 15,
     long: 1_000,
     unit: 'batches',
     what: 'that the clients post between two of those kills at the most',

@@ -66,6 +66,9 @@ const NEW_PER_KILL = 150
 const KILLS_PER_QUESTION = 4
 /** This share of the jobs may come to its end. */
 const LEFT_ALIVE = 0.12
+/** Replies of a service until it is killed: some, and up to so many more; fewer where there are not so many in all. */
+const REPLIES_LEAST = 20
+const REPLIES_MORE_MAX = 400
 /** This share of the services is killed before it is ready. */
 const KILLED_STARTING = 0.2
 const FINDINGS_MAX = 100
@@ -144,11 +147,13 @@ export async function runKillLoop({
     return null
   }
 
+  const replies_more = Math.min(REPLIES_MORE_MAX, (kills * batches_per_kill) / 2)
+
   async function runService(random: () => number): Promise<void> {
     while (!isOver()) {
       const child = fleet.serve()
       const starting = random() < KILLED_STARTING
-      const n = starting ? 1 : 20 + Math.floor(random() * 400)
+      const n = starting ? 1 : REPLIES_LEAST + Math.floor(random() * replies_more)
       const code = await killAt('service', child, starting ? 'line' : 'reply', n)
       if (code !== null) find(`the service ended by itself with ${code}`)
     }
