@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { ID_BYTES } from '../../src/event/id.ts'
 import { IdTable } from '../../src/hot/id-table.ts'
 import { openHotIds } from '../../src/hot/ids.ts'
+import { howMany } from '../support/counts.ts'
 import { createStoreFile } from '../support/store-file.ts'
 
 /** The id with this number: the first is the nil UUID. */
@@ -119,7 +120,7 @@ describe('the ids of the hot tier', () => {
           }
         }
       }),
-      { numRuns: 300 },
+      { numRuns: howMany('hot_id_sequences') },
     )
   })
 

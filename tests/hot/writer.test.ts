@@ -106,11 +106,15 @@ describe('a writer that dies right after a commit', () => {
 describe('a writer that cannot know the ids in cold any more', () => {
   const [a, b] = [sampleEvents(1, 20, '2025-08-01', 1), sampleEvents(2, 20, '2025-08-02', 1)]
   const replays = b.slice(0, 2).map((event) => appendOf(packEvents([asEvent(event)])))
+  const sound = createInProcessStore()
   let home: InProcessStore
-  beforeEach(async () => {
-    home = createInProcessStore()
-    await home.importCsv(toCsv(a))
-    await home.importCsv(toCsv(b))
+  before(async () => {
+    await sound.importCsv(toCsv(a))
+    await sound.importCsv(toCsv(b))
+  })
+  after(() => sound.remove())
+  beforeEach(() => {
+    home = createInProcessStore(sound)
   })
   afterEach(() => home.remove())
 

@@ -165,10 +165,16 @@ const COUNTS = {
     variable: 'FROSTLINE_FUZZ_REQUESTS',
   },
   group_sequences: {
-    short: 40,
+    short: 20,
     long: 200,
     unit: 'sequences',
     what: 'of groups of requests, each against one request after the other',
+  },
+  hot_id_sequences: {
+    short: 100,
+    long: 300,
+    unit: 'sequences',
+    what: 'of commits, rollbacks and deletions, after each of which the ids in memory are compared with the rows',
   },
   ids_looked_up: {
     short: 20_000,

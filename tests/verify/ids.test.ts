@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { readCatalog } from '../../src/store/catalog.ts'
 import { realDisk } from '../../src/store/disk.ts'
 import { ENTRY_BYTES } from '../../src/cold/id-segment.ts'
@@ -12,11 +12,15 @@ import { sampleEvents, toCsv } from '../support/sample.ts'
 import { damageOf } from '../support/verifying.ts'
 
 describe('verify, of the index of cold ids,', { timeout: HANGS_AFTER_MS }, () => {
+  const sound = createInProcessStore()
   let home: InProcessStore
-  beforeEach(async () => {
-    home = createInProcessStore()
-    await home.importCsv(toCsv(sampleEvents(1, 300, '2025-08-01', 2)))
-    await home.importCsv(toCsv(sampleEvents(2, 100, '2025-08-03', 1)))
+  before(async () => {
+    await sound.importCsv(toCsv(sampleEvents(1, 300, '2025-08-01', 2)))
+    await sound.importCsv(toCsv(sampleEvents(2, 100, '2025-08-03', 1)))
+  })
+  after(() => sound.remove())
+  beforeEach(() => {
+    home = createInProcessStore(sound)
   })
   afterEach(() => home.remove())
 
