@@ -50,6 +50,18 @@ async function withDamage(
   }
 }
 
+/** The same in each of several files at once. */
+async function withDamageInEach(
+  [path, ...others]: readonly string[],
+  random: () => number,
+  act: (what: string) => Promise<void>,
+): Promise<void> {
+  if (path === undefined) return act('')
+  await withDamage(path, random, (what) =>
+    withDamageInEach(others, random, (more) => act(`${path} ${what}\n${more}`)),
+  )
+}
+
 describe(`damage at random places (FROSTLINE_SEED=${SEED})`, () => {
   const from = parseDay('2025-08-01')!
   const to = parseDay('2025-08-05')!
@@ -102,42 +114,46 @@ describe(`damage at random places (FROSTLINE_SEED=${SEED})`, () => {
     }
   }
 
-  it(`of cold files is found ${PLACES} times of ${PLACES}, and never answered with a number`, async () => {
-    const files = filesOf(home)
-    for (let n = 0; n < PLACES; n += 1) {
-      const file = files[Math.floor(random() * files.length)]!
-      await withDamage(join(home.layout.cold, file.path), random, async (what) => {
+  it(`of cold files is found ${PLACES} times of ${PLACES}`, async () => {
+    const paths = filesOf(home).map(({ path }) => path)
+    const files = paths.map((path) => join(home.layout.cold, path))
+    for (let n = 0; n < PLACES; n += files.length) {
+      await withDamageInEach(files, random, async (what) => {
         const { damage } = await verify(home.layout, true)
-        assert.deepEqual(
-          damage.map(({ path }) => path),
-          [file.path],
-          what,
-        )
-        if (n < BY_COMMAND) {
-          const { code, stdout } = await store.cli(['verify', '--deep'], {
-            DATA_DIR: dirname(home.layout.database),
-          })
-          assert.equal(code, 1, what)
-          assert.ok(stdout.startsWith(`damage  ${file.path} `), what)
-        }
-        const question = questions[n % questions.length]!
-        await assert.rejects(answersOf([question]), (error) => error instanceof ColdFileError, what)
+        assert.deepEqual(damage.map(({ path }) => path).toSorted(), paths.toSorted(), what)
+        if (n >= BY_COMMAND) return
+        const { code, stdout } = await store.cli(['verify', '--deep'], {
+          DATA_DIR: dirname(home.layout.database),
+        })
+        assert.equal(code, 1, what)
+        for (const path of paths) assert.ok(stdout.includes(`damage  ${path} `), what)
       })
     }
     assert.deepEqual(await damageOf(home.layout, true), [])
   })
 
+  it(`of cold files is never answered with a number, ${PLACES} times of ${PLACES}`, async () => {
+    const files = filesOf(home)
+    for (let n = 0; n < PLACES; n += 1) {
+      const file = files[Math.floor(random() * files.length)]!
+      await withDamage(join(home.layout.cold, file.path), random, async (what) => {
+        const question = questions[n % questions.length]!
+        await assert.rejects(answersOf([question]), (error) => error instanceof ColdFileError, what)
+      })
+    }
+  })
+
   it(`of id segments is found ${PLACES} times of ${PLACES}, and lets no replay in`, async () => {
     const cold = sampleEvents(1, 900, '2025-08-01', 3)
     const bytes = readFileSync(home.layout.database)
-    for (let n = 0; n < PLACES; n += 1) {
-      const segments = home.inSqlite((db) => readCatalog(db).segments)
-      const { path } = segments[Math.floor(random() * segments.length)]!
-      await withDamage(join(home.layout.ids, path), random, async (what) => {
+    const paths = home.inSqlite((db) => readCatalog(db).segments).map(({ path }) => path)
+    const segments = paths.map((path) => join(home.layout.ids, path))
+    for (let n = 0; n < PLACES; n += segments.length) {
+      await withDamageInEach(segments, random, async (what) => {
         const { damage } = await verify(home.layout, true)
         assert.deepEqual(
-          damage.map((finding) => finding.path),
-          [join('ids', path)],
+          damage.map((finding) => finding.path).toSorted(),
+          paths.map((path) => join('ids', path)).toSorted(),
           what,
         )
         if (n >= BY_COMMAND) return
@@ -145,7 +161,7 @@ describe(`damage at random places (FROSTLINE_SEED=${SEED})`, () => {
         assert.equal((await post(`${home.url}/events`, cold)).json['duplicates'], cold.length, what)
         await home.stop()
         assert.deepEqual(await damageOf(home.layout, true), [], what)
-        // The store as it was, with the segment that is put back.
+        // The store as it was, with the segments that are put back.
         writeFileSync(home.layout.database, bytes)
       })
     }
