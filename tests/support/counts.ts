@@ -30,7 +30,7 @@ const COUNTS = {
     what: 'of posts, while questions are asked that must see each of them',
   },
   bench_events: {
-    short: 500,
+    short: 300,
     long: 2_000,
     unit: 'events',
     what: 'that the benchmarks post to show that they work',
@@ -46,6 +46,12 @@ const COUNTS = {
     long: 6,
     unit: 'seconds',
     what: 'of the benchmark that runs on without end',
+  },
+  benchmarks: {
+    short: 5,
+    long: 10,
+    unit: 'benchmarks',
+    what: 'that are run at small sizes to show that they work',
   },
   bits_of_a_cold_file: {
     short: 10,
