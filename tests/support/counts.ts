@@ -96,6 +96,12 @@ const COUNTS = {
     unit: 'places',
     what: 'of those: how many the command and a whole service are asked about too',
   },
+  demo_days: {
+    short: 8,
+    long: 30,
+    unit: 'days',
+    what: 'of sample data in the demo that is run; 30 is the default',
+  },
   differential_histories: {
     short: 12,
     long: 200,
