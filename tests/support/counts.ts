@@ -72,6 +72,13 @@ const COUNTS = {
     what: 'of random rows, read by the fast and by the careful reader',
     variable: 'FROSTLINE_SEEDS',
   },
+  csv_files_with_a_line_more: {
+    short: 25,
+    long: 100,
+    unit: 'files',
+    what: 'of random rows, read with and without an unreadable line among them',
+    variable: 'FROSTLINE_SEEDS',
+  },
   bytes_of_the_largest_body: {
     short: 4 * 1024 * 1024,
     long: 32 * 1024 * 1024,
@@ -188,6 +195,12 @@ const COUNTS = {
     unit: 'rounds',
     what: 'of an import against posts of the same ids from another process',
   },
+  imports_beside_posts: {
+    short: 1,
+    long: 3,
+    unit: 'imports',
+    what: 'of a file whose ids are posted at the same time',
+  },
   killed_day_rows: {
     short: 200_000,
     long: 1_000_000,
@@ -212,6 +225,12 @@ const COUNTS = {
     long: 300,
     unit: 'compactions and merges',
     what: 'under readers that ask without pause, so many answers at least',
+  },
+  odd_folders: {
+    short: 2,
+    long: 7,
+    unit: 'folders',
+    what: 'with odd characters in their names, below each of which a store does all it can',
   },
   page_walks: {
     short: 8,
