@@ -86,7 +86,7 @@ const COUNTS = {
     what: 'that a service takes and no more, sent in four ways; 32 MiB is the default',
   },
   compactions_started_together: {
-    short: 2,
+    short: 1,
     long: 4,
     unit: 'rounds',
     what: 'of two commands that compact the same rows',
@@ -117,7 +117,7 @@ const COUNTS = {
     variable: 'FROSTLINE_SEEDS',
   },
   events_counted_at_once: {
-    short: 40,
+    short: 20,
     long: 120,
     unit: 'events',
     what: 'posted one by one around compactions, each counted by the next question',
@@ -201,6 +201,12 @@ const COUNTS = {
     unit: 'imports',
     what: 'of a file whose ids are posted at the same time',
   },
+  kills_while_an_index_is_made: {
+    short: 3,
+    long: 5,
+    unit: 'kills',
+    what: 'of the repair of the index of cold ids, each at another step',
+  },
   killed_day_rows: {
     short: 200_000,
     long: 1_000_000,
@@ -221,7 +227,7 @@ const COUNTS = {
     variable: 'FROSTLINE_MODEL_COMMANDS',
   },
   no_dip_changes: {
-    short: 24,
+    short: 16,
     long: 300,
     unit: 'compactions and merges',
     what: 'under readers that ask without pause, so many answers at least',
@@ -238,6 +244,12 @@ const COUNTS = {
     unit: 'seeds',
     what: 'of pages that are read back while posts, imports and compactions go on, against a plain model',
     variable: 'FROSTLINE_SEEDS',
+  },
+  repairs_of_an_index: {
+    short: 1,
+    long: 2,
+    unit: 'repairs',
+    what: 'of each damage to the index of cold ids: by a service that starts, and by a compaction',
   },
   torture_kills: {
     short: 25,
