@@ -295,8 +295,9 @@ describe('compaction in processes of its own', () => {
     },
   )
 
-  it('runs by the clock in a process beside the service, again and again, and ends in good order', async () => {
+  it('runs by the clock in a process beside the service, again and again, and ends in good order', async (t) => {
     const compactor = startCompactor({ COMPACT_CRON: EVERY_SECOND })
+    t.after(() => compactor.kill('SIGKILL'))
     const reports = reportsOf(compactor.stdout!)
     for (const seed of [500, 501]) {
       const { cold } = await tiersOf(service.url)
