@@ -24,13 +24,6 @@ const FILES = howMany('csv_files_read_twice')
 const folder = mkdtempSync(join(tmpdir(), 'frostline-readers-'))
 const csv = join(folder, 'rows.csv')
 let duck: Duck
-before(async () => {
-  duck = await openDuck({ threads: 2, memory_mb: 512, spill: join(folder, 'spill') })
-})
-after(() => {
-  duck.close()
-  rmSync(folder, { recursive: true, force: true })
-})
 
 /** What a reader makes of the file: the accepted rows in file order, and the rejected ones as written. */
 async function readWith(reader: 'fast' | 'careful') {
@@ -227,6 +220,14 @@ const oddity = oneOf(
 )
 
 describe('the two readers of a CSV file', () => {
+  before(async () => {
+    duck = await openDuck({ threads: 2, memory_mb: 512, spill: join(folder, 'spill') })
+  })
+  after(() => {
+    duck.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
   it('make the same of every byte: the same events, and the same lines rejected for the same reasons', async () => {
     let compared = 0
     await fc.assert(
