@@ -65,15 +65,15 @@ const QUICK: Size = {
   stats_events: [100_000],
 }
 
-const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}]… [--quick] [--only TEXT] [--rounds N] [--events N] [--hot-rows N,…] [--cold-ids N] [--compact-rows N,…] [--import-rows N,…] [--stats-events N,…] [--pairs N] [--minutes N] [--id-version 4|7] [--out DIR] [--readme]`
+const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}]… [--quick] [--only TEXT]… [--rounds N] [--events N] [--hot-rows N,…] [--cold-ids N] [--compact-rows N,…] [--import-rows N,…] [--stats-events N,…] [--pairs N] [--minutes N] [--id-version 4|7] [--out DIR] [--readme]`
 
 interface Order {
   size: Size
   /** Null: the benchmark's default. */
   rounds: number | null
   chosen: readonly Benchmark[]
-  /** Run only cases whose label contains this text. */
-  only: string
+  /** Run only cases whose label contains one of these texts; all cases if there is none. */
+  only: readonly string[]
   /** Measure nothing; write the newest results to bench/README.md. */
   readme: boolean
   /** Folder for the results. */
@@ -87,7 +87,7 @@ function readOrder(): Order {
     allowPositionals: true,
     options: {
       quick: { type: 'boolean' },
-      only: text,
+      only: { type: 'string', multiple: true },
       rounds: text,
       events: text,
       'hot-rows': text,
@@ -125,7 +125,7 @@ function readOrder(): Order {
     },
     rounds: count(values.rounds) ?? null,
     chosen: chosen.length === 0 ? usualOnes : (chosen as Benchmark[]),
-    only: values.only ?? '',
+    only: values.only ?? [],
     readme: values.readme ?? false,
     out: values.out ?? RESULTS,
   }
@@ -163,11 +163,18 @@ function describeMachine() {
   }
 }
 
-async function runBenchmark(benchmark: Benchmark, size: Size, only: string, folder: string): Promise<void> {
+async function runBenchmark(
+  benchmark: Benchmark,
+  size: Size,
+  only: readonly string[],
+  folder: string,
+): Promise<void> {
   const machine = describeMachine()
   const cases = benchmark
     .cases(size)
-    .filter(({ label, is_long }) => label.includes(only) && (is_long !== true || only !== ''))
+    .filter(({ label, is_long }) =>
+      only.length === 0 ? is_long !== true : only.some((text) => label.includes(text)),
+    )
   const measured = cases.map(({ label }): Measured => ({ label, rounds: [] }))
   const { rounds } = size
   for (let round = 0; round < rounds; round += 1) {

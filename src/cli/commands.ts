@@ -1,7 +1,8 @@
+import { DEMO_DAYS } from '../demo/run.ts'
 import { ACCESS_COMMANDS } from './access-commands.ts'
 import { command, JSON_FLAG as json } from './command.ts'
 import type { Command } from './command.ts'
-import { choice, COLUMN_MAP, SECONDS, TEXT } from './kinds.ts'
+import { choice, COLUMN_MAP, DEMO_DAY_COUNT, SECONDS, TEXT } from './kinds.ts'
 import { LETTER_COMMANDS } from './letter-commands.ts'
 
 /** The table of commands. Parsing, help, errors, the tests and the documents are made from it. */
@@ -26,8 +27,16 @@ const SERVICE_COMMANDS: readonly Command[] = [
   command({
     name: 'demo',
     group: 'Service',
-    summary: 'Load 30 days of sample data into a store of its own, and serve it',
-    options: { exit: { meaning: 'Exit after printing the answers' } },
+    summary: 'Load sample data into a store of its own, and serve it',
+    options: {
+      days: {
+        value: 'days',
+        kind: DEMO_DAY_COUNT,
+        meaning: 'How many days of sample data',
+        default: String(DEMO_DAYS),
+      },
+      exit: { meaning: 'Exit after printing the answers' },
+    },
     examples: [
       ['frostline demo', 'Prints answers about the sample data and serves it until Ctrl-C'],
       ['frostline demo --exit', 'Prints the answers and exits'],

@@ -2,7 +2,7 @@ import { isClosed } from '../auth/gate.ts'
 import { createKey, revokeKey } from '../auth/keys.ts'
 import type { Config } from '../config.ts'
 import { createDemoClient } from '../demo/client.ts'
-import { DEMO_DAYS, describeAnswers, describeDoors, loadDemoData, makeDemoData } from '../demo/run.ts'
+import { describeAnswers, describeDoors, loadDemoData, makeDemoData } from '../demo/run.ts'
 import { formatDay, dayOf, nowMicros } from '../event/time.ts'
 import { serve } from '../main.ts'
 import { createLogger } from '../process/log.ts'
@@ -16,8 +16,14 @@ import { existingLayout, withStore } from './store.ts'
 /** How long an import or compaction of another process may take before the demo gives up. */
 const WAIT_S = 60
 
+interface DemoOptions {
+  exit: boolean
+  /** Days of sample data. */
+  days: number
+}
+
 /** Creates the sample data, imports and posts it, and serves it until SIGINT or SIGTERM. */
-export async function demoCommand(context: Context, _: object, { exit }: { exit: boolean }): Promise<number> {
+export async function demoCommand(context: Context, _: object, { exit, days }: DemoOptions): Promise<number> {
   const { config, out, note } = context
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop.abort())
@@ -26,7 +32,7 @@ export async function demoCommand(context: Context, _: object, { exit }: { exit:
   const service = await serve(config, createLogger(config.LOG_LEVEL, 2))
   const lent = lendKey(config)
   try {
-    const data = makeDemoData(dayOf(nowMicros()))
+    const data = makeDemoData(dayOf(nowMicros()), days)
     const client = createDemoClient(service.url, lent?.key ?? null)
     const { added, present } = await loadDemoData(data, {
       client,
@@ -35,7 +41,7 @@ export async function demoCommand(context: Context, _: object, { exit }: { exit:
       say: note,
       signal,
     })
-    out(`\nSample data: ${DEMO_DAYS} days, ${formatDay(data.first)} to ${formatDay(data.last)}`)
+    out(`\nSample data: ${days} days, ${formatDay(data.first)} to ${formatDay(data.last)}`)
     out(`Added ${count(added, 'event')}; ${grouped(present)} already stored.`)
     out(await describeAnswers(data, client))
     out(`\n${describeDoors(data, service.url, config, lent !== null)}`)

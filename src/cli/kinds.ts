@@ -2,6 +2,7 @@ import { isKeyName, KEY_NAME_CHARS_MAX } from '../auth/keys.ts'
 import { parseScopes, SCOPES } from '../auth/scope.ts'
 import type { Scope } from '../auth/scope.ts'
 import { readUserName, USER_NAME_CHARS_MAX } from '../auth/users.ts'
+import { DEMO_DAYS_MAX, DEMO_DAYS_MIN } from '../demo/run.ts'
 import { CSV_COLUMNS } from '../event/csv-header.ts'
 import type { CsvColumn } from '../event/csv-header.ts'
 
@@ -28,6 +29,14 @@ export const SECONDS: Kind<number> = {
 export const ID: Kind<number> = {
   rule: 'must be a number',
   read: (text) => (/^\d{1,15}$/.test(text) ? Number(text) : null),
+}
+
+export const DEMO_DAY_COUNT: Kind<number> = {
+  rule: `must be a number of days from ${DEMO_DAYS_MIN} to ${DEMO_DAYS_MAX}`,
+  read: (text) =>
+    /^\d{1,3}$/.test(text) && Number(text) >= DEMO_DAYS_MIN && Number(text) <= DEMO_DAYS_MAX
+      ? Number(text)
+      : null,
 }
 
 export const SCOPE_LIST: Kind<Scope[]> = {

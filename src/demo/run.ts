@@ -11,6 +11,9 @@ import { writeSample } from './sample.ts'
 
 export const DEMO_SEED = 'frostline'
 export const DEMO_DAYS = 30
+/** The answers that the demo prints need 8 days: the day of the cohort and the 7 after it. */
+export const DEMO_DAYS_MIN = 8
+export const DEMO_DAYS_MAX = 365
 /** The newest days are posted over HTTP, as in production; the days before are imported. */
 export const DEMO_POSTED_DAYS = 2
 const SAMPLE_PATH = 'data/sample/events.csv'
@@ -25,11 +28,14 @@ export interface DemoData {
   newest: DemoEvent[]
 }
 
-/** @param today the last day of the data is the day before */
-export function makeDemoData(today: Day): DemoData {
+/**
+ * @param today the last day of the data is the day before
+ * @param count number of days
+ */
+export function makeDemoData(today: Day, count = DEMO_DAYS): DemoData {
   const last = today - 1
-  const first = last - DEMO_DAYS + 1
-  const days = Array.from({ length: DEMO_DAYS }, (_, i) => generateDay(DEMO_SEED, first + i))
+  const first = last - count + 1
+  const days = Array.from({ length: count }, (_, i) => generateDay(DEMO_SEED, first + i))
   return {
     first,
     last,

@@ -153,6 +153,12 @@ describe('wrong usage', () => {
     'compact --wait Zebra',
     /^--wait must be a number of seconds from 0 to 86400\./,
   )
+  for (const days of ['7', '366', 'Zebra'])
+    refuses(
+      `loads no demo of ${days} days`,
+      `demo --days ${days}`,
+      /^--days must be a number of days from 8 to 365\./,
+    )
   refuses('names the rule of an argument', 'keys revoke Zebra', /^<id> must be a number\./)
   refuses('reads no number of another notation', 'keys revoke --json 1e3', /^<id> must be/)
   refuses('takes no empty value', ['import', ''], /^<file> must not be empty\./)

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, statSync, watch, writeFileSync } from 'node:fs'
+import type { FSWatcher } from 'node:fs'
 import { constants, getPriority } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { realDisk } from '../../src/store/disk.ts'
 import type { ColdDisk } from '../../src/store/disk.ts'
@@ -19,7 +22,7 @@ import { createInProcessStore, filesBelow } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents } from '../support/sample.ts'
 import { countOf, createTestStore, get, post, postAll } from '../support/store.ts'
-import type { TestStore } from '../support/store.ts'
+import type { ServiceProcess, TestStore } from '../support/store.ts'
 import { ROOT } from '../support/root.ts'
 
 const RANGE = 'from=2025-08-01&to=2025-08-31'
@@ -28,14 +31,8 @@ async function tiersOf(url: string): Promise<Tiers> {
   return (await get<Tiers>(`${url}/tiers`)).json
 }
 
-/** Looks again and again until something is so; the runner's time limit is the only clock. */
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) {
-    await new Promise((resolve) => {
-      setTimeout(resolve, 20)
-    })
-  }
-}
+/** Each second: the schedule starts a run and the log says what it did. */
+const EVERY_SECOND = '* * * * * *'
 
 const noonOf = (date: string) => Date.parse(`${date}T12:00:00Z`) * 1_000
 
@@ -48,17 +45,17 @@ describe('a compaction run', () => {
   afterEach(() => home.remove())
 
   it('moves closed days to cold without changing an answer', async () => {
-    const events = sampleEvents(1, 2_000)
+    const events = sampleEvents(1, 600, '2025-08-01', 3)
     await postAll(home.url, events)
     const question = `${home.url}/stats/dau?${RANGE}&properties.country=UA`
     const hot = await get<{ data: unknown }>(question)
     const report = await home.compact()
-    assert.deepEqual([report.days, report.rows, report.files, report.collected_rows], [10, 2_000, 10, 2_000])
+    assert.deepEqual([report.days, report.rows, report.files, report.collected_rows], [3, 600, 3, 600])
     const cold = await get<{ data: unknown; meta: Record<string, number> }>(question)
     assert.deepEqual(cold.json.data, hot.json.data)
     assert.equal(cold.json.meta['hot_events'], 0)
-    assert.equal(cold.json.meta['cold_events'], 2_000)
-    assert.equal((await post(`${home.url}/events`, events)).json['duplicates'], 2_000)
+    assert.equal(cold.json.meta['cold_events'], 600)
+    assert.equal((await post(`${home.url}/events`, events)).json['duplicates'], 600)
     assert.equal((await home.compact()).rows, 0)
   })
 
@@ -77,7 +74,7 @@ describe('a compaction run', () => {
     assert.deepEqual(await coldDays(noonOf('2025-08-05')), ['2025-08-01', '2025-08-02', '2025-08-03'])
   })
 
-  it('shows late events at once, moves them next time, and merges a day of more than four files', async () => {
+  it('shows late events at once, moves them next time, and merges a day of more than four files under a replay', async () => {
     const events = sampleEvents(3, 600, '2025-08-01', 1)
     for (let n = 0; n < 6; n += 1) {
       await postAll(home.url, events.slice(n * 100, (n + 1) * 100))
@@ -86,6 +83,9 @@ describe('a compaction run', () => {
       assert.equal(hot.events, 100)
       const report = await home.compact()
       assert.equal(report.merged_files, n === 4 ? 5 : 0)
+      // The merge has deleted the files that the service knew.
+      if (n === 4)
+        assert.equal((await post(`${home.url}/events`, events.slice(0, 500))).json['duplicates'], 500)
       assert.equal(await countOf(home.url, RANGE), (n + 1) * 100)
       const { cold } = await tiersOf(home.url)
       assert.equal(cold.files, [1, 2, 3, 4, 1, 2][n])
@@ -97,19 +97,6 @@ describe('a compaction run', () => {
     await home.start()
     assert.equal(await countOf(home.url, RANGE), 600)
     assert.equal((await post(`${home.url}/events`, events)).json['duplicates'], 600)
-  })
-
-  it('knows what was sealed meanwhile, also when a replay finds that the files known so far are gone', async () => {
-    const events = sampleEvents(12, 100, '2025-08-01', 1)
-    for (let n = 0; n < 4; n += 1) {
-      await postAll(home.url, events.slice(n * 20, (n + 1) * 20))
-      await home.compact()
-    }
-    await postAll(home.url, events.slice(80))
-    // Seals the last rows, merges five files and deletes them at once.
-    await home.compact()
-    assert.equal((await post(`${home.url}/events`, events)).json['duplicates'], 100)
-    assert.equal(await countOf(home.url, RANGE), 100)
   })
 
   it('keeps replaced files until their grace is over, to the microsecond', async () => {
@@ -219,10 +206,15 @@ describe('a compaction run', () => {
 
 describe('compaction in processes of its own', () => {
   let home: TestStore
-  before(() => {
+  let service: ServiceProcess
+  before(async () => {
     home = createTestStore()
+    service = await home.serve()
   })
-  after(() => home.remove())
+  after(async () => {
+    assert.equal(await service.stop(), 0)
+    await home.remove()
+  })
 
   async function compact(env?: Record<string, string>, ...args: string[]): Promise<Record<string, unknown>> {
     const { code, stdout, stderr } = await home.cli(['compact', '--json', ...args], env)
@@ -231,7 +223,6 @@ describe('compaction in processes of its own', () => {
   }
 
   it('moves rows once when two runs start together, and both exit 0', async () => {
-    const service = await home.serve()
     let posted = 0
     for (let round = 0; round < howMany('compactions_started_together'); round += 1) {
       await postAll(service.url, sampleEvents(100 + round, 400, '2025-08-01', 2))
@@ -242,7 +233,6 @@ describe('compaction in processes of its own', () => {
       const { hot, cold } = await tiersOf(service.url)
       assert.deepEqual([hot.events, cold.events], [0, posted])
     }
-    assert.equal(await service.stop(), 0)
   })
 
   it('does nothing and says busy while another process writes cold files', async () => {
@@ -258,78 +248,43 @@ describe('compaction in processes of its own', () => {
   })
 
   it('keeps days hot that HOT_DAYS says are open', async () => {
-    const service = await home.serve()
     const { cold } = await tiersOf(service.url)
     await postAll(service.url, sampleEvents(200, 50, '2025-08-01', 2))
     assert.equal((await compact({ HOT_DAYS: '36500' }))['rows'], 0)
     const left = await tiersOf(service.url)
     assert.deepEqual([left.hot.events, left.cold.events], [50, cold.events])
     assert.equal((await compact({ HOT_DAYS: '1' }))['rows'], 50)
-    assert.equal(await service.stop(), 0)
   })
 
   it('deletes replaced files at once with REPLACED_FILE_GRACE_S=0, and keeps them by default', async () => {
-    const service = await home.serve()
-    for (const [days, env] of [
-      ['2025-07-01', {}],
-      ['2025-07-02', { REPLACED_FILE_GRACE_S: '0' }],
-    ] as const) {
-      for (let n = 0; n < 5; n += 1) {
-        await postAll(
-          service.url,
-          sampleEvents(300 + n, 10, days, 1).map(({ event_id, ...e }, k) => ({
-            ...e,
-            event_id: event_id.slice(0, -4) + String(k + n * 10).padStart(2, '0') + days.slice(-2),
-          })),
-        )
-        await compact(env)
-      }
-      const folder = join(home.data_dir, 'cold', `day=${days}`)
-      assert.equal(filesBelow(folder).length, days === '2025-07-01' ? 6 : 1)
+    const folder = join(home.data_dir, 'cold', 'day=2025-07-01')
+    for (let n = 0; n < 9; n += 1) {
+      await postAll(service.url, sampleEvents(300 + n, 10, '2025-07-01', 1))
+      // The fifth file makes the first merge, and four more on top of the merged one make the second.
+      await compact(n === 8 ? { REPLACED_FILE_GRACE_S: '0' } : {})
+      if (n === 4) assert.equal(filesBelow(folder).length, 6)
     }
-    assert.equal(filesBelow(join(home.data_dir, 'cold', 'day=2025-07-01')).length, 1)
-    assert.equal(await service.stop(), 0)
-  })
-
-  it('runs by the clock inside the service, again and again', async () => {
-    const service = await home.serve({ COMPACT_CRON: '* * * * * *' })
-    for (let n = 0; n < 2; n += 1) {
-      await postAll(service.url, sampleEvents(400 + n, 200, '2025-08-01', 2))
-      await until(async () => (await tiersOf(service.url)).hot.events === 0)
-    }
-    assert.equal(await service.stop(), 0)
-    const said = service.log.filter((line) => line.includes('compaction'))
-    assert.ok(said.length >= 2 && !said.some((line) => line.includes('failed')), said.join('\n'))
-  })
-
-  it('runs by the clock in a process beside the service, which ends in good order', async () => {
-    const service = await home.serve()
-    const compactor = startCompactor({ COMPACT_CRON: '* * * * * *' })
-    await postAll(service.url, sampleEvents(500, 200, '2025-08-01', 2))
-    await until(async () => (await tiersOf(service.url)).hot.events === 0)
-    compactor.kill('SIGTERM')
-    assert.deepEqual(await once(compactor, 'exit'), [0, null])
-    assert.equal(await service.stop(), 0)
-  })
-
-  it('is a mistake of usage when the process beside the service has no schedule', async () => {
-    assert.deepEqual(await once(startCompactor({ COMPACT_CRON: 'off' }), 'exit'), [2, null])
+    assert.equal(filesBelow(folder).length, 1)
   })
 
   it(
     'leaves the processor to others, in all of its threads',
     { skip: process.platform !== 'linux' },
     async () => {
-      const service = await home.serve()
       await postAll(service.url, sampleEvents(600, 200, '2025-08-01', 2))
-      assert.equal(await service.stop(), 0)
       const layout = openLayout(home.data_dir)
-      const files = filesBelow(layout.cold).length
+      const day = join(layout.cold, 'day=2025-08-01')
       const db = openStore(layout.database)
       // It cannot publish now, so it waits with its first file in place.
+      const placed = new Promise((resolve) => {
+        watch(day).once('change', function (this: FSWatcher) {
+          this.close()
+          resolve(null)
+        })
+      })
       db.exec('BEGIN IMMEDIATE')
       const compactor = home.start(['compact', '--json'])
-      await until(async () => filesBelow(layout.cold).length > files)
+      await placed
       const threads = readdirSync(`/proc/${compactor.pid}/task`)
       const priorities = threads.map((thread) => getPriority(Number(thread)))
       db.exec('COMMIT')
@@ -340,11 +295,60 @@ describe('compaction in processes of its own', () => {
     },
   )
 
+  it('runs by the clock in a process beside the service, again and again, and ends in good order', async (t) => {
+    const compactor = startCompactor({ COMPACT_CRON: EVERY_SECOND })
+    t.after(() => compactor.kill('SIGKILL'))
+    const reports = reportsOf(compactor.stdout!)
+    for (const seed of [500, 501]) {
+      const { cold } = await tiersOf(service.url)
+      await postAll(service.url, sampleEvents(seed, 200, '2025-08-01', 2))
+      await reports.untilMoved(200)
+      const moved = await tiersOf(service.url)
+      assert.deepEqual([moved.hot.events, moved.cold.events], [0, cold.events + 200])
+    }
+    compactor.kill('SIGTERM')
+    assert.deepEqual(await once(compactor, 'exit'), [0, null])
+    assert.equal(reports.failed(), false)
+  })
+
+  it('is a mistake of usage when the process beside the service has no schedule', async () => {
+    assert.deepEqual(await once(startCompactor({ COMPACT_CRON: 'off' }), 'exit'), [2, null])
+  })
+
+  it('runs by the clock inside the service', async () => {
+    assert.equal(await service.stop(), 0)
+    service = await home.serve({ COMPACT_CRON: EVERY_SECOND })
+    const reports = reportsOf(service.child.stdout!)
+    await postAll(service.url, sampleEvents(400, 200, '2025-08-01', 2))
+    await reports.untilMoved(200)
+    assert.equal((await tiersOf(service.url)).hot.events, 0)
+    assert.equal(reports.failed(), false)
+  })
+
   function startCompactor(env: Record<string, string>) {
     return spawn(process.execPath, programOf('compactor/main.ts'), {
       cwd: ROOT,
       env: { ...process.env, ...home.env, ...env },
-      stdio: 'ignore',
+      stdio: ['ignore', 'pipe', 'ignore'],
     })
   }
 })
+
+/** What the log of a schedule says about its runs. */
+function reportsOf(log: Readable) {
+  const seen = { moved: 0, failed: false }
+  const lines = createInterface({ input: log })
+  lines.on('line', (line) => {
+    const { msg, report } = JSON.parse(line) as { msg: string; report?: string }
+    seen.failed ||= msg.includes('failed')
+    if (msg === 'compaction') seen.moved += (JSON.parse(report!) as { rows?: number }).rows ?? 0
+  })
+  return {
+    failed: () => seen.failed,
+    /** Waits until the runs have moved so many rows, and forgets them. */
+    async untilMoved(rows: number): Promise<void> {
+      while (seen.moved < rows) await once(lines, 'line')
+      seen.moved -= rows
+    },
+  }
+}

@@ -11,14 +11,16 @@ import { after, before, describe, it } from 'node:test'
 import { grouped } from '../../src/cli/people.ts'
 import { generateDay } from '../../src/demo/generate.ts'
 import type { DemoEvent } from '../../src/demo/generate.ts'
-import { makeDemoData } from '../../src/demo/run.ts'
+import { DEMO_DAYS, makeDemoData } from '../../src/demo/run.ts'
 import { createEventSchema, judgeEvent } from '../../src/event/event.ts'
 import { dayOf, formatDay, MICROS_PER_DAY, nowMicros, parseDay, parseInstant } from '../../src/event/time.ts'
+import { runHere } from '../cli/terminal.ts'
 import { programOf } from '../support/build.ts'
+import { howMany } from '../support/counts.ts'
 import { get } from '../support/store.ts'
 
-/** Where the demo puts its store, for other commands in its folder. */
-const DEMO_STORE = { DATA_DIR: 'data/demo' }
+/** Of the demo that runs. */
+const DAYS = howMany('demo_days')
 const TODAY = parseDay('2026-03-02')!
 
 describe('demo data', () => {
@@ -32,12 +34,11 @@ describe('demo data', () => {
   })
 
   it('makes the same events again, and tomorrow the same for the days that both have', () => {
-    const tomorrow = makeDemoData(TODAY + 1)
-    assert.deepEqual(makeDemoData(TODAY), data)
-    const second = formatDay(data.first + 1)
+    const tomorrow = makeDemoData(TODAY + 1, 4)
+    assert.deepEqual(makeDemoData(TODAY, 3).newest, data.newest)
     assert.deepEqual(
       [...tomorrow.history, ...tomorrow.newest].filter((event) => dateOf(event) <= formatDay(data.last)),
-      all.filter((event) => dateOf(event) >= second),
+      all.filter((event) => dateOf(event) >= formatDay(tomorrow.first)),
     )
   })
 
@@ -80,14 +81,19 @@ describe('demo data', () => {
 
 describe('npm run demo', () => {
   let folder: string
+  /** Where the demo puts its store. */
+  let store: { DATA_DIR: string }
   let demo: Demo
+  /** The second run, after somebody created a key. */
+  let again: Awaited<ReturnType<typeof runDemo>>
   let data: ReturnType<typeof makeDemoData>
   let events: DemoEvent[]
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'frostline-demo-'))
+    store = { DATA_DIR: join(folder, 'data/demo') }
     demo = await startDemo(folder)
-    const last = /Sample data: 30 days, \S+ to (\S+)/.exec(demo.stdout())?.[1]
-    data = makeDemoData(parseDay(last!)! + 1)
+    const last = new RegExp(`Sample data: ${DAYS} days, \\S+ to (\\S+)`).exec(demo.stdout())?.[1]
+    data = makeDemoData(parseDay(last!)! + 1, DAYS)
     events = [...data.history, ...data.newest]
   })
   after(async () => {
@@ -164,7 +170,7 @@ describe('npm run demo', () => {
     await once(blocker, 'listening')
     const { port } = blocker.address() as AddressInfo
     const elsewhere = join(folder, 'elsewhere')
-    const run = await runDemo(folder, { PORT: String(port), DATA_DIR: elsewhere })
+    const run = await runHere(['demo'], { PORT: String(port), DATA_DIR: elsewhere })
     blocker.close()
     assert.equal(run.code, 2)
     assert.equal(run.stderr.trim(), `Port ${port} is in use; choose another with PORT=…`)
@@ -173,7 +179,9 @@ describe('npm run demo', () => {
 
   it('ends in good order on Ctrl-C, and adds nothing when it runs again', async (t) => {
     assert.equal(await demo.stop(), 0)
-    const again = await runDemo(folder)
+    const made = await runHere(['keys', 'create', '--scope', 'read', '--name', 'me'], store)
+    assert.equal(made.code, 0, made.stderr)
+    again = await runDemo(folder)
     assert.equal(again.code, 0, again.stderr)
     if (!again.stdout.includes(` to ${formatDay(data.last)}\n`))
       return t.skip('midnight came between the runs')
@@ -184,12 +192,8 @@ describe('npm run demo', () => {
   })
 
   it('lets itself into a store that has keys, and leaves none of its own', async () => {
-    const made = await runCommand(folder, ['keys', 'create', '--scope', 'read', '--name', 'me'], DEMO_STORE)
-    assert.equal(made.code, 0, made.stderr)
-    const run = await runDemo(folder)
-    assert.equal(run.code, 0, run.stderr)
-    assert.match(run.stdout, /curl -s -H "authorization: Bearer \$KEY" '.*\/tiers'/)
-    const { stdout } = await runCommand(folder, ['keys', 'list', '--json'], DEMO_STORE)
+    assert.match(again.stdout, /curl -s -H "authorization: Bearer \$KEY" '.*\/tiers'/)
+    const { stdout } = await runHere(['keys', 'list', '--json'], store)
     const { data: keys } = JSON.parse(stdout) as { data: { name: string; revoked_at: string | null }[] }
     assert.deepEqual(
       keys.map(({ name, revoked_at }) => [name, revoked_at === null]),
@@ -225,11 +229,13 @@ interface Demo {
 }
 
 /** In a folder of its own, with nothing set but the port: so DATA_DIR is what a stranger gets. */
-function spawnCommand(cwd: string, args: string[], env: Record<string, string> = {}): ChildProcess {
+function spawnDemo(cwd: string, args: string[] = []): ChildProcess {
   const { DATA_DIR: _, LOG_LEVEL: __, ...inherited } = process.env
-  return spawn(process.execPath, [...programOf('src/cli/main.ts'), ...args], {
+  // The default is left to the command.
+  const days = DAYS === DEMO_DAYS ? [] : ['--days', String(DAYS)]
+  return spawn(process.execPath, [...programOf('src/cli/main.ts'), 'demo', ...days, ...args], {
     cwd,
-    env: { ...inherited, PORT: '0', ...env },
+    env: { ...inherited, PORT: '0' },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 }
@@ -245,17 +251,15 @@ function collect(child: ChildProcess) {
   return text
 }
 
-const runDemo = (cwd: string, env?: Record<string, string>) => runCommand(cwd, ['demo', '--exit'], env)
-
-async function runCommand(cwd: string, args: string[], env?: Record<string, string>) {
-  const child = spawnCommand(cwd, args, env)
+async function runDemo(cwd: string) {
+  const child = spawnDemo(cwd, ['--exit'])
   const text = collect(child)
   const [code] = (await once(child, 'close')) as [number | null]
   return { code, ...text }
 }
 
 async function startDemo(cwd: string): Promise<Demo> {
-  const child = spawnCommand(cwd, ['demo'])
+  const child = spawnDemo(cwd)
   const text = collect(child)
   const exited = once(child, 'exit') as Promise<[number | null]>
   const url = await new Promise<string>((resolve, reject) => {

@@ -1,18 +1,36 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
 import type { ImportReport } from '../../src/import/job.ts'
-import { counts, GOOD, HEADER, prepareImport } from '../support/importing.ts'
+import { howMany } from '../support/counts.ts'
+import { counts, GOOD, HEADER } from '../support/importing.ts'
+import { createInProcessStore } from '../support/in-process.ts'
 import { idFor, sampleEvents, toCsv } from '../support/sample.ts'
-import { createTestStore, get, post } from '../support/store.ts'
+import { countOf, createTestStore, get, post, postAll } from '../support/store.ts'
+import type { ServiceProcess, TestStore } from '../support/store.ts'
 
+/** Whoever reads and posts asks the one service; each test has days of its own. */
 describe('import', () => {
-  const home = prepareImport()
-  const { importText } = home
+  let store: TestStore
+  let service: ServiceProcess
+  let csv: string
+  before(async () => {
+    store = createTestStore()
+    csv = join(store.dir, 'history.csv')
+    service = await store.serve()
+  })
+  after(() => store.remove())
+
+  async function importText(text: string): Promise<ImportReport> {
+    writeFileSync(csv, text)
+    const run = await store.cli(['import', csv, '--json'])
+    assert.equal(run.code, 0, run.stderr)
+    return JSON.parse(run.stdout) as ImportReport
+  }
 
   it('answers as if the rows had been posted, and finds all of them again as duplicates', async (t) => {
-    const events = sampleEvents(7, 3_000)
+    const events = sampleEvents(7, 1_000, '2025-08-01', 5)
     const report = await importText(toCsv(events))
     assert.deepEqual(Object.keys(report), [
       'rows',
@@ -26,39 +44,37 @@ describe('import', () => {
       'already_imported_at',
       'rejected_file',
     ])
-    assert.deepEqual(counts(report), { rows: 3_000, imported: 3_000, duplicates: 0, rejected: 0 })
-    assert.equal(report.days, 10)
-    const service = await home.store.serve()
-    const posted = createTestStore()
+    assert.deepEqual(counts(report), { rows: 1_000, imported: 1_000, duplicates: 0, rejected: 0 })
+    assert.equal(report.days, 5)
+    const posted = createInProcessStore()
     t.after(() => posted.remove())
-    const other = await posted.serve()
-    await post(`${other.url}/events`, events)
+    await posted.start()
+    await postAll(posted.url, events)
     for (const question of [
-      '/stats/dau?from=2025-08-01&to=2025-08-10',
-      '/stats/top-events?from=2025-08-01&to=2025-08-10&properties.country=UA',
-      '/stats/top-events?from=2025-08-01&to=2025-08-10&segment=properties.price:12.5,3',
-      '/stats/retention?start_date=2025-08-02&windows=5',
+      '/stats/dau?from=2025-08-01&to=2025-08-05',
+      '/stats/top-events?from=2025-08-01&to=2025-08-05&properties.country=UA',
+      '/stats/top-events?from=2025-08-01&to=2025-08-05&segment=properties.price:12.5,3',
+      '/stats/retention?start_date=2025-08-02&windows=3',
     ]) {
       const imported = await get(service.url + question)
       assert.equal(imported.status, 200)
-      assert.deepEqual({ ...imported.json, meta: 0 }, { ...(await get(other.url + question)).json, meta: 0 })
+      assert.deepEqual({ ...imported.json, meta: 0 }, { ...(await get(posted.url + question)).json, meta: 0 })
     }
-    assert.equal((await post(`${service.url}/events`, events)).json['duplicates'], 3_000)
+    assert.equal((await post(`${service.url}/events`, events)).json['duplicates'], 1_000)
     const again = await importText(toCsv(events, '\r\n'))
-    assert.deepEqual(counts(again), { rows: 3_000, imported: 0, duplicates: 3_000, rejected: 0 })
+    assert.deepEqual(counts(again), { rows: 1_000, imported: 0, duplicates: 1_000, rejected: 0 })
   })
 
   it('keeps the first of several copies in a file, in file order', async () => {
     const copies = Array.from(
       { length: 50 },
       (_, i) =>
-        `${idFor('same')},2025-08-${String(1 + (i % 28)).padStart(2, '0')}T0${i % 10}:00:00Z,u${i},t,{}`,
+        `${idFor('same')},2025-07-${String(5 + (i % 24)).padStart(2, '0')}T0${i % 10}:00:00Z,u${i},t,{}`,
     )
     // One copy that only the schema can judge comes first, one that DuckDB accepts comes second.
     const first = `${idFor('same')},2025-07-04,first,t,{}`
     const report = await importText([HEADER, first, ...copies].join('\n'))
     assert.deepEqual(counts(report), { rows: 51, imported: 1, duplicates: 50, rejected: 0 })
-    const service = await home.store.serve()
     const { json } = await get<{ data: { dau: number }[] }>(
       `${service.url}/stats/dau?from=2025-07-04&to=2025-07-04&segment=user_id:first`,
     )
@@ -66,10 +82,9 @@ describe('import', () => {
   })
 
   it('finds copies of hot rows, of sealed rows and of rows with another time', async () => {
-    const service = await home.store.serve()
-    const events = sampleEvents(3, 900)
+    const events = sampleEvents(3, 900, '2025-06-02', 2)
     await post(`${service.url}/events`, events.slice(0, 300))
-    assert.equal((await home.store.cli(['compact'])).code, 0)
+    assert.equal((await store.cli(['compact'])).code, 0)
     await post(`${service.url}/events`, events.slice(300, 600))
     const moved = events.map((e) => ({ ...e, occurred_at: '2025-06-01T00:00:00Z' }))
     assert.deepEqual(counts(await importText(toCsv(moved))), {
@@ -83,18 +98,15 @@ describe('import', () => {
   })
 
   it('counts every event once when the same ids are posted while they are imported', async () => {
-    const service = await home.store.serve()
-    const events = sampleEvents(11, 4_000)
-    writeFileSync(home.csv, toCsv(events))
-    for (let round = 0; round < 3; round += 1) {
-      const part = events.slice(round * 1_000, (round + 1) * 1_000)
-      writeFileSync(home.csv, toCsv(part))
-      const importing = home.store.cli(['import', home.csv, '--json'])
-      let accepted = 0
+    const rounds = howMany('imports_beside_posts')
+    for (let round = 0; round < rounds; round += 1) {
+      const part = sampleEvents(110 + round, 1_000, '2025-05-01', 3)
+      writeFileSync(csv, toCsv(part))
       const state = { finished: false }
-      void importing.then(() => {
+      const importing = store.cli(['import', csv, '--json']).finally(() => {
         state.finished = true
       })
+      let accepted = 0
       for (let i = 0; i < part.length || !state.finished; i += 50) {
         const batch = part.slice(i % part.length, (i % part.length) + 50)
         accepted += (await post(`${service.url}/events`, batch)).json['accepted'] as number
@@ -102,49 +114,40 @@ describe('import', () => {
       const report = JSON.parse((await importing).stdout) as ImportReport
       assert.equal(report.imported + accepted, part.length)
     }
-    const { json } = await get<{ data: { count: number }[] }>(
-      `${service.url}/stats/top-events?from=2025-08-01&to=2025-08-10`,
-    )
-    assert.equal(
-      json.data.reduce((n, d) => n + d.count, 0),
-      3_000,
-    )
-  })
-
-  it('leaves nothing visible and nothing stray when it is killed, and imports all the next time', async () => {
-    const events = sampleEvents(5, 20_000, '2025-08-01', 60)
-    writeFileSync(home.csv, toCsv(events))
-    for (const seen of ['staging', 'cold']) {
-      const child = home.store.start(['import', home.csv])
-      // Kills it as soon as it has made its first file there.
-      const folder = join(home.store.data_dir, seen)
-      while (child.exitCode === null && (!existsSync(folder) || readdirSync(folder).length === 0)) {
-        await new Promise((resolve) => {
-          setImmediate(resolve)
-        })
-      }
-      child.kill('SIGKILL')
-      await new Promise((resolve) => {
-        child.once('close', resolve)
-      })
-      const tiers = JSON.parse((await home.store.cli(['tiers', '--json'])).stdout) as {
-        cold: { events: number }
-      }
-      assert.equal(tiers.cold.events, 0, `killed after the first file in ${seen}`)
-    }
-    const run = await home.store.cli(['import', home.csv, '--json'])
-    const report = JSON.parse(run.stdout) as ImportReport
-    assert.equal(report.imported, 20_000)
-    assert.deepEqual(readdirSync(join(home.store.data_dir, 'staging')), [])
-    const files = readdirSync(join(home.store.data_dir, 'cold'), { recursive: true }).filter((f) =>
-      String(f).endsWith('.parquet'),
-    )
-    assert.equal(files.length, report.files)
+    assert.equal(await countOf(service.url, 'from=2025-05-01&to=2025-05-03'), rounds * 1_000)
   })
 
   it('is called import_events too', async () => {
-    writeFileSync(home.csv, [HEADER, GOOD('a')].join('\n'))
-    const run = await home.store.script('src/cli/import-events.ts', [home.csv, '--json'])
+    writeFileSync(csv, [HEADER, GOOD('a')].join('\n'))
+    const run = await store.script('src/cli/import-events.ts', [csv, '--json'])
     assert.equal((JSON.parse(run.stdout) as ImportReport).imported, 1)
+  })
+})
+
+describe('an import that is killed', () => {
+  const home = createInProcessStore()
+  const processes = createTestStore()
+  after(async () => {
+    await home.remove()
+    await processes.remove()
+  })
+
+  it('leaves nothing visible and nothing stray, and imports all the next time', async () => {
+    const text = toCsv(sampleEvents(5, 500, '2025-08-01', 5))
+    const csv = join(processes.dir, 'history.csv')
+    writeFileSync(csv, text)
+    for (const step of ['import.compared', 'import.applied']) {
+      const { code } = await processes.cli(['import', csv], {
+        DATA_DIR: dirname(home.layout.database),
+        FROSTLINE_FAILPOINT: step,
+      })
+      assert.equal(code, null)
+      const { cold, staging } = home.files()
+      assert.ok(cold.length + staging.length > 0, `no file was made before ${step}`)
+      assert.deepEqual(home.listed(), [])
+    }
+    const { imported, files } = await home.importCsv(text)
+    assert.deepEqual([imported, files], [500, 5])
+    assert.deepEqual(home.files(), { cold: home.listed(), staging: [] })
   })
 })

@@ -3,9 +3,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { ImportReport } from '../../src/import/job.ts'
+import { openLayout } from '../../src/store/layout.ts'
 import { counts, GOOD, HEADER, prepareImport } from '../support/importing.ts'
 import { idFor } from '../support/sample.ts'
-import { get } from '../support/store.ts'
+import { readStored } from '../support/visible.ts'
 
 describe('import', () => {
   const home = prepareImport()
@@ -47,20 +48,18 @@ describe('import', () => {
       ].join('\n'),
     )
     assert.equal(report.imported, 3)
-    const service = await home.store.serve()
-    const { json } = await get<{ data: { dau: number }[] }>(
-      `${service.url}/stats/dau?from=2025-07-31&to=2025-08-02`,
-    )
+    const stored = await readStored(openLayout(home.store.data_dir))
     assert.deepEqual(
-      json.data.map((d) => d.dau),
-      [1, 1, 1],
-    )
-    const found = await get<{ data: { dau: number }[] }>(
-      `${service.url}/stats/dau?from=2025-07-31&to=2025-07-31&properties.a=1&segment=user_id:${encodeURIComponent('user "one"\\, first\nline')}`,
-    )
-    assert.deepEqual(
-      found.json.data.map((d) => d.dau),
-      [1],
+      stored.map(({ occurred_at_us, user_id, properties }) => [
+        occurred_at_us,
+        user_id,
+        JSON.parse(properties),
+      ]),
+      [
+        [Date.parse('2025-07-31T22:30:00Z') * 1_000 + 1, 'user "one", first\nline', { a: 1 }],
+        [Date.parse('2025-08-02T00:00:00Z') * 1_000 - 1, 'u2', {}],
+        [Date.parse('2025-08-02T00:30:00Z') * 1_000 - 1, 'u3', {}],
+      ],
     )
   })
 

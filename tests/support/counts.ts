@@ -30,7 +30,7 @@ const COUNTS = {
     what: 'of posts, while questions are asked that must see each of them',
   },
   bench_events: {
-    short: 500,
+    short: 300,
     long: 2_000,
     unit: 'events',
     what: 'that the benchmarks post to show that they work',
@@ -46,6 +46,12 @@ const COUNTS = {
     long: 6,
     unit: 'seconds',
     what: 'of the benchmark that runs on without end',
+  },
+  benchmarks: {
+    short: 5,
+    long: 10,
+    unit: 'benchmarks',
+    what: 'that are run at small sizes to show that they work',
   },
   bits_of_a_cold_file: {
     short: 10,
@@ -72,6 +78,13 @@ const COUNTS = {
     what: 'of random rows, read by the fast and by the careful reader',
     variable: 'FROSTLINE_SEEDS',
   },
+  csv_files_with_a_line_more: {
+    short: 25,
+    long: 100,
+    unit: 'files',
+    what: 'of random rows, read with and without an unreadable line among them',
+    variable: 'FROSTLINE_SEEDS',
+  },
   bytes_of_the_largest_body: {
     short: 4 * 1024 * 1024,
     long: 32 * 1024 * 1024,
@@ -79,7 +92,7 @@ const COUNTS = {
     what: 'that a service takes and no more, sent in four ways; 32 MiB is the default',
   },
   compactions_started_together: {
-    short: 2,
+    short: 1,
     long: 4,
     unit: 'rounds',
     what: 'of two commands that compact the same rows',
@@ -96,6 +109,12 @@ const COUNTS = {
     unit: 'places',
     what: 'of those: how many the command and a whole service are asked about too',
   },
+  demo_days: {
+    short: 8,
+    long: 30,
+    unit: 'days',
+    what: 'of sample data in the demo that is run; 30 is the default',
+  },
   differential_histories: {
     short: 12,
     long: 200,
@@ -104,7 +123,7 @@ const COUNTS = {
     variable: 'FROSTLINE_SEEDS',
   },
   events_counted_at_once: {
-    short: 40,
+    short: 20,
     long: 120,
     unit: 'events',
     what: 'posted one by one around compactions, each counted by the next question',
@@ -194,6 +213,18 @@ const COUNTS = {
     unit: 'rounds',
     what: 'of an import against posts of the same ids from another process',
   },
+  imports_beside_posts: {
+    short: 1,
+    long: 3,
+    unit: 'imports',
+    what: 'of a file whose ids are posted at the same time',
+  },
+  kills_while_an_index_is_made: {
+    short: 3,
+    long: 5,
+    unit: 'kills',
+    what: 'of the repair of the index of cold ids, each at another step',
+  },
   killed_day_rows: {
     short: 80_000,
     long: 1_000_000,
@@ -220,10 +251,16 @@ const COUNTS = {
     variable: 'FROSTLINE_MODEL_COMMANDS',
   },
   no_dip_changes: {
-    short: 24,
+    short: 16,
     long: 300,
     unit: 'compactions and merges',
     what: 'under readers that ask without pause, so many answers at least',
+  },
+  odd_folders: {
+    short: 2,
+    long: 7,
+    unit: 'folders',
+    what: 'with odd characters in their names, below each of which a store does all it can',
   },
   page_walks: {
     short: 8,
@@ -243,6 +280,12 @@ const COUNTS = {
     long: 1_000,
     unit: 'batches',
     what: 'that the clients post between two of those kills at the most',
+  },
+  repairs_of_an_index: {
+    short: 1,
+    long: 2,
+    unit: 'repairs',
+    what: 'of each damage to the index of cold ids: by a service that starts, and by a compaction',
   },
   torture_kills: {
     short: 25,

@@ -153,7 +153,7 @@ export async function finish(child: ChildProcess): Promise<Run> {
 }
 
 /** Between two questions whether a service is ready: to ask without pause would take the processor from its start. */
-const ASK_AGAIN_MS = 20
+export const ASK_AGAIN_MS = 20
 
 /** Asks until the service says that it is ready. By one connection and without fetch, which takes more time than half of the start. */
 export async function untilReady(url: string): Promise<void> {
