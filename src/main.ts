@@ -7,6 +7,7 @@ import type { AuthClocks } from './auth/auth.ts'
 import { ConfigError, refuseOpenAddress } from './config.ts'
 import type { Config } from './config.ts'
 import { nowMicros } from './event/time.ts'
+import type { Micros } from './event/time.ts'
 import { createAdmission } from './http/admission.ts'
 import { createApp } from './http/app.ts'
 import { createEdge, answerFailure } from './http/edge.ts'
@@ -43,6 +44,8 @@ const SWEEP_IDLE_MS = 50
 /** Clocks and disk space, so that tests can replace them. */
 export interface Seams extends AuthClocks {
   readFreeBytes?: ReadFreeBytes
+  /** The wall clock that questions are answered by. */
+  now_us?: () => Micros
 }
 
 /**
@@ -52,7 +55,12 @@ export interface Seams extends AuthClocks {
 export async function serve(
   config: Config,
   log: Logger,
-  { readFreeBytes = freeBytesOf, now_ms = () => performance.now(), ...clocks }: Seams = {},
+  {
+    readFreeBytes = freeBytesOf,
+    now_us = nowMicros,
+    now_ms = () => performance.now(),
+    ...clocks
+  }: Seams = {},
 ): Promise<Service> {
   const layout = openLayout(config.DATA_DIR)
   sweepSpill(layout.spill)
@@ -118,6 +126,7 @@ export async function serve(
     space,
     bodies,
     query: metrics.timeQueries(query),
+    now_us,
     metrics: metrics.routes({
       layout,
       db: reading,

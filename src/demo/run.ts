@@ -84,24 +84,29 @@ export async function describeAnswers(data: DemoData, client: DemoClient): Promi
       `Cold: ${cold.events} events in ${cold.files} Parquet files, ${cold.bytes} bytes.`,
     '',
     'Daily active users',
-    ...dau.data.map(({ date, dau: users }) => row(date, users)),
+    ...dau.data.map(({ date, dau: users, incomplete }) => row(date, users, soFar(incomplete))),
     '',
     `Top events, ${first} to ${last}`,
     ...top.data.map(({ event_type, count }) => row(event_type, count)),
     '',
     `Retention of the ${retention.cohort_size} users of ${retention.start_date}`,
-    ...retention.data.map(({ window, users, rate }) =>
+    ...retention.data.map(({ window, users, rate, incomplete }) =>
       row(
         `after ${window} ${window === 1 ? 'day' : 'days'}`,
         users,
-        `${(rate * 100).toFixed(1).padStart(5)} %`,
+        `${rate === null ? '' : `${(rate * 100).toFixed(1).padStart(5)} %`}${soFar(incomplete)}`,
       ),
     ),
   ].join('\n')
 }
 
-function row(name: string, value: number, note = ''): string {
-  return `  ${name.padEnd(14)}${String(value).padStart(7)}  ${note}`.trimEnd()
+/** @param value null if its days have not begun */
+function row(name: string, value: number | null, note = ''): string {
+  return `  ${name.padEnd(14)}${String(value ?? '-').padStart(7)}  ${note}`.trimEnd()
+}
+
+function soFar(incomplete: true | undefined): string {
+  return incomplete ? '  so far' : ''
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Context } from 'hono'
 import { routePath } from 'hono/route'
 import type { Logins } from '../auth/logins.ts'
 import type { Config } from '../config.ts'
+import type { Micros } from '../event/time.ts'
 import type { MetricsRoutes } from '../metrics/metrics.ts'
 import { Problem } from '../problem/problem.ts'
 import type { Logger } from '../process/log.ts'
@@ -31,6 +32,8 @@ export interface Deps extends Omit<IngestDeps, 'admission'>, LetterDeps, Omit<Se
   admission: Admission
   logins: Pick<Logins, 'login'> & { register: Logins['register'] | null }
   query: Queries
+  /** The wall clock. */
+  now_us: () => Micros
   metrics: MetricsRoutes
   config: Config
   log: Logger
@@ -38,7 +41,7 @@ export interface Deps extends Omit<IngestDeps, 'admission'>, LetterDeps, Omit<Se
 
 /** Assembles all routes and middleware. Works without a port: `app.request('/livez')`. */
 export function createApp(deps: Deps): Hono<Env> {
-  const { admission, logins, query, metrics, config, log } = deps
+  const { admission, logins, query, now_us, metrics, config, log } = deps
   const { URL_BYTES_MAX: url_bytes_max, CORS_ORIGINS: cors_origins } = config
   const app = new Hono<Env>()
   // A request entry has only the fields set below, so redaction, which doubles the cost of logging, is off.
@@ -46,7 +49,7 @@ export function createApp(deps: Deps): Hono<Env> {
   const routes = ROUTES.filter(({ path }) => path !== REGISTER || logins.register !== null)
   const handlers: Handlers<RouteName> = {
     ...eventHandlers(deps),
-    ...questionHandlers(query),
+    ...questionHandlers(query, now_us),
     ...letterHandlers(deps),
     ...loginHandlers(logins, admission.addressOf),
     ...serviceHandlers(routes, deps),

@@ -15,6 +15,10 @@ const instant = {
   format: 'date-time',
   description: 'UTC, with six decimals.',
 }
+const incomplete = {
+  const: true,
+  description: 'These days have begun and not ended: the numbers still grow.',
+}
 const cursor = { type: ['string', 'null'], description: 'Cursor of the next page; null on the last page.' }
 
 export const listOf = (items: Json) => ({ type: 'array', items })
@@ -98,17 +102,36 @@ export const SCHEMAS = {
     description: 'What was read to answer the query.',
   },
   EventsPage: objectOf({ data: listOf(ref('StoredEvent')), next_cursor: cursor, meta: ref('Meta') }),
-  DailyActiveUsers: answer(range, objectOf({ date: day, dau: count })),
+  DailyActiveUsers: answer(
+    range,
+    objectOf(
+      {
+        date: day,
+        dau: { ...count, type: ['integer', 'null'], description: 'Null if the day has not begun.' },
+        incomplete,
+      },
+      ['incomplete'],
+    ),
+  ),
   TopEvents: answer({ ...range, limit: count }, objectOf({ event_type: text, count })),
   Retention: answer(
     { start_date: day, window: { enum: ['day', 'week'] }, windows: count, cohort_size: count },
-    objectOf({
-      window: count,
-      from: day,
-      to: day,
-      users: count,
-      rate: { type: 'number', minimum: 0, maximum: 1, description: 'Rounded to four decimals.' },
-    }),
+    objectOf(
+      {
+        window: count,
+        from: day,
+        to: day,
+        users: { ...count, type: ['integer', 'null'], description: 'Null if the window has not begun.' },
+        rate: {
+          type: ['number', 'null'],
+          minimum: 0,
+          maximum: 1,
+          description: 'Rounded to four decimals; null if the window has not begun.',
+        },
+        incomplete,
+      },
+      ['incomplete'],
+    ),
   ),
   DeadLetters: objectOf({ data: listOf(objectOf(letter)), next_cursor: cursor }),
   DeadLetter: objectOf({
