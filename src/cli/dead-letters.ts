@@ -36,7 +36,7 @@ export async function listLettersCommand(
   )
   const page = inStore(config, (db) => listPage(db, query))
   answer(page, () => table(['id', 'received_at', 'source', 'event_id', 'message'], page.data))
-  if (page.next_cursor !== null) note(`There may be more: --cursor ${page.next_cursor}`)
+  if (page.next_cursor !== null) note(`There are more: --cursor ${page.next_cursor}`)
   return EXIT.done
 }
 

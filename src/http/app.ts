@@ -11,7 +11,7 @@ import type { Logger } from '../process/log.ts'
 import { readVersion } from '../process/version.ts'
 import type { Queries } from '../query/tier.ts'
 import type { Admission } from './admission.ts'
-import { allowOrigins } from './cors.ts'
+import { allowOrigins, refuseForeignPages } from './cors.ts'
 import { SECURITY_HEADERS } from './edge.ts'
 import type { Env, Handlers } from './handler.ts'
 import { letterHandlers } from './handlers/dead-letters.ts'
@@ -20,6 +20,7 @@ import { docsHandlers } from './handlers/docs.ts'
 import { eventHandlers } from './handlers/events.ts'
 import type { IngestDeps } from './handlers/events.ts'
 import { loginHandlers } from './handlers/logins.ts'
+import { problemHandlers } from './handlers/problems.ts'
 import { questionHandlers } from './handlers/questions.ts'
 import { serviceHandlers } from './handlers/service.ts'
 import type { ServiceDeps } from './handlers/service.ts'
@@ -43,7 +44,8 @@ export interface Deps extends Omit<IngestDeps, 'admission'>, LetterDeps, Omit<Se
 export function createApp(deps: Deps): Hono<Env> {
   const { admission, logins, query, now_us, metrics, config, log } = deps
   const { URL_BYTES_MAX: url_bytes_max, CORS_ORIGINS: cors_origins } = config
-  const app = new Hono<Env>()
+  // Not strict: `/events/` is `/events`, for every route.
+  const app = new Hono<Env>({ strict: false })
   // A request entry has only the fields set below, so redaction, which doubles the cost of logging, is off.
   const requestLog = log.child({}, { redact: [] })
   const routes = ROUTES.filter(({ path }) => path !== REGISTER || logins.register !== null)
@@ -53,6 +55,7 @@ export function createApp(deps: Deps): Hono<Env> {
     ...letterHandlers(deps),
     ...loginHandlers(logins, admission.addressOf),
     ...serviceHandlers(routes, deps),
+    ...problemHandlers(),
     ...docsHandlers(buildDocument({ routes, limits: config, version: readVersion() })),
   }
 
@@ -91,6 +94,7 @@ export function createApp(deps: Deps): Hono<Env> {
     }
   })
   if (cors_origins.length > 0) app.use(allowOrigins(cors_origins))
+  app.use(refuseForeignPages(cors_origins))
   app.use(async function limitUrl(c, next) {
     if (pathAndQuery(c.req.url).length > url_bytes_max) {
       throw new Problem('url_too_long', `A URL may have at most ${url_bytes_max} bytes.`)

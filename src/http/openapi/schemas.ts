@@ -48,6 +48,14 @@ const letter = {
   is_cut: { type: 'boolean', description: 'The event was truncated.' },
 }
 
+const explanation = objectOf({
+  type: { type: 'string', format: 'uri-reference' },
+  title: text,
+  status: { type: 'integer', minimum: 400, maximum: 599 },
+  meaning: { ...text, description: 'What the problem means.' },
+  remedy: { ...text, description: 'What to do about it.' },
+})
+
 /** Never called: JSON Schema takes the metadata of the schema in place of its time check. */
 const anyTime = () => 0
 
@@ -79,6 +87,8 @@ export const SCHEMAS = {
     description:
       'Problem document (RFC 9457). `errors` names the invalid fields, never their values. A rejected batch also has counts.',
   },
+  Explanation: explanation,
+  Explanations: objectOf({ data: listOf(ref('Explanation')) }),
   FieldError: objectOf(
     {
       index: { ...count, description: 'Position of the event in its batch, from 0.' },
