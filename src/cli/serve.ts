@@ -6,8 +6,9 @@ import { startService } from './service.ts'
 /** Serves until SIGTERM or SIGINT. */
 export async function serveCommand({ config }: Context): Promise<number> {
   const log = createLogger(config.LOG_LEVEL, 1, config.LOG_FORMAT)
-  const service = await startService(config, log)
+  // First, so that a signal during the start ends in good order too.
   const stop = stopSignal()
+  const service = await startService(config, log)
   await untilAborted(stop)
   log.info({ signal: String(stop.reason) }, 'stopping')
   await service.close()
