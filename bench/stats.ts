@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { nowMicros } from '../src/event/time.ts'
 import { shapeAnswer } from '../src/query/answer.ts'
 import { parseQuestion } from '../src/query/parameters.ts'
 import { get } from '../tests/support/store.ts'
@@ -109,7 +110,7 @@ async function askPeer(engine: 'duckdb' | 'clickhouse', stores: Stores): Promise
   }
   const order: PeerOrder = { act: 'ask', engine, folder, questions }
   const { answers, ...seen } = await runApart<PeerReport>('stats-peer', order)
-  const shaped = KINDS.map((kind) => [kind, shapeAnswer(questions[kind], answers[kind])])
+  const shaped = KINDS.map((kind) => [kind, shapeAnswer(questions[kind], answers[kind], nowMicros())])
   return { ...seen, answers: Object.fromEntries(shaped) as Seen['answers'] }
 }
 

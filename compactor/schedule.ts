@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { schedule } from 'node-cron'
+import type { Config } from '../src/config.ts'
 import { commandArgs } from '../src/process/command.ts'
 import type { Logger } from '../src/process/log.ts'
 
@@ -19,11 +20,12 @@ export interface Schedule {
   kill(): void
 }
 
-/**
- * Starts the schedule.
- * @param expression a cron expression, or `off`
- */
-export function startSchedule(expression: string, stop_timeout_ms: number, log: Logger): Schedule {
+type Settings = Pick<Config, 'COMPACT_CRON' | 'DATA_DIR' | 'SHUTDOWN_TIMEOUT_MS'>
+
+export function startSchedule(
+  { COMPACT_CRON: expression, DATA_DIR, SHUTDOWN_TIMEOUT_MS }: Settings,
+  log: Logger,
+): Schedule {
   let child: ChildProcess | null = null
   let ended: Promise<void> = Promise.resolve()
   let stopping = false
@@ -34,7 +36,9 @@ export function startSchedule(expression: string, stop_timeout_ms: number, log: 
       return
     }
     // --wait 0: if another process holds the cold lock, the run exits at once.
+    // An option may have chosen the store, of which the environment knows nothing.
     child = spawn(process.execPath, commandArgs(['compact', '--json', '--wait', '0']), {
+      env: { ...process.env, DATA_DIR },
       // The child logs to stderr.
       stdio: ['ignore', 'pipe', 'inherit'],
     })
@@ -49,7 +53,7 @@ export function startSchedule(expression: string, stop_timeout_ms: number, log: 
       stopping = true
       await task?.destroy()
       child?.kill('SIGTERM')
-      const kill = setTimeout(() => child?.kill('SIGKILL'), stop_timeout_ms)
+      const kill = setTimeout(() => child?.kill('SIGKILL'), SHUTDOWN_TIMEOUT_MS)
       await ended
       clearTimeout(kill)
     },
@@ -61,7 +65,9 @@ export function startSchedule(expression: string, stop_timeout_ms: number, log: 
 
 /** Logs the report of a run and how it ended. */
 async function watch(child: ChildProcess, log: Logger, stopping: () => boolean): Promise<void> {
-  createInterface({ input: child.stdout! }).on('line', (line) => log.info({ report: line }, 'compaction'))
+  createInterface({ input: child.stdout! }).on('line', (line) =>
+    log.info(JSON.parse(line) as object, 'compaction'),
+  )
   await new Promise<void>((resolve) => {
     child.once('error', (err) => {
       log.error({ err }, 'compaction could not be started')

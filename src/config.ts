@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { validate as isCron } from 'node-cron'
 import * as v from 'valibot'
 import { parseProxies } from './limits/address.ts'
+import { LOG_FORMATS } from './process/log.ts'
 
 /** All settings, read from the environment. A test compares them with the documentation. */
 
@@ -109,6 +110,10 @@ export const ENV_SCHEMA = v.object({
   HOST: v.optional(v.pipe(v.string(), v.minLength(1, 'HOST must not be empty')), '127.0.0.1'),
   DATA_DIR: dataDir,
   LOG_LEVEL: v.optional(v.picklist(LOG_LEVELS, `LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}`), 'info'),
+  LOG_FORMAT: v.optional(
+    v.picklist(LOG_FORMATS, `LOG_FORMAT must be one of ${LOG_FORMATS.join(', ')}`),
+    'auto',
+  ),
   ALLOW_ANONYMOUS: flag('ALLOW_ANONYMOUS'),
   CORS_ORIGINS: corsOrigins,
   ALLOW_REGISTRATION: flag('ALLOW_REGISTRATION'),

@@ -4,9 +4,10 @@ import { getRequestListener } from '@hono/node-server'
 import { startSchedule } from '../compactor/schedule.ts'
 import { openAuth } from './auth/auth.ts'
 import type { AuthClocks } from './auth/auth.ts'
-import { ConfigError, refuseOpenAddress } from './config.ts'
+import { refuseOpenAddress } from './config.ts'
 import type { Config } from './config.ts'
 import { nowMicros } from './event/time.ts'
+import type { Micros } from './event/time.ts'
 import { createAdmission } from './http/admission.ts'
 import { createApp } from './http/app.ts'
 import { createEdge, answerFailure } from './http/edge.ts'
@@ -43,16 +44,24 @@ const SWEEP_IDLE_MS = 50
 /** Clocks and disk space, so that tests can replace them. */
 export interface Seams extends AuthClocks {
   readFreeBytes?: ReadFreeBytes
+  /** The wall clock that questions are answered by. */
+  now_us?: () => Micros
 }
 
 /**
  * Starts the service and listens.
- * @throws {ConfigError} if the port is in use, or HOST is open to others and the store has no keys
+ * @throws {ConfigError} if HOST is open to others and the store has no keys
+ * @throws {NodeJS.ErrnoException} with the syscall `listen` or `getaddrinfo` if it cannot listen
  */
 export async function serve(
   config: Config,
   log: Logger,
-  { readFreeBytes = freeBytesOf, now_ms = () => performance.now(), ...clocks }: Seams = {},
+  {
+    readFreeBytes = freeBytesOf,
+    now_us = nowMicros,
+    now_ms = () => performance.now(),
+    ...clocks
+  }: Seams = {},
 ): Promise<Service> {
   const layout = openLayout(config.DATA_DIR)
   sweepSpill(layout.spill)
@@ -118,6 +127,7 @@ export async function serve(
     space,
     bodies,
     query: metrics.timeQueries(query),
+    now_us,
     metrics: metrics.routes({
       layout,
       db: reading,
@@ -149,7 +159,7 @@ export async function serve(
     await Promise.all([eventStore.close(), query.close(), checks.stop()])
     throw error
   })
-  const schedule = startSchedule(config.COMPACT_CRON, config.SHUTDOWN_TIMEOUT_MS, log)
+  const schedule = startSchedule(config, log)
   log.info({ url, data_dir: config.DATA_DIR, compact_cron: config.COMPACT_CRON }, 'listening')
   if (!auth.gate.closed) {
     log.warn(
@@ -199,10 +209,7 @@ export async function serve(
 
 function listen(server: Server, config: Config): Promise<string> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const taken = error.code === 'EADDRINUSE'
-      reject(taken ? new ConfigError(`Port ${config.PORT} is in use; choose another with PORT=…`) : error)
-    })
+    server.once('error', reject)
     server.listen(config.PORT, config.HOST, () => {
       const { port } = server.address() as AddressInfo
       const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST

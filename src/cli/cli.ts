@@ -1,14 +1,16 @@
 import { ConfigError, readConfig } from '../config.ts'
+import { readEnvFile } from '../env-file.ts'
 import { writeExactJson } from '../event/json.ts'
 import { createLogger } from '../process/log.ts'
 import { readVersion } from '../process/version.ts'
 import { NewerStoreError } from '../store/sqlite.ts'
 import { CommandError, EXIT, PROGRAM, UsageError } from './command.ts'
-import type { Command } from './command.ts'
+import type { Command, Values } from './command.ts'
 import { findCommand } from './find.ts'
 import { helpOn, usageOf } from './help.ts'
 import { parseWords } from './parse.ts'
 import { printable } from './people.ts'
+import { requireStore } from './store.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Runs one command line. @returns the exit status */
@@ -48,12 +50,30 @@ async function start(
   { env, out, note }: Terminal,
 ): Promise<number> {
   const given = parseWords(command, words)
-  const config = readConfig(command.environment?.(env) ?? env)
+  const config = readConfig({
+    ...readEnvFile(),
+    ...(command.environment?.(env) ?? env),
+    ...settingsIn(command, given.options),
+  })
   const as_json = given.options['json'] === true
   const answer = (value: object, text: () => string) =>
     out(printable(as_json ? writeExactJson(value) : text()))
+  if (!command.makes_store) requireStore(config)
+  if (!as_json) note(`store: ${printable(config.DATA_DIR)}`)
   const run = await command.load()
   return run({ config, out, note, answer }, given.arguments, given.options)
+}
+
+/** The variables that options stand for. */
+function settingsIn({ options }: Command, given: Values): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(options).flatMap(([name, option]) => {
+      const value = given[name]
+      return 'sets' in option && option.sets !== undefined && typeof value === 'string'
+        ? [[option.sets, value]]
+        : []
+    }),
+  )
 }
 
 function wantsHelp(words: readonly string[]): boolean {

@@ -1,4 +1,5 @@
-import type { Config } from '../config.ts'
+import type { Config, ENV_SCHEMA } from '../config.ts'
+import { settingKind } from './kinds.ts'
 import type { Kind } from './kinds.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -40,6 +41,8 @@ export interface Flag {
 
 /** An option with a value. No option can be repeated. */
 export interface Setting<T = unknown> extends Argument<T> {
+  /** The option stands for this variable, and wins over it. */
+  sets?: keyof typeof ENV_SCHEMA.entries
   /** Stands for the value in usage lines: `--wait <seconds>`. */
   value: string
   default?: string
@@ -63,6 +66,8 @@ export interface Command {
   options: Readonly<Record<string, Flag | Setting>>
   /** Two command lines, each with what it does. */
   examples: readonly [readonly [string, string], readonly [string, string]]
+  /** Makes the store if there is none. Other commands fail: a misspelt DATA_DIR is an error, not an empty store. */
+  makes_store?: true
   /** Changes the environment before the configuration is read from it. */
   environment?: (env: Terminal['env']) => Terminal['env']
   /** Imports the function only when it is called: loading DuckDB takes longer than most commands. */
@@ -85,9 +90,18 @@ type Entry<A, O> = Omit<Command, 'arguments' | 'options' | 'load'> & {
 /** An option of every command that prints data. */
 export const JSON_FLAG: Flag = { meaning: 'Print the result as one line of JSON' }
 
+/** An option of every command: each works on a store. */
+const DATA_DIR: Setting = {
+  value: 'folder',
+  kind: settingKind('DATA_DIR'),
+  sets: 'DATA_DIR',
+  meaning: 'Folder of the store, instead of the variable DATA_DIR',
+}
+
 /** An entry of the table. Its function must take what its arguments and options give. */
 export function command<const A extends Command['arguments'], const O extends Command['options']>(
   entry: Entry<A, O>,
 ): Command {
-  return { arguments: {}, options: {}, ...entry } as Command
+  const options = { ...entry.options, 'data-dir': DATA_DIR }
+  return { arguments: {}, ...entry, options } as Command
 }

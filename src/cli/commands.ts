@@ -2,7 +2,7 @@ import { DEMO_DAYS } from '../demo/run.ts'
 import { ACCESS_COMMANDS } from './access-commands.ts'
 import { command, JSON_FLAG as json } from './command.ts'
 import type { Command } from './command.ts'
-import { choice, COLUMN_MAP, DEMO_DAY_COUNT, SECONDS, TEXT } from './kinds.ts'
+import { choice, COLUMN_MAP, DEMO_DAY_COUNT, SECONDS, settingKind, TEXT } from './kinds.ts'
 import { LETTER_COMMANDS } from './letter-commands.ts'
 
 /** The table of commands. Parsing, help, errors, the tests and the documents are made from it. */
@@ -18,9 +18,24 @@ const SERVICE_COMMANDS: readonly Command[] = [
     name: 'serve',
     group: 'Service',
     summary: 'Run the service: receive events, answer queries, compact on a schedule',
+    makes_store: true,
+    options: {
+      port: {
+        value: 'port',
+        kind: settingKind('PORT'),
+        sets: 'PORT',
+        meaning: 'Port to listen on, instead of the variable PORT; 0 takes a free one',
+      },
+      host: {
+        value: 'address',
+        kind: settingKind('HOST'),
+        sets: 'HOST',
+        meaning: 'Address to listen on, instead of the variable HOST',
+      },
+    },
     examples: [
       ['frostline serve', 'Listens on 127.0.0.1:8080 and keeps the events in ./data/store'],
-      ['PORT=9000 DATA_DIR=/var/lib/frostline frostline serve', 'Uses another port and another store'],
+      ['frostline serve --port 9000 --data-dir /var/lib/frostline', 'Uses another port and another store'],
     ],
     load: async () => (await import('./serve.ts')).serveCommand,
   }),
@@ -28,6 +43,7 @@ const SERVICE_COMMANDS: readonly Command[] = [
     name: 'demo',
     group: 'Service',
     summary: 'Load sample data into a store of its own, and serve it',
+    makes_store: true,
     options: {
       days: {
         value: 'days',
@@ -58,6 +74,7 @@ const DATA_COMMANDS: readonly Command[] = [
     name: 'import',
     group: 'Data',
     summary: 'Import a CSV file straight into cold files',
+    makes_store: true,
     arguments: {
       file: { kind: TEXT, many: true, meaning: 'CSV with a header, also compressed with gzip; - for stdin' },
     },

@@ -4,13 +4,15 @@ import { noteRun } from '../../compactor/ledger.ts'
 import { runCompaction } from '../../compactor/run.ts'
 import { nowMicros } from '../event/time.ts'
 import { createLogger } from '../process/log.ts'
+import { stopSignal } from '../process/stop.ts'
 import { realDisk } from '../store/disk.ts'
 import { BUSY, waitForColdLock } from '../store/lock.ts'
 import { openStore } from '../store/sqlite.ts'
+import { openLayout } from '../store/layout.ts'
 import { EXIT } from './command.ts'
 import type { Context } from './command.ts'
 import { count, duration } from './people.ts'
-import { existingLayout, JOB_THREADS } from './store.ts'
+import { JOB_THREADS } from './store.ts'
 
 /** One compaction run. Succeeds also if another process holds the lock for longer than `wait`: that one moves the same rows. */
 export async function compactCommand(
@@ -18,8 +20,8 @@ export async function compactCommand(
   _: object,
   { wait: wait_s }: { wait: number },
 ): Promise<number> {
-  const log = createLogger(config.LOG_LEVEL, 2)
-  const layout = existingLayout(config)
+  const log = createLogger(config.LOG_LEVEL, 2, config.LOG_FORMAT)
+  const layout = openLayout(config.DATA_DIR)
   const lock = await waitForColdLock(layout, wait_s * 1_000, () =>
     log.info({ wait_s }, 'another process writes cold files; waiting'),
   )
@@ -28,8 +30,7 @@ export async function compactCommand(
     return EXIT.done
   }
   giveWay()
-  const stop = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
+  const signal = stopSignal()
   const db = openStore(layout.database)
   try {
     const run = () =>
@@ -43,7 +44,7 @@ export async function compactCommand(
         grace_s: config.REPLACED_FILE_GRACE_S,
         memory_mb: config.JOB_MEMORY_MB,
         threads: JOB_THREADS,
-        signal: stop.signal,
+        signal,
       })
     const report = await noteRun(layout.compactions, run, (err) =>
       log.warn({ err }, 'the compactions cannot be counted'),

@@ -16,10 +16,11 @@ import type { ReplayDeps } from '../ingest/replay.ts'
 import { Problem } from '../problem/problem.ts'
 import { openStore } from '../store/sqlite.ts'
 import type { Sqlite } from '../store/sqlite.ts'
+import { openLayout } from '../store/layout.ts'
 import { CommandError, EXIT, UsageError } from './command.ts'
 import type { Context } from './command.ts'
 import { align, table } from './people.ts'
-import { existingLayout, withStore } from './store.ts'
+import { withStore } from './store.ts'
 
 /** Dead letters on the command line, whether a service is running or not. */
 
@@ -36,7 +37,7 @@ export async function listLettersCommand(
   )
   const page = inStore(config, (db) => listPage(db, query))
   answer(page, () => table(['id', 'received_at', 'source', 'event_id', 'message'], page.data))
-  if (page.next_cursor !== null) note(`There may be more: --cursor ${page.next_cursor}`)
+  if (page.next_cursor !== null) note(`There are more: --cursor ${page.next_cursor}`)
   return EXIT.done
 }
 
@@ -94,7 +95,7 @@ async function withReplay<T>(
   { config, note }: Context,
   act: (db: Sqlite, deps: ReplayDeps) => Promise<T>,
 ): Promise<T> {
-  const layout = existingLayout(config)
+  const layout = openLayout(config.DATA_DIR)
   const db = openStore(layout.database)
   try {
     const store = await openDirectStore(db, layout, commitLimits(config), {
@@ -132,7 +133,7 @@ async function withFile<T>(path: string, use: (stream: Readable) => Promise<T>):
 
 function inStore<T>(config: Config, act: (db: Sqlite) => T): T {
   try {
-    return withStore(existingLayout(config), act)
+    return withStore(openLayout(config.DATA_DIR), act)
   } catch (error) {
     throw explain(error)
   }

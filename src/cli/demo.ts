@@ -4,14 +4,17 @@ import type { Config } from '../config.ts'
 import { createDemoClient } from '../demo/client.ts'
 import { describeAnswers, describeDoors, loadDemoData, makeDemoData } from '../demo/run.ts'
 import { formatDay, dayOf, nowMicros } from '../event/time.ts'
-import { serve } from '../main.ts'
+import { shellCommand } from '../process/command.ts'
 import { createLogger } from '../process/log.ts'
+import { stopSignal, untilAborted } from '../process/stop.ts'
+import { openLayout } from '../store/layout.ts'
 import { CommandError, EXIT } from './command.ts'
 import type { Context } from './command.ts'
 import { compactCommand } from './compact.ts'
 import { runImport } from './import.ts'
 import { count, grouped } from './people.ts'
-import { existingLayout, withStore } from './store.ts'
+import { startService } from './service.ts'
+import { withStore } from './store.ts'
 
 /** How long an import or compaction of another process may take before the demo gives up. */
 const WAIT_S = 60
@@ -25,11 +28,9 @@ interface DemoOptions {
 /** Creates the sample data, imports and posts it, and serves it until SIGINT or SIGTERM. */
 export async function demoCommand(context: Context, _: object, { exit, days }: DemoOptions): Promise<number> {
   const { config, out, note } = context
-  const stop = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop.abort())
-  const { signal } = stop
+  const signal = stopSignal()
   // First, so that a taken port is told before anything is written.
-  const service = await serve(config, createLogger(config.LOG_LEVEL, 2))
+  const service = await startService(config, createLogger(config.LOG_LEVEL, 2, config.LOG_FORMAT))
   const lent = lendKey(config)
   try {
     const data = makeDemoData(dayOf(nowMicros()), days)
@@ -44,7 +45,7 @@ export async function demoCommand(context: Context, _: object, { exit, days }: D
     out(`\nSample data: ${days} days, ${formatDay(data.first)} to ${formatDay(data.last)}`)
     out(`Added ${count(added, 'event')}; ${grouped(present)} already stored.`)
     out(await describeAnswers(data, client))
-    out(`\n${describeDoors(data, service.url, config, lent !== null)}`)
+    out(`\n${describeDoors(data, service.url, config, shellCommand(), lent !== null)}`)
     if (exit) return EXIT.done
     out(`\nServing ${service.url} until Ctrl-C. In a browser: ${service.url}/docs`)
     await untilAborted(signal)
@@ -55,14 +56,14 @@ export async function demoCommand(context: Context, _: object, { exit, days }: D
       cause: error,
     })
   } finally {
-    if (lent !== null) withStore(existingLayout(config), (db) => revokeKey(db, lent.id, nowMicros()))
+    if (lent !== null) withStore(openLayout(config.DATA_DIR), (db) => revokeKey(db, lent.id, nowMicros()))
     await service.close()
   }
 }
 
 /** A key for this run if the store has keys or users; null if it is open. */
 function lendKey(config: Config): { id: number; key: string } | null {
-  return withStore(existingLayout(config), (db) =>
+  return withStore(openLayout(config.DATA_DIR), (db) =>
     isClosed(db) ? createKey(db, 'demo', ['ingest', 'read'], nowMicros()) : null,
   )
 }
@@ -76,11 +77,4 @@ async function importSample(context: Context, path: string) {
 async function compactSample(context: Context): Promise<void> {
   const code = await compactCommand(context, {}, { wait: WAIT_S })
   if (code !== EXIT.done) throw new Error(`the compaction ended with ${code}`)
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

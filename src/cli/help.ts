@@ -40,7 +40,7 @@ function overview(): string {
     ...groups,
     [
       `\`${PROGRAM} <command> --help\` shows the options and examples of a command.`,
-      'Settings such as DATA_DIR and PORT are environment variables.',
+      'Settings such as DATA_DIR are options, environment variables, or lines of the file .env.',
       'Exit status: 0 done, 1 failed, 2 wrong usage.',
     ].join('\n'),
   ].join('\n\n')

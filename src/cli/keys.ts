@@ -6,9 +6,8 @@ import { openLayout } from '../store/layout.ts'
 import { CommandError, EXIT } from './command.ts'
 import type { Context } from './command.ts'
 import { instant, table } from './people.ts'
-import { existingLayout, withStore } from './store.ts'
+import { withStore } from './store.ts'
 
-/** Creates the store if there is none: the service refuses to listen to other machines without a first key. */
 export async function createKeyCommand(
   { config, answer, note }: Context,
   _: object,
@@ -23,7 +22,7 @@ export async function createKeyCommand(
 }
 
 export async function listKeysCommand({ config, answer }: Context): Promise<number> {
-  const data = withStore(existingLayout(config), listKeys).map((row) => ({
+  const data = withStore(openLayout(config.DATA_DIR), listKeys).map((row) => ({
     ...row,
     created_at: instant(row.created_at),
     last_used_at: row.last_used_at === null ? null : instant(row.last_used_at),
@@ -34,7 +33,7 @@ export async function listKeysCommand({ config, answer }: Context): Promise<numb
 }
 
 export async function revokeKeyCommand({ config, answer }: Context, { id }: { id: number }): Promise<number> {
-  const revoked = withStore(existingLayout(config), (db) => revokeKey(db, id, nowMicros()))
+  const revoked = withStore(openLayout(config.DATA_DIR), (db) => revokeKey(db, id, nowMicros()))
   if (revoked === 0) throw new CommandError(`Key ${id} does not exist or is revoked already.`)
   answer({ id, revoked: true }, () => `Key ${id} is revoked. A running service rejects it from now on.`)
   return EXIT.done

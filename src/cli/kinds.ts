@@ -3,6 +3,8 @@ import { parseScopes, SCOPES } from '../auth/scope.ts'
 import type { Scope } from '../auth/scope.ts'
 import { readUserName, USER_NAME_CHARS_MAX } from '../auth/users.ts'
 import { DEMO_DAYS_MAX, DEMO_DAYS_MIN } from '../demo/run.ts'
+import * as v from 'valibot'
+import { ENV_SCHEMA } from '../config.ts'
 import { CSV_COLUMNS } from '../event/csv-header.ts'
 import type { CsvColumn } from '../event/csv-header.ts'
 
@@ -74,4 +76,13 @@ export const COLUMN_MAP: Kind<ReadonlyMap<string, CsvColumn>> = {
     }
     return map
   },
+}
+
+/** Of an option that stands for a variable. The text is left as it is: the configuration reads it. */
+export function settingKind(name: keyof typeof ENV_SCHEMA.entries): Kind<string> {
+  const faultOf = (text: string) => v.safeParse(ENV_SCHEMA.entries[name], text).issues?.[0].message ?? null
+  return {
+    rule: faultOf('')!.slice(`${name} `.length),
+    read: (text) => (faultOf(text) === null ? text : null),
+  }
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Config } from '../config.ts'
-import { openLayout } from '../store/layout.ts'
+import { DATABASE } from '../store/layout.ts'
 import type { Layout } from '../store/layout.ts'
 import { openStore } from '../store/sqlite.ts'
 import type { Sqlite } from '../store/sqlite.ts'
@@ -12,16 +13,14 @@ import { CommandError } from './command.ts'
 export const JOB_THREADS = 2
 
 /**
- * The folders of an existing store. A misspelt DATA_DIR is an error, not an empty store.
+ * Makes sure that there is a store, and leaves nothing where there is none.
  * @throws {CommandError}
  */
-export function existingLayout({ DATA_DIR }: Pick<Config, 'DATA_DIR'>): Layout {
-  const layout = existsSync(DATA_DIR) ? openLayout(DATA_DIR) : null
-  if (layout === null || !existsSync(layout.database))
-    throw new CommandError(
-      `There is no store in ${DATA_DIR}. Is DATA_DIR right? \`frostline serve\` creates a store.`,
-    )
-  return layout
+export function requireStore({ DATA_DIR }: Pick<Config, 'DATA_DIR'>): void {
+  if (existsSync(join(DATA_DIR, DATABASE))) return
+  throw new CommandError(
+    `There is no store in ${DATA_DIR}. Is DATA_DIR right? \`frostline serve\` and \`frostline import\` create a store.`,
+  )
 }
 
 /** Opens a store for one command, also while the service runs. */

@@ -1,12 +1,13 @@
 import { readTiers } from '../store/tiers.ts'
+import { openLayout } from '../store/layout.ts'
 import { EXIT } from './command.ts'
 import type { Context } from './command.ts'
 import { size, table } from './people.ts'
-import { existingLayout, withStore } from './store.ts'
+import { withStore } from './store.ts'
 
 /** Prints how much each tier holds. */
 export async function tiersCommand({ config, answer }: Context): Promise<number> {
-  const tiers = withStore(existingLayout(config), readTiers)
+  const tiers = withStore(openLayout(config.DATA_DIR), readTiers)
   const { hot, cold } = tiers
   answer(tiers, () => {
     const both = [

@@ -8,9 +8,8 @@ import { CommandError, EXIT } from './command.ts'
 import type { Context } from './command.ts'
 import { readPassword } from './password.ts'
 import { instant, table } from './people.ts'
-import { existingLayout, withStore } from './store.ts'
+import { withStore } from './store.ts'
 
-/** Creates the store if there is none, as the first key does. */
 export async function addUserCommand(
   { config, answer }: Context,
   { name }: { name: string },
@@ -33,7 +32,7 @@ export async function addUserCommand(
 }
 
 export async function listUsersCommand({ config, answer }: Context): Promise<number> {
-  const data = withStore(existingLayout(config), listUsers).map((row) => ({
+  const data = withStore(openLayout(config.DATA_DIR), listUsers).map((row) => ({
     ...row,
     created_at: instant(row.created_at),
   }))
@@ -45,7 +44,7 @@ export async function removeUserCommand(
   { config, answer }: Context,
   { name }: { name: string },
 ): Promise<number> {
-  const removed = withStore(existingLayout(config), (db) => removeUser(db, name))
+  const removed = withStore(openLayout(config.DATA_DIR), (db) => removeUser(db, name))
   if (removed === 0) throw new CommandError(`User ${name} does not exist.`)
   answer(
     { name, removed: true },

@@ -1,10 +1,11 @@
 import { realDisk } from '../store/disk.ts'
 import type { Finding } from '../verify/finding.ts'
 import { verifyStore } from '../verify/verify.ts'
+import { openLayout } from '../store/layout.ts'
 import { EXIT } from './command.ts'
 import type { Context } from './command.ts'
 import { count, duration } from './people.ts'
-import { existingLayout, JOB_THREADS } from './store.ts'
+import { JOB_THREADS } from './store.ts'
 
 const TELL_EVERY_MS = 2_000
 
@@ -17,7 +18,7 @@ export async function verifyCommand(
   const started = performance.now()
   const { files, events, damage, notes } = await verifyStore(
     {
-      layout: existingLayout(config),
+      layout: openLayout(config.DATA_DIR),
       disk: realDisk,
       memory_mb: config.JOB_MEMORY_MB,
       threads: JOB_THREADS,

@@ -44,12 +44,14 @@ export function listPage(db: Sqlite, query: Readonly<Record<string, string>>): L
   }
   const { reason, cursor, limit } = result.output
   const found = listLetters(db, {
-    limit,
+    // One more than the page tells whether there is another page.
+    limit: limit + 1,
     ...(reason === undefined ? {} : { reason }),
     ...(cursor === undefined ? {} : { before: cursor }),
   })
-  const next_cursor = found.length === limit ? String(found.at(-1)!.id) : null
-  return { data: found.map(shapeEntry), next_cursor }
+  const listed = found.slice(0, limit)
+  const next_cursor = found.length > limit ? String(listed.at(-1)!.id) : null
+  return { data: listed.map(shapeEntry), next_cursor }
 }
 
 export function wrongParameters(): Problem {

@@ -90,36 +90,50 @@ export async function describeAnswers(data: DemoData, client: DemoClient): Promi
       `Cold: ${cold.events} events in ${cold.files} Parquet files, ${cold.bytes} bytes.`,
     '',
     'Daily active users',
-    ...dau.data.map(({ date, dau: users }) => row(date, users)),
+    ...dau.data.map(({ date, dau: users, incomplete }) => row(date, users, soFar(incomplete))),
     '',
     `Top events, ${first} to ${last}`,
     ...top.data.map(({ event_type, count }) => row(event_type, count)),
     '',
     `Retention of the ${retention.cohort_size} users of ${retention.start_date}`,
-    ...retention.data.map(({ window, users, rate }) =>
+    ...retention.data.map(({ window, users, rate, incomplete }) =>
       row(
         `after ${window} ${window === 1 ? 'day' : 'days'}`,
         users,
-        `${(rate * 100).toFixed(1).padStart(5)} %`,
+        `${rate === null ? '' : `${(rate * 100).toFixed(1).padStart(5)} %`}${soFar(incomplete)}`,
       ),
     ),
   ].join('\n')
 }
 
-function row(name: string, value: number, note = ''): string {
-  return `  ${name.padEnd(14)}${String(value).padStart(7)}  ${note}`.trimEnd()
+/** @param value null if its days have not begun */
+function row(name: string, value: number | null, note = ''): string {
+  return `  ${name.padEnd(14)}${String(value ?? '-').padStart(7)}  ${note}`.trimEnd()
+}
+
+function soFar(incomplete: true | undefined): string {
+  return incomplete ? '  so far' : ''
 }
 
 /**
  * Returns commands to paste into another terminal, and where the files are.
+ * @param program how a person runs a command
  * @param closed whether the service needs a key
  */
-export function describeDoors(data: DemoData, url: string, config: Config, closed: boolean): string {
+export function describeDoors(
+  data: DemoData,
+  url: string,
+  config: Config,
+  program: string,
+  closed: boolean,
+): string {
   const ask = closed ? 'curl -s -H "authorization: Bearer $KEY"' : 'curl -s'
   const range = `from=${formatDay(data.first)}&to=${formatDay(data.last)}`
   const week_ago = formatDay(data.last - RETENTION_WINDOWS)
   const below = relative('', config.DATA_DIR)
   const store = below.startsWith('..') ? config.DATA_DIR : below
+  // Without it, a command works on the store of `frostline serve`.
+  const onStore = `DATA_DIR=${shellWord(store)} ${program}`
   const event = {
     event_id: '6f1d7c2e-0b6a-4d0e-9c55-2f4f0a3b7e91',
     occurred_at: `${formatDay(data.last + 1)}T00:00:00Z`,
@@ -128,9 +142,9 @@ export function describeDoors(data: DemoData, url: string, config: Config, close
     properties: { country: 'PL' },
   }
   return [
-    closed
-      ? 'Try it, with a key in $KEY (frostline keys create --scope ingest,read --name me):'
-      : 'Try it. Requests from this machine need no key until you create one (frostline keys create):',
+    ...(closed
+      ? ['Try it, with a key:', `  KEY=$(${onStore} keys create --scope ingest,read --name me)`]
+      : ['Try it. Requests from this machine need no key until you create one:']),
     `  ${ask} '${url}/stats/dau?${range}'`,
     `  ${ask} '${url}/stats/dau?${range}&properties.country=PL,UA'`,
     `  ${ask} '${url}/stats/top-events?${range}&segment=properties.platform:ios'`,
@@ -138,9 +152,18 @@ export function describeDoors(data: DemoData, url: string, config: Config, close
     `  ${ask} '${url}/tiers'`,
     `  ${ask} '${url}/events' -H 'content-type: application/json' -d '${JSON.stringify([event])}'`,
     '',
+    'Other commands need the folder of this store in front:',
+    `  ${onStore} tiers`,
+    `  ${onStore} keys create --scope admin --name me`,
+    '',
     'Files:',
     `  ${SAMPLE_PATH}  the imported events (CSV)`,
     `  ${store}/frostline.db  hot events and the catalog (SQLite)`,
     `  ${store}/cold/  cold events, one folder per day (Parquet)`,
   ].join('\n')
+}
+
+/** A text as one word of a shell. */
+function shellWord(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }

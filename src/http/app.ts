@@ -4,13 +4,14 @@ import type { Context } from 'hono'
 import { routePath } from 'hono/route'
 import type { Logins } from '../auth/logins.ts'
 import type { Config } from '../config.ts'
+import type { Micros } from '../event/time.ts'
 import type { MetricsRoutes } from '../metrics/metrics.ts'
 import { Problem } from '../problem/problem.ts'
 import type { Logger } from '../process/log.ts'
 import { readVersion } from '../process/version.ts'
 import type { Queries } from '../query/tier.ts'
 import type { Admission } from './admission.ts'
-import { allowOrigins } from './cors.ts'
+import { allowOrigins, refuseForeignPages } from './cors.ts'
 import { SECURITY_HEADERS } from './edge.ts'
 import type { Env, Handlers } from './handler.ts'
 import { letterHandlers } from './handlers/dead-letters.ts'
@@ -19,6 +20,7 @@ import { docsHandlers } from './handlers/docs.ts'
 import { eventHandlers } from './handlers/events.ts'
 import type { IngestDeps } from './handlers/events.ts'
 import { loginHandlers } from './handlers/logins.ts'
+import { problemHandlers } from './handlers/problems.ts'
 import { questionHandlers } from './handlers/questions.ts'
 import { serviceHandlers } from './handlers/service.ts'
 import type { ServiceDeps } from './handlers/service.ts'
@@ -31,6 +33,8 @@ export interface Deps extends Omit<IngestDeps, 'admission'>, LetterDeps, Omit<Se
   admission: Admission
   logins: Pick<Logins, 'login'> & { register: Logins['register'] | null }
   query: Queries
+  /** The wall clock. */
+  now_us: () => Micros
   metrics: MetricsRoutes
   config: Config
   log: Logger
@@ -38,18 +42,20 @@ export interface Deps extends Omit<IngestDeps, 'admission'>, LetterDeps, Omit<Se
 
 /** Assembles all routes and middleware. Works without a port: `app.request('/livez')`. */
 export function createApp(deps: Deps): Hono<Env> {
-  const { admission, logins, query, metrics, config, log } = deps
+  const { admission, logins, query, now_us, metrics, config, log } = deps
   const { URL_BYTES_MAX: url_bytes_max, CORS_ORIGINS: cors_origins } = config
-  const app = new Hono<Env>()
+  // Not strict: `/events/` is `/events`, for every route.
+  const app = new Hono<Env>({ strict: false })
   // A request entry has only the fields set below, so redaction, which doubles the cost of logging, is off.
   const requestLog = log.child({}, { redact: [] })
   const routes = ROUTES.filter(({ path }) => path !== REGISTER || logins.register !== null)
   const handlers: Handlers<RouteName> = {
     ...eventHandlers(deps),
-    ...questionHandlers(query),
+    ...questionHandlers(query, now_us),
     ...letterHandlers(deps),
     ...loginHandlers(logins, admission.addressOf),
     ...serviceHandlers(routes, deps),
+    ...problemHandlers(),
     ...docsHandlers(buildDocument({ routes, limits: config, version: readVersion() })),
   }
 
@@ -88,6 +94,7 @@ export function createApp(deps: Deps): Hono<Env> {
     }
   })
   if (cors_origins.length > 0) app.use(allowOrigins(cors_origins))
+  app.use(refuseForeignPages(cors_origins))
   app.use(async function limitUrl(c, next) {
     if (pathAndQuery(c.req.url).length > url_bytes_max) {
       throw new Problem('url_too_long', `A URL may have at most ${url_bytes_max} bytes.`)

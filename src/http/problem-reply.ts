@@ -1,5 +1,6 @@
-import { PROBLEMS } from '../problem/problem.ts'
-import type { Problem, ProblemKind } from '../problem/problem.ts'
+import { PROBLEMS, problemType } from '../problem/problems.ts'
+import type { Problem } from '../problem/problem.ts'
+import type { ProblemKind } from '../problem/problems.ts'
 
 /** Renders problems as HTTP replies (RFC 9457). */
 
@@ -8,7 +9,7 @@ export function renderProblem(problem: Problem): Response {
   return new Response(body, { status, headers })
 }
 
-/** Returns status, headers and document of a problem. `type` is a URI reference that ends in the code. */
+/** Returns status, headers and document of a problem. `type` is the address of its explanation. */
 export function problemReply(problem: Problem): {
   status: number
   headers: Record<string, string>
@@ -21,7 +22,7 @@ export function problemReply(problem: Problem): {
   if (kind.retry_after_s !== undefined) headers['retry-after'] = String(kind.retry_after_s)
   Object.assign(headers, problem.headers)
   const document = {
-    type: `/problems/${problem.code}`,
+    type: problemType(problem.code),
     title: kind.title,
     status: kind.status,
     detail: problem.message,

@@ -29,6 +29,8 @@ export const ROUTES = [
   { method: 'GET', path: '/livez', scope: null },
   { method: 'GET', path: '/readyz', scope: null },
   { method: 'GET', path: '/openapi.json', scope: null },
+  { method: 'GET', path: '/problems', scope: null },
+  { method: 'GET', path: '/problems/:code', scope: null },
   { method: 'GET', path: '/docs', scope: null },
   { method: 'GET', path: '/docs/:file', scope: null },
   { method: 'POST', path: '/auth/login', scope: null },

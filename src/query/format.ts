@@ -6,8 +6,13 @@ export const MEDIA_TYPES = {
   json: 'application/json',
   ndjson: 'application/x-ndjson',
   csv: 'text/csv',
+  html: 'text/html',
 } as const
-export const CONTENT_TYPES = { ...MEDIA_TYPES, csv: 'text/csv; charset=utf-8; header=present' } as const
+export const CONTENT_TYPES = {
+  ...MEDIA_TYPES,
+  csv: 'text/csv; charset=utf-8; header=present',
+  html: 'text/html; charset=utf-8',
+} as const
 export type Format = keyof typeof MEDIA_TYPES
 
 /**

@@ -23,6 +23,9 @@ export interface Layout {
   spill: string
 }
 
+/** Name of the database in DATA_DIR. A folder without it has no store. */
+export const DATABASE = 'frostline.db'
+
 /** Only the owner can access a DATA_DIR that is created here. An existing folder keeps its mode. */
 const DATA_DIR_MODE = 0o700
 
@@ -35,7 +38,7 @@ export function openLayout(data_dir: string, disk: ColdDisk = realDisk): Layout 
     throw new ConfigError('DATA_DIR must not contain both a backslash and one of * ? [')
   }
   const layout = {
-    database: join(data_dir, 'frostline.db'),
+    database: join(data_dir, DATABASE),
     lock: join(data_dir, 'cold-writer.lock'),
     compactions: join(data_dir, 'compactions.json'),
     cold: join(data_dir, 'cold'),

@@ -20,8 +20,8 @@ describe('what opens the store', { timeout: HANGS_AFTER_MS }, () => {
   let key: string
   before(async () => {
     store = createTestStore()
-    key = (await store.cli(['keys', 'create', '--scope', 'admin', '--name', 'web'])).stdout.trim()
     service = await store.serve({ LOG_LEVEL: 'trace', ALLOW_REGISTRATION: 'true' })
+    key = (await store.cli(['keys', 'create', '--scope', 'admin', '--name', 'web'])).stdout.trim()
   })
   after(() => store.remove())
 

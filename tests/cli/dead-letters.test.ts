@@ -71,8 +71,9 @@ describe('frostline dead-letters beside a running service', () => {
     assert.deepEqual(jsonOf<Page>(await letters(['list', '--json'])), all)
     const first = jsonOf<Page>(await letters(['list', '--limit', '2', '--json']))
     assert.deepEqual(first.data, all.data.slice(0, 2))
+    const named = `store: ${store.data_dir}\n`
     const rest = await letters(['list', '--limit', '2', '--cursor', first.next_cursor!])
-    assert.equal(rest.stderr, '')
+    assert.equal(rest.stderr, named)
     assert.match(rest.stdout, /^id +received_at +source +event_id +message\n.*\n$/)
     assert.match(
       rest.stdout,
@@ -80,7 +81,9 @@ describe('frostline dead-letters beside a running service', () => {
     )
     const of_time = await letters(['list', '--reason', 'occurred_at', '--limit', '1'])
     assert.match(of_time.stdout, new RegExp(`\n${all.data[1]!.id} `))
-    assert.equal(of_time.stderr, `There may be more: --cursor ${all.data[1]!.id}\n`)
+    assert.equal(of_time.stderr, named)
+    const one = await letters(['list', '--limit', '1'])
+    assert.equal(one.stderr, `${named}There are more: --cursor ${all.data[0]!.id}\n`)
 
     const { id } = all.data[0]!
     const { json } = await get(`${service.url}/dead-letters/${id}`)

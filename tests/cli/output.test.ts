@@ -116,7 +116,7 @@ describe('what commands print', { timeout: HANGS_AFTER_MS }, () => {
     assert.match((await run('verify')).stdout, /^Checked 1,501 events and 2 cold files in .*: no damage\.\n$/)
     const { stdout: key, stderr } = await run('keys create --scope read --name web')
     assert.match(key, /^\S+\n$/)
-    assert.match(stderr, /^Key 2 \(read\) is shown only this once/)
+    assert.match(stderr, /^store: .*\nKey 2 \(read\) is shown only this once/)
     assert.ok(!stderr.includes(key.trim()))
     assert.match(
       (await run('keys list')).stdout,
@@ -128,13 +128,14 @@ describe('what commands print', { timeout: HANGS_AFTER_MS }, () => {
     )
   })
 
-  it('comes with exit 1 and one line when a command fails, and creates no store', async () => {
+  it('comes with exit 1, the store and one line when a command fails, and creates no store', async () => {
     for (const line of ['keys revoke 1', 'users remove anna', 'dead-letters show 1']) {
       const { code, stdout, stderr } = await run(line)
-      assert.deepEqual([code, stdout, stderr.trimEnd().split('\n').length], [1, '', 1], line)
+      assert.deepEqual([code, stdout, stderr.trimEnd().split('\n').length], [1, '', 2], line)
+      assert.ok(stderr.startsWith(`store: ${store.data_dir}\n`), stderr)
     }
     const DATA_DIR = join(store.dir, 'misspelt')
-    for (const line of ['tiers', 'verify', 'keys list', 'users list', 'dead-letters list', 'keys revoke 1']) {
+    for (const line of ['tiers', 'keys create --scope read --name x', 'users add anna --scope read']) {
       const run_there = await runHere(line.split(' '), { ...store.env, DATA_DIR })
       assert.deepEqual([run_there.code, run_there.stdout], [1, ''], line)
       assert.match(run_there.stderr, /^There is no store in .*misspelt\./)

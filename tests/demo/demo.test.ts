@@ -165,6 +165,16 @@ describe('npm run demo', () => {
     }
   })
 
+  it('prints commands that work on its store', () => {
+    const [line] = /^ {2}DATA_DIR=data\/demo .* tiers$/m.exec(demo.stdout())!
+    const { status, stdout } = spawnSync('sh', ['-c', `${line} --json`], { cwd: folder, encoding: 'utf8' })
+    assert.equal(status, 0)
+    const { hot, cold } = JSON.parse(stdout) as Record<'hot' | 'cold', { events: number }>
+    assert.equal(hot.events + cold.events, events.length)
+    const creating = line.replace(/ tiers$/, ' keys create --scope admin --name me')
+    assert.ok(demo.stdout().includes(`\n${creating}\n`))
+  })
+
   it('says in one line that the port is taken, and brings nothing in', async () => {
     const blocker = createServer().listen(0, '127.0.0.1')
     await once(blocker, 'listening')
@@ -172,8 +182,11 @@ describe('npm run demo', () => {
     const elsewhere = join(folder, 'elsewhere')
     const run = await runHere(['demo'], { PORT: String(port), DATA_DIR: elsewhere })
     blocker.close()
-    assert.equal(run.code, 2)
-    assert.equal(run.stderr.trim(), `Port ${port} is in use; choose another with PORT=…`)
+    assert.equal(run.code, 1)
+    const [named, told, ...more] = run.stderr.trimEnd().split('\n')
+    assert.equal(named, `store: ${elsewhere}`)
+    assert.match(told!, new RegExp(`^Cannot listen on 127\\.0\\.0\\.1 port ${port}: the port is in use; `))
+    assert.deepEqual(more, [])
     assert.equal(run.stdout, '')
   })
 

@@ -85,7 +85,6 @@ describe('the page of the document', { timeout: HANGS_AFTER_MS }, () => {
 
   it('serves what it is made of, and no other file under any spelling', async () => {
     const paths = [
-      '/docs/',
       '/docs/index.html',
       '/docs/page.ts',
       '/docs/../package.json',
@@ -131,7 +130,7 @@ describe('the page of the document', { timeout: HANGS_AFTER_MS }, () => {
     const built = `const { docsHandlers } = await import('./dist/src/http/handlers/docs.js')
       const handlers = docsHandlers({})
       for (const name of ['index.html', 'docs.js', 'docs.css']) {
-        const c = { req: { header: () => undefined, param: () => name }, body: (_text, status) => console.log(status) }
+        const c = { req: { url: 'http://host/docs', header: () => undefined, param: () => name }, body: (_text, status) => console.log(status) }
         handlers[name === 'index.html' ? 'GET /docs' : 'GET /docs/:file'](c)
       }`
     const printed = execFileSync(process.execPath, ['--input-type=module', '-e', built], { cwd: ROOT })

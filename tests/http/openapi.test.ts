@@ -15,7 +15,7 @@ import {
   USER_ID_CHARS_MAX,
 } from '../../src/event/event.ts'
 import { buildDocument } from '../../src/http/openapi/document.ts'
-import { PROBLEMS } from '../../src/problem/problem.ts'
+import { PROBLEMS } from '../../src/problem/problems.ts'
 import { REGISTER, ROUTES } from '../../src/http/routes.ts'
 import { nowMicros } from '../../src/event/time.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
@@ -48,6 +48,7 @@ const TESTED_IN: Readonly<Record<string, string>> = {
   query_line_full: 'ingest/overload.test.ts',
   query_timeout: 'ingest/overload.test.ts',
   not_ready: 'cold/damage.test.ts',
+  origin_not_allowed: 'http/foreign-pages.test.ts',
 }
 
 /** What no operation answers: one stands in the log alone, the other where there is no operation. */

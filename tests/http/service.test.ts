@@ -34,7 +34,15 @@ describe('addresses', { timeout: HANGS_AFTER_MS }, () => {
   after(() => store.remove())
 
   it('that do not exist are answered with a problem', async () => {
-    for (const path of ['//', '/event', '/events/1', '/stats', '/stats/', '/stats/DAU', '/favicon.ico']) {
+    for (const path of [
+      '/event',
+      '/event/',
+      '/events/1',
+      '/stats',
+      '/stats/',
+      '/stats/DAU',
+      '/favicon.ico',
+    ]) {
       const response = await fetch(service.url + path)
       const problem = (await response.json()) as Record<string, unknown>
       assert.equal(response.status, 404, path)

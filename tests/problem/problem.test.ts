@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { renderProblem } from '../../src/http/problem-reply.ts'
-import { Problem, PROBLEMS } from '../../src/problem/problem.ts'
-import type { ProblemCode } from '../../src/problem/problem.ts'
+import { Problem } from '../../src/problem/problem.ts'
+import { PROBLEMS } from '../../src/problem/problems.ts'
+import type { ProblemCode } from '../../src/problem/problems.ts'
 
 const CODES = Object.keys(PROBLEMS) as ProblemCode[]
 

@@ -1,38 +1,83 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { describe, it } from 'node:test'
+import { execFile, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
 import { programOf } from '../support/build.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { ROOT } from '../support/root.ts'
-import { createTestStore, get, post } from '../support/store.ts'
-import type { TestStore } from '../support/store.ts'
-import { eventOf } from '../support/wire.ts'
+import { untilReady } from '../support/store.ts'
 import { blocksOf, readPage } from './documents.ts'
 
-/** The `sh` blocks of a page are run from top to bottom on a fresh store, beside a service. */
+/**
+ * The `sh` blocks of these pages run from top to bottom, one page after the other, in one shell and on one fresh store, in a copy of the
+ * project, as somebody who reads them would paste them.
+ */
+
+const PAGES = ['README.md', 'docs/api.md', 'docs/operations.md'] as const
 
 /** Blocks that are not run here, and why. */
 const NOT_RUN: Readonly<Record<string, string>> = {
-  'npm ci && npm run demo\n': 'installs packages and serves until it is stopped; tests/demo runs the demo',
-  'npm start\n': 'serves until it is stopped; the test starts a service of its own',
+  'npm ci && npm run demo\n': 'installs packages; tests/demo runs the demo',
   'npm ci && npm test\n': 'would run this test within itself',
   'docker compose exec api node dist/src/cli/main.js keys create --scope admin --name first\n':
     'needs Docker; docker.test.ts holds its files to the code',
 }
 
+/** Runs until it is stopped, in another terminal than the blocks after it. */
+const SERVE = 'npm start\n'
+
 const PORT = 'http://127.0.0.1:8080'
+/** Stands between the output of two pages. */
+const NEXT_PAGE = '=== next page'
+/** Not part of a clone, or linked. */
+const NOT_COPIED = ['node_modules', 'dist', '.git', 'results', '.env']
 
 describe('shell blocks', { timeout: HANGS_AFTER_MS }, () => {
-  it('are run, or have a reason', () => {
-    const blocks = ['README.md', 'docs/operations.md'].flatMap((page) => blocksOf(readPage(page), 'sh'))
-    for (const block of Object.keys(NOT_RUN)) assert.ok(blocks.includes(block), `no page has ${block}`)
+  let folder: string
+  let service: ChildProcess
+  let printed: string[]
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'frostline-clone-'))
+    cpSync(ROOT, folder, {
+      recursive: true,
+      filter: (path) =>
+        !NOT_COPIED.includes(basename(path)) && !/^data\/(?!README)./.test(path.slice(ROOT.length + 1)),
+    })
+    symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+    const port = await freePort()
+    const { DATA_DIR: _, LOG_LEVEL: __, ...inherited } = process.env
+    const env = { ...inherited, PORT: String(port), COMPACT_CRON: 'off' }
+    assert.ok(blocksOf(readPage('README.md'), 'sh').indexOf(SERVE) < 2, 'the README starts the service first')
+    service = spawn('sh', ['-c', `exec ${SERVE}`], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] })
+    await listening(service)
+    const url = PORT.replace('8080', String(port))
+    await untilReady(url)
+    const script = PAGES.map((page) => scriptOf(page, url)).join(`\necho '${NEXT_PAGE}'\n`)
+    const run = promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script], { cwd: folder, env })
+    printed = (await run).stdout.split(`${NEXT_PAGE}\n`)
+  })
+  after(async () => {
+    service.kill('SIGTERM')
+    if (service.exitCode === null) await once(service, 'exit')
+    rmSync(folder, { recursive: true, force: true })
   })
 
-  it('of the README post, ask, compact and verify', async (t) => {
-    const store = createTestStore()
-    t.after(() => store.remove())
-    const service = await store.serve()
-    const replies = jsonIn(runBlocks('README.md', store, service.url))
+  it('are run, or have a reason', () => {
+    const blocks = PAGES.flatMap((page) => blocksOf(readPage(page), 'sh'))
+    for (const block of [SERVE, ...Object.keys(NOT_RUN)])
+      assert.ok(blocks.includes(block), `no page has ${block}`)
+  })
+
+  it('of the README post, ask, compact and verify', () => {
+    const replies = jsonIn(printed[0]!)
     assert.equal(replies.length, 4)
     const [posted, dau, top, retention] = replies
     assert.equal(posted!['accepted'], 2)
@@ -45,53 +90,51 @@ describe('shell blocks', { timeout: HANGS_AFTER_MS }, () => {
       { event_type: 'purchase', count: 1 },
     ])
     assert.equal(retention!['cohort_size'], 1)
-    // The key that was created there is needed by now, and the events have gone to cold.
-    assert.equal((await fetch(`${service.url}/tiers`)).status, 401)
-    const { stdout } = await store.cli(['tiers', '--json'])
-    const { hot, cold } = JSON.parse(stdout) as Record<'hot' | 'cold', { events: number }>
-    assert.deepEqual([hot.events, cold.events], [0, 2])
+    assert.match(printed[0]!, /^Moved 2 events of 2 days to cold files/m)
+    assert.match(printed[0]!, /^Checked 2 events and 2 cold files in .*: no damage\.$/m)
   })
 
-  it('of the API page reject an event and replay it corrected', async (t) => {
-    const store = createTestStore()
-    t.after(() => store.remove())
-    const service = await store.serve()
-    const [posted, listed, replayed] = jsonIn(runBlocks('docs/api.md', store, service.url))
+  it('of the API page reject an event and replay it corrected', () => {
+    const [posted, replayed] = jsonIn(printed[1]!)
     assert.deepEqual([posted!['accepted'], posted!['rejected']], [1, 1])
-    assert.equal((listed!['data'] as { id: number }[])[0]!.id, 1)
     assert.equal(replayed!['accepted'], 1)
   })
 
-  it('of the operations page create keys and users, and replay a dead letter', async (t) => {
-    const store = createTestStore()
-    t.after(() => store.remove())
-    const service = await store.serve()
-    await post(`${service.url}/events`, [{ ...eventOf(), occurred_at: 'yesterday' }])
-    const printed = runBlocks('docs/operations.md', store, service.url)
-    const answers = jsonIn(printed)
-    assert.equal(answers.filter((answer) => 'hot' in answer).length, 2, printed)
-    assert.match(printed, /\bweb\b.*\bingest read\b/)
-    assert.match(printed, /\b1\b.* occurred_at must be/)
-    assert.match(printed, /"occurred_at": "yesterday"/)
-    assert.equal((await get(`${service.url}/livez`)).status, 200)
-    const { stdout } = await store.cli(['dead-letters', 'list', '--json'])
-    assert.deepEqual((JSON.parse(stdout) as { data: unknown[] }).data, [])
+  it('of the operations page create keys and users, and replay a dead letter', () => {
+    assert.equal(jsonIn(printed[2]!).filter((answer) => 'hot' in answer).length, 2, printed[2])
+    assert.match(printed[2]!, /\bme\b.*\badmin\b/)
+    assert.match(printed[2]!, /\bweb\b.*\bingest read\b/)
+    assert.match(printed[2]!, / occurred_at must be/)
+    assert.match(printed[2]!, /"occurred_at": "yesterday"/)
+    assert.match(printed[2]!, /^Dead letter \d+ is stored\.$/m)
   })
 })
 
-/** Runs the blocks of a page as one script; any command that fails ends it. @returns what it printed */
-function runBlocks(page: string, store: TestStore, url: string): string {
+/** Any command that fails ends it. The commands of the README are left as they are; those of other pages start without npm, which is faster. */
+function scriptOf(page: string, url: string): string {
   const script = blocksOf(readPage(page), 'sh')
-    .filter((block) => !Object.hasOwn(NOT_RUN, block))
+    .filter((block) => block !== SERVE && !Object.hasOwn(NOT_RUN, block))
     .join('')
-    .replaceAll('npm run -s cli --', [process.execPath, ...programOf('src/cli/main.ts')].join(' '))
     .replaceAll(PORT, url)
     .replaceAll('curl -s', 'curl -sf -w "\\n"')
-  return execFileSync('bash', ['-euo', 'pipefail', '-c', script], {
-    cwd: ROOT,
-    env: { ...process.env, ...store.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  }).toString()
+  if (page === 'README.md') return script
+  return script.replaceAll('npm run -s cli --', [process.execPath, ...programOf('src/cli/main.ts')].join(' '))
+}
+
+async function listening({ stdout }: ChildProcess): Promise<void> {
+  for await (const line of createInterface({ input: stdout! })) {
+    if (line.includes('"listening"')) break
+  }
+  stdout!.resume()
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 /** The lines that are JSON objects. */

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test'
 import { safeParse } from 'valibot'
 import { ENV_SCHEMA } from '../../src/config.ts'
 import { METRICS } from '../../src/metrics/catalog.ts'
-import { PROBLEMS } from '../../src/problem/problem.ts'
+import { PROBLEMS } from '../../src/problem/problems.ts'
 import { ROOT } from '../support/root.ts'
 import { PAGES, plain, readPage, rowsOf, sectionOf } from './documents.ts'
 
@@ -22,14 +22,19 @@ describe('the documents', () => {
     assert.ok(safeParse(ENV_SCHEMA, Object.fromEntries(listed)).success)
   })
 
-  it('list every problem with its status, and no other', () => {
-    const listed = rowsOf(sectionOf('docs/api.md', '## Problems')).map(([name, status]) => [
+  it('explain every problem as the service does, and no other', () => {
+    const listed = rowsOf(sectionOf('docs/api.md', '## Problems')).map(([name, ...cells]) => [
       plain(name!),
-      Number(status),
+      ...cells,
     ])
     assert.deepEqual(
       listed,
-      Object.entries(PROBLEMS).map(([name, { status }]) => [name, status]),
+      Object.entries(PROBLEMS).map(([name, { status, meaning, remedy }]) => [
+        name,
+        String(status),
+        meaning,
+        remedy,
+      ]),
     )
   })
 

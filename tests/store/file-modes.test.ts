@@ -8,7 +8,6 @@ import { createTestStore, post } from '../support/store.ts'
 import type { TestStore } from '../support/store.ts'
 import { eventOf } from '../support/wire.ts'
 
-const CREATE_KEY = ['keys', 'create', '--scope', 'read', '--name', 'web']
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
 
 describe('what lies in DATA_DIR', { timeout: HANGS_AFTER_MS }, () => {
@@ -38,19 +37,18 @@ describe('what lies in DATA_DIR', { timeout: HANGS_AFTER_MS }, () => {
     assert.equal(modeOf(join(data_dir, 'frostline.db')), '600')
   })
 
-  it('is for its owner alone, whichever command makes it', async () => {
+  it('is for its owner alone, also when an import makes it', async () => {
     const csv = join(store.dir, 'one.csv')
     writeFileSync(csv, toCsv(sampleEvents(1, 1)))
-    for (const [n, args] of [['import', csv], CREATE_KEY].entries()) {
-      const data_dir = join(store.dir, String(n))
-      assert.equal((await store.cli(args, { DATA_DIR: data_dir })).code, 0)
-      assert.deepEqual([modeOf(data_dir), modeOf(join(data_dir, 'frostline.db'))], ['700', '600'], args[0])
-    }
+    assert.equal((await store.cli(['import', csv])).code, 0)
+    assert.deepEqual([modeOf(store.data_dir), modeOf(fileOf('frostline.db'))], ['700', '600'])
   })
 
   it('stays as open as its owner has made it', async () => {
     mkdirSync(store.data_dir, { mode: 0o755 })
-    assert.equal((await store.cli(CREATE_KEY)).code, 0)
+    const csv = join(store.dir, 'one.csv')
+    writeFileSync(csv, toCsv(sampleEvents(1, 1)))
+    assert.equal((await store.cli(['import', csv])).code, 0)
     assert.deepEqual([modeOf(store.data_dir), modeOf(fileOf('frostline.db'))], ['755', '600'])
     chmodSync(fileOf('frostline.db'), 0o640)
     assert.equal((await store.cli(['compact'])).code, 0)

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Context } from 'hono'
 import { Problem } from '../../problem/problem.ts'
+import { CONTENT_TYPES } from '../../query/format.ts'
 import type { Handlers } from '../handler.ts'
 import { JSON_TYPE } from '../openapi/operation.ts'
 
 /** `/openapi.json`, and `/docs`: a page that shows it, served from the files in page/. */
 
-export const HTML_TYPE = 'text/html; charset=utf-8'
 /** The files of the page; no other file is served. */
 export const FILE_TYPES = {
   'docs.css': 'text/css; charset=utf-8',
@@ -41,13 +41,19 @@ export function docsHandlers(
   document: object,
 ): Handlers<'GET /openapi.json' | 'GET /docs' | 'GET /docs/:file'> {
   const described = unchanging(JSON.stringify(document), JSON_TYPE)
-  const page = unchanging(readPage('index.html'), HTML_TYPE, { 'content-security-policy': PAGE_POLICY })
+  const page = unchanging(readPage('index.html'), CONTENT_TYPES.html, {
+    'content-security-policy': PAGE_POLICY,
+  })
   const files = new Map(
     Object.entries(FILE_TYPES).map(([name, type]) => [name, unchanging(readPage(name), type)]),
   )
   return {
     'GET /openapi.json': (c) => answer(c, described),
-    'GET /docs': (c) => answer(c, page),
+    'GET /docs'(c) {
+      // The links of the page are relative, so that it works below a path of a proxy. Below /docs/ they would lead astray.
+      if (new URL(c.req.url).pathname.endsWith('/')) return c.redirect('../docs', 308)
+      return answer(c, page)
+    },
     'GET /docs/:file'(c) {
       const file = files.get(c.req.param('file') ?? '')
       if (file === undefined) throw new Problem('not_found', NO_SUCH_FILE)

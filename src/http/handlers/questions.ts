@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import { nowMicros } from '../../event/time.ts'
+import type { Micros } from '../../event/time.ts'
 import { Problem } from '../../problem/problem.ts'
 import { shapeAnswer } from '../../query/answer.ts'
 import type { Row } from '../../query/answer.ts'
@@ -14,8 +14,10 @@ import type { Handler, Handlers } from '../handler.ts'
 
 /** `GET /events`, `/stats/*` and `/tiers`. */
 
+/** @param now_us the wall clock */
 export function questionHandlers(
   query: Queries,
+  now_us: () => Micros,
 ): Handlers<
   'GET /events' | 'GET /stats/dau' | 'GET /stats/top-events' | 'GET /stats/retention' | 'GET /tiers'
 > {
@@ -23,12 +25,13 @@ export function questionHandlers(
     (kind: Question['kind']): Handler =>
     async (c) => {
       const started = performance.now()
+      const asked_us = now_us()
       const { format: given, ...parameters } = c.req.queries()
       const format = answerFormat(['json', 'csv'], given, c.req.header('accept'))
       const question = parseQuestion(kind, parameters)
       const { rows, ...read } = await askFor(c, (signal) => query.ask(question, signal))
       const meta: Meta = { ...read, took_ms: tenthsSince(started) }
-      const shaped = shapeAnswer(question, rows as readonly Row[])
+      const shaped = shapeAnswer(question, rows as readonly Row[], asked_us)
       c.header('vary', 'Accept', { append: true })
       if (format === 'csv') return c.body(toCsv(shaped), 200, { 'content-type': CONTENT_TYPES.csv })
       return c.json({ ...shaped, meta })
@@ -37,7 +40,7 @@ export function questionHandlers(
   return {
     async 'GET /events'(c) {
       const started = performance.now()
-      const { question, format } = parseEventsQuestion(c.req.queries(), c.req.header('accept'), nowMicros())
+      const { question, format } = parseEventsQuestion(c.req.queries(), c.req.header('accept'), now_us())
       const page = await askFor(c, (signal) => query.events(question, signal))
       const { hot_events, cold_events, cold_files } = page
       const next_cursor = nextCursor(page, question)

@@ -1,5 +1,5 @@
-import { PROBLEMS } from '../../problem/problem.ts'
-import type { ProblemCode } from '../../problem/problem.ts'
+import { PROBLEMS, problemType } from '../../problem/problems.ts'
+import type { ProblemCode } from '../../problem/problems.ts'
 import type { Route } from '../routes.ts'
 import { headerRefs } from './headers.ts'
 import type { HeaderName } from './headers.ts'
@@ -7,7 +7,7 @@ import type { Json } from './json-schema.ts'
 import { PROBLEM_TYPE } from './operation.ts'
 import type { Example, Operation, RequestBody } from './operation.ts'
 import { ref } from './schemas.ts'
-import { AT_THE_GATE, EVERYWHERE } from './situations.ts'
+import { AT_THE_GATE, EVERYWHERE, FROM_A_PAGE } from './situations.ts'
 
 /**
  * Builds one OpenAPI operation: scope, parameters, body, replies and problems by status, each with
@@ -20,7 +20,12 @@ export function describeOperation(route: Route, operation: Operation): Json {
   const { id, tag, summary, description, parameters, body, problems = [] } = operation
   const { scope } = route
   const examples = Object.entries(operation.examples)
-  const situations = [...EVERYWHERE, ...(scope === null ? [] : AT_THE_GATE), ...problems]
+  const situations = [
+    ...EVERYWHERE,
+    ...(route.method === 'GET' ? [] : FROM_A_PAGE),
+    ...(scope === null ? [] : AT_THE_GATE),
+    ...problems,
+  ]
   return {
     operationId: id,
     tags: [tag],
@@ -89,7 +94,7 @@ function describeProblems(route: Route, examples: Named<Example>, situations: re
             ref('Problem'),
             {
               properties: {
-                type: { enum: alike.map((code) => `/problems/${code}`) },
+                type: { enum: alike.map(problemType) },
                 status: { const: Number(status) },
               },
             },
@@ -126,8 +131,7 @@ function headersOf({ scope }: Route): HeaderName[] {
 }
 
 function problemHeaders(code: ProblemCode): HeaderName[] {
-  const { status } = PROBLEMS[code]
-  if (status === 401 || status === 403) return ['WWW-Authenticate']
+  if (code === 'unauthorized' || code === 'forbidden') return ['WWW-Authenticate']
   if (code === 'unsupported_media_type') return ['Accept-Post']
   return code === 'rate_limited' || 'retry_after_s' in PROBLEMS[code] ? ['Retry-After'] : []
 }

@@ -1,5 +1,6 @@
 import type { Config } from '../../config.ts'
-import type { ProblemCode } from '../../problem/problem.ts'
+import { PROBLEMS } from '../../problem/problems.ts'
+import type { ProblemCode } from '../../problem/problems.ts'
 import type { Route, RouteName } from '../routes.ts'
 import { describeOperation } from './describe.ts'
 import { HEADERS } from './headers.ts'
@@ -15,6 +16,7 @@ import {
 import { getEvents } from './operations/get-events.ts'
 import { postLogin, postRegister } from './operations/logins.ts'
 import { postEvents } from './operations/post-events.ts'
+import { getProblem, listProblems } from './operations/problems.ts'
 import { getDau, getRetention, getTiers, getTopEvents } from './operations/questions.ts'
 import {
   getDocs,
@@ -57,6 +59,8 @@ function operationsOf({ routes, limits }: DocumentOptions): Record<RouteName, Op
     'GET /livez': getLivez,
     'GET /readyz': getReadyz,
     'GET /openapi.json': getOpenapi,
+    'GET /problems': listProblems,
+    'GET /problems/:code': getProblem,
     'GET /docs': getDocs,
     'GET /docs/:file': getDocsFile,
     'POST /auth/login': postLogin(limits),
@@ -75,10 +79,11 @@ export function buildDocument(options: DocumentOptions): Json {
     const path = route.path.replaceAll(/:(\w+)/g, '{$1}')
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: describeOperation(route, operation) }
   }
-  const situations = Object.entries(situationsOf(limits)).map(([code, { when, detail }]) => [
-    code,
-    { summary: when, value: problemDocument(code as ProblemCode, detail), 'x-situation': when },
-  ])
+  const situations = Object.entries(situationsOf(limits)).map(([name, detail]) => {
+    const code = name as ProblemCode
+    const { meaning } = PROBLEMS[code]
+    return [name, { summary: meaning, value: problemDocument(code, detail), 'x-situation': meaning }]
+  })
   return {
     openapi: '3.1.0',
     info: {

@@ -1,5 +1,5 @@
-import { PROBLEMS } from '../../problem/problem.ts'
-import type { ProblemCode } from '../../problem/problem.ts'
+import { PROBLEMS, problemType } from '../../problem/problems.ts'
+import type { ProblemCode } from '../../problem/problems.ts'
 import type { ProblemEntry } from '../../problem/problem.ts'
 import type { HeaderName } from './headers.ts'
 import type { Json } from './json-schema.ts'
@@ -68,5 +68,5 @@ export function refusal(
 
 export function problemDocument(code: ProblemCode, detail: string, more: Record<string, unknown> = {}): Json {
   const { title, status } = PROBLEMS[code]
-  return { type: `/problems/${code}`, title, status, detail, ...more }
+  return { type: problemType(code), title, status, detail, ...more }
 }

@@ -15,6 +15,10 @@ const instant = {
   format: 'date-time',
   description: 'UTC, with six decimals.',
 }
+const incomplete = {
+  const: true,
+  description: 'These days have begun and not ended: the numbers still grow.',
+}
 const cursor = { type: ['string', 'null'], description: 'Cursor of the next page; null on the last page.' }
 
 export const listOf = (items: Json) => ({ type: 'array', items })
@@ -43,6 +47,14 @@ const letter = {
   event_id: { type: ['string', 'null'], format: 'uuid' },
   is_cut: { type: 'boolean', description: 'The event was truncated.' },
 }
+
+const explanation = objectOf({
+  type: { type: 'string', format: 'uri-reference' },
+  title: text,
+  status: { type: 'integer', minimum: 400, maximum: 599 },
+  meaning: { ...text, description: 'What the problem means.' },
+  remedy: { ...text, description: 'What to do about it.' },
+})
 
 /** Never called: JSON Schema takes the metadata of the schema in place of its time check. */
 const anyTime = () => 0
@@ -75,6 +87,8 @@ export const SCHEMAS = {
     description:
       'Problem document (RFC 9457). `errors` names the invalid fields, never their values. A rejected batch also has counts.',
   },
+  Explanation: explanation,
+  Explanations: objectOf({ data: listOf(ref('Explanation')) }),
   FieldError: objectOf(
     {
       index: { ...count, description: 'Position of the event in its batch, from 0.' },
@@ -98,17 +112,36 @@ export const SCHEMAS = {
     description: 'What was read to answer the query.',
   },
   EventsPage: objectOf({ data: listOf(ref('StoredEvent')), next_cursor: cursor, meta: ref('Meta') }),
-  DailyActiveUsers: answer(range, objectOf({ date: day, dau: count })),
+  DailyActiveUsers: answer(
+    range,
+    objectOf(
+      {
+        date: day,
+        dau: { ...count, type: ['integer', 'null'], description: 'Null if the day has not begun.' },
+        incomplete,
+      },
+      ['incomplete'],
+    ),
+  ),
   TopEvents: answer({ ...range, limit: count }, objectOf({ event_type: text, count })),
   Retention: answer(
     { start_date: day, window: { enum: ['day', 'week'] }, windows: count, cohort_size: count },
-    objectOf({
-      window: count,
-      from: day,
-      to: day,
-      users: count,
-      rate: { type: 'number', minimum: 0, maximum: 1, description: 'Rounded to four decimals.' },
-    }),
+    objectOf(
+      {
+        window: count,
+        from: day,
+        to: day,
+        users: { ...count, type: ['integer', 'null'], description: 'Null if the window has not begun.' },
+        rate: {
+          type: ['number', 'null'],
+          minimum: 0,
+          maximum: 1,
+          description: 'Rounded to four decimals; null if the window has not begun.',
+        },
+        incomplete,
+      },
+      ['incomplete'],
+    ),
   ),
   DeadLetters: objectOf({ data: listOf(objectOf(letter)), next_cursor: cursor }),
   DeadLetter: objectOf({

@@ -13,6 +13,8 @@ export type ReadBatch = (bytes: Uint8Array, events_max: number) => Batch
 /** Parsers by media type. */
 export const FORMATS: ReadonlyMap<string, ReadBatch> = new Map([
   ['application/json', readJson],
+  // What navigator.sendBeacon calls a string. Nothing else is sent as plain text, so it needs no guess.
+  ['text/plain', readJson],
   ['application/x-ndjson', readNdjson],
   ['text/csv', readCsv],
   ['application/msgpack', readMsgpack],

@@ -14,6 +14,8 @@ export function bodyContent(json: Json): Record<string, Json> {
   return Object.fromEntries(
     [...FORMATS.keys()].map((type): [string, Json] => {
       if (type === 'application/json') return [type, json]
+      if (type === 'text/plain')
+        return [type, { type: 'string', description: 'JSON, as `navigator.sendBeacon` sends a string.' }]
       if (type === 'application/x-ndjson')
         return [type, { type: 'string', description: 'One event per line.' }]
       if (type !== 'text/csv') return [type, binary]
@@ -56,7 +58,7 @@ export const BODY_MISTAKES: Operation['examples'] = {
   },
   wrong_type: {
     summary: 'An unsupported format',
-    body: { type: 'text/plain', text: 'app_open' },
+    body: { type: 'application/xml', text: '<event/>' },
     ...refusal(
       'unsupported_media_type',
       `Content-Type must be one of ${[...FORMATS.keys()].join(', ')}, with text in UTF-8.`,

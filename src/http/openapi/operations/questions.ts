@@ -35,7 +35,10 @@ function question(
           'The answer over both tiers. It includes every event acknowledged before the query started.',
         content: {
           'application/json': ref(answer),
-          [CONTENT_TYPES.csv]: { ...text, description: 'The entries of `data`, after a header row.' },
+          [CONTENT_TYPES.csv]: {
+            ...text,
+            description: 'The entries of `data`, after a header row. Null is an empty cell.',
+          },
         },
       },
     },
@@ -46,7 +49,8 @@ function question(
 export const getDau = question({
   id: 'getDailyActiveUsers',
   summary: 'Daily active users',
-  description: 'One entry for each day of the range, both ends included; 0 for days without users.',
+  description:
+    'One entry for each day of the range, both ends included; 0 for days without users, null for days to come.',
   parameters: DAU_PARAMETERS,
   answer: 'DailyActiveUsers',
   examples: {
@@ -67,7 +71,10 @@ export const getDau = question({
     dau_csv: {
       summary: 'One country, as CSV',
       path: `/stats/dau?${RANGE}&properties.country=PL&format=csv`,
-      ...textReply(CONTENT_TYPES.csv, 'date,dau\r\n2025-08-01,1\r\n2025-08-02,1\r\n2025-08-03,0\r\n'),
+      ...textReply(
+        CONTENT_TYPES.csv,
+        'date,dau,incomplete\r\n2025-08-01,1,\r\n2025-08-02,1,\r\n2025-08-03,0,\r\n',
+      ),
     },
     dau_without_to: { summary: 'A missing parameter', path: '/stats/dau?from=2025-08-01', ...missingDay },
   },
@@ -111,7 +118,8 @@ export const getTopEvents = question({
 export const getRetention = question({
   id: 'getRetention',
   summary: 'Retention of a cohort',
-  description: 'How many users active in window 0 were active again in each later window.',
+  description:
+    'How many users active in window 0 were active again in each later window; null for windows to come.',
   parameters: RETENTION_PARAMETERS,
   answer: 'Retention',
   examples: {
@@ -132,7 +140,7 @@ export const getRetention = question({
       path: '/stats/retention?start_date=2025-08-01&windows=1&window=week&format=csv',
       ...textReply(
         CONTENT_TYPES.csv,
-        'window,from,to,users,rate,cohort_size\r\n1,2025-08-08,2025-08-14,0,0,4\r\n',
+        'window,from,to,users,rate,cohort_size,incomplete\r\n1,2025-08-08,2025-08-14,0,0,4,\r\n',
       ),
     },
     retention_by_month: {

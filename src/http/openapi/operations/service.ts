@@ -1,5 +1,6 @@
 import { TEXT_TYPE } from '../../../metrics/meters.ts'
-import { FILE_TYPES, HTML_TYPE, NO_SUCH_FILE } from '../../handlers/docs.ts'
+import { FILE_TYPES, NO_SUCH_FILE } from '../../handlers/docs.ts'
+import { CONTENT_TYPES } from '../../../query/format.ts'
 import type { Route } from '../../routes.ts'
 import type { Json } from '../json-schema.ts'
 import { JSON_TYPE, jsonReply, refusal } from '../operation.ts'
@@ -93,8 +94,8 @@ export const getDocs: Operation = {
   id: 'getDocs',
   tag: 'service',
   summary: 'Interactive page of this document',
-  replies: unchanging({ [HTML_TYPE]: text }),
-  examples: { page: { summary: 'The page', status: 200, reply: { type: HTML_TYPE } }, known },
+  replies: unchanging({ [CONTENT_TYPES.html]: text }),
+  examples: { page: { summary: 'The page', status: 200, reply: { type: CONTENT_TYPES.html } }, known },
 }
 
 export const getDocsFile: Operation = {
