@@ -59,6 +59,18 @@ const COUNTS = {
     unit: 'rounds',
     what: 'of two compactors that are started together',
   },
+  costly_bodies: {
+    short: 300,
+    long: 5_000,
+    unit: 'bodies',
+    what: 'of repeated tokens, each judged in a bounded number of steps and of bytes',
+  },
+  costly_bodies_timed: {
+    short: 0,
+    long: 150,
+    unit: 'bodies',
+    what: 'of the same kind, whose CPU time is compared with that of a body 16 times as large',
+  },
   csv_files_read_twice: {
     short: 25,
     long: 150,
