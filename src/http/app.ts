@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Hono } from 'hono'
 import type { Context } from 'hono'
 import { routePath } from 'hono/route'
+import type { Gate } from '../auth/gate.ts'
 import type { Logins } from '../auth/logins.ts'
 import type { Config } from '../config.ts'
 import type { Micros } from '../event/time.ts'
@@ -11,7 +12,7 @@ import type { Logger } from '../process/log.ts'
 import { readVersion } from '../process/version.ts'
 import type { Queries } from '../query/tier.ts'
 import type { Admission } from './admission.ts'
-import { allowOrigins, refuseForeignPages } from './cors.ts'
+import { allowOrigins } from './cors.ts'
 import { SECURITY_HEADERS } from './edge.ts'
 import type { Env, Handlers } from './handler.ts'
 import { letterHandlers } from './handlers/dead-letters.ts'
@@ -24,6 +25,7 @@ import { problemHandlers } from './handlers/problems.ts'
 import { questionHandlers } from './handlers/questions.ts'
 import { serviceHandlers } from './handlers/service.ts'
 import type { ServiceDeps } from './handlers/service.ts'
+import { guardOpenStore } from './host.ts'
 import { buildDocument } from './openapi/document.ts'
 import { renderProblem } from './problem-reply.ts'
 import { METRICS_PATH, nameOf, REGISTER, ROUTES } from './routes.ts'
@@ -31,6 +33,7 @@ import type { RouteName } from './routes.ts'
 
 export interface Deps extends Omit<IngestDeps, 'admission'>, LetterDeps, Omit<ServiceDeps, 'metrics'> {
   admission: Admission
+  gate: Pick<Gate, 'closed'>
   logins: Pick<Logins, 'login'> & { register: Logins['register'] | null }
   query: Queries
   /** The wall clock. */
@@ -94,7 +97,7 @@ export function createApp(deps: Deps): Hono<Env> {
     }
   })
   if (cors_origins.length > 0) app.use(allowOrigins(cors_origins))
-  app.use(refuseForeignPages(cors_origins))
+  app.use(guardOpenStore(config, deps.gate))
   app.use(async function limitUrl(c, next) {
     if (pathAndQuery(c.req.url).length > url_bytes_max) {
       throw new Problem('url_too_long', `A URL may have at most ${url_bytes_max} bytes.`)

@@ -20,6 +20,8 @@ export interface JudgeSetup {
 }
 
 export type FromJudge =
+  /** Sent once, when the thread can take bodies. */
+  | { loaded: true }
   | { judgement: Judgement<SealedContent> }
   /** A plain object, because structured clone keeps only the message of an Error subclass. */
   | { problem: { code: ProblemCode; detail: string; options: ProblemOptions } }
@@ -45,3 +47,5 @@ port.on('message', (body: Body) => {
     tell({ problem: { code, detail: message, options } })
   }
 })
+
+tell({ loaded: true })

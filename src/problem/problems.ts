@@ -83,11 +83,11 @@ export const PROBLEMS = {
     meaning: 'The key or token is valid, but lacks the scope of the route.',
     remedy: 'Use a key or login with the scope that the detail names.',
   },
-  origin_not_allowed: {
+  foreign_origin: {
     status: 403,
-    title: 'The origin of the web page is not allowed',
-    meaning: 'A web page of another origin sent a request that changes something.',
-    remedy: 'Name the origin of the page in `CORS_ORIGINS`.',
+    title: 'The store takes nothing from pages of this origin',
+    meaning: 'The store has no keys, and a web page of another origin sent the request.',
+    remedy: 'Name the origin of the page in `CORS_ORIGINS`, or create keys.',
   },
   not_found: {
     status: 404,
@@ -105,7 +105,7 @@ export const PROBLEMS = {
     status: 408,
     title: 'The request did not arrive in time',
     meaning:
-      'The headers took longer than `HEADERS_TIMEOUT_MS`, or the whole request longer than `REQUEST_TIMEOUT_MS`.',
+      'The headers took longer than `HEADERS_TIMEOUT_MS`, the whole request longer than `REQUEST_TIMEOUT_MS`, or nothing of the body arrived for `BODY_STALL_TIMEOUT_MS`.',
     remedy: 'Send the whole request faster, or in smaller parts.',
   },
   name_taken: {
@@ -144,6 +144,12 @@ export const PROBLEMS = {
     title: 'The format or encoding of the body is not supported',
     meaning: 'The format or the compression of the body is unknown.',
     remedy: 'Send a format that `Accept-Post` lists, compressed as `Accept-Encoding` lists or not at all.',
+  },
+  misdirected_request: {
+    status: 421,
+    title: 'The service does not answer to this host name',
+    meaning: 'The store has no keys, and `Host` is neither a loopback name nor in `ALLOWED_HOSTS`.',
+    remedy: 'Name the host in `ALLOWED_HOSTS`, or create keys.',
   },
   invalid_events: {
     status: 422,
@@ -203,7 +209,7 @@ export const PROBLEMS = {
   queue_full: {
     status: 503,
     title: 'The write queue is full',
-    meaning: 'Too many events or bytes of other requests are waiting. Nothing was stored.',
+    meaning: 'Too many events or bytes are waiting, of all callers or of this one. Nothing was stored.',
     remedy: 'Send the request again after `Retry-After`.',
     retry_after_s: 1,
   },
@@ -211,8 +217,15 @@ export const PROBLEMS = {
     status: 503,
     title: 'The write could not be committed',
     meaning:
-      'The commit failed. If an fsync failed and the service crashed at that moment, the events may already be stored.',
+      'The commit failed, or the database file was deleted. If an fsync failed and the service crashed at that moment, the events may already be stored.',
     remedy: 'Send the events again; each counts once.',
+    retry_after_s: 5,
+  },
+  validation_timeout: {
+    status: 503,
+    title: 'Validating the body took longer than the limit',
+    meaning: 'Parsing and validating the body took longer than `JUDGE_TIMEOUT_MS`. Nothing was stored.',
+    remedy: 'Send smaller batches.',
     retry_after_s: 5,
   },
   disk_full: {
@@ -247,7 +260,7 @@ export const PROBLEMS = {
   not_ready: {
     status: 503,
     title: 'The service is starting or stopping',
-    meaning: 'The service is starting or stopping.',
+    meaning: 'The service is starting or stopping; from `/readyz` also that it cannot store events, and why.',
     remedy: 'Send the request again after `Retry-After`.',
     retry_after_s: 1,
   },

@@ -30,6 +30,8 @@ const TESTED_IN: Readonly<Record<string, string>> = {
   bad_request: 'http/edge.test.ts',
   unauthorized: 'auth/auth.test.ts',
   forbidden: 'auth/auth.test.ts',
+  misdirected_request: 'http/open-store.test.ts',
+  foreign_origin: 'http/open-store.test.ts',
   request_timeout: 'http/edge.test.ts',
   idempotency_key_in_use: 'ingest/idempotency.test.ts',
   nested_too_deep: 'ingest/formats.test.ts',
@@ -43,12 +45,12 @@ const TESTED_IN: Readonly<Record<string, string>> = {
   query_failed: 'query/events.test.ts',
   queue_full: 'ingest/overload.test.ts',
   store_unavailable: 'crash/failing-wal.test.ts',
+  validation_timeout: 'ingest/judging.test.ts',
   disk_full: 'ingest/disk.test.ts',
   logins_busy: 'auth/logins.test.ts',
   query_line_full: 'ingest/overload.test.ts',
   query_timeout: 'ingest/overload.test.ts',
   not_ready: 'cold/damage.test.ts',
-  origin_not_allowed: 'http/foreign-pages.test.ts',
 }
 
 /** What no operation answers: one stands in the log alone, the other where there is no operation. */
