@@ -34,20 +34,46 @@ export function parseExactJson(text: string): unknown {
  * @param margin indentation of the value itself
  */
 export function writeExactJson(value: unknown, step = '', margin = ''): string {
-  if (value instanceof ExactNumber) return value.text
-  if (typeof value === 'bigint') return String(value)
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  const out: string[] = []
+  write(value, step, margin, out)
+  return out.join('')
+}
+
+/** Adds to the parts: to join them at each level would copy the innermost as often as it is nested. */
+function write(value: unknown, step: string, margin: string, out: string[]): void {
+  if (value instanceof ExactNumber) out.push(value.text)
+  else if (typeof value === 'bigint') out.push(String(value))
+  else if (typeof value !== 'object' || value === null) out.push(JSON.stringify(value) ?? 'null')
+  else if (Array.isArray(value)) writeMembers('[', value, ']', step, margin, out)
+  else {
+    const members = Object.entries(value).filter(([, part]) => part !== undefined)
+    writeMembers('{', members, '}', step, margin, out)
+  }
+}
+
+/** @param members values of an array, or keys and values of an object */
+function writeMembers(
+  open: '[' | '{',
+  members: readonly unknown[],
+  close: ']' | '}',
+  step: string,
+  margin: string,
+  out: string[],
+): void {
   const inner = margin + step
-  const write = (part: unknown) => writeExactJson(part, step, inner)
-  const is_array = Array.isArray(value)
-  const parts = is_array
-    ? value.map(write)
-    : Object.entries(value)
-        .filter(([, part]) => part !== undefined)
-        .map(([key, part]) => `${JSON.stringify(key)}:${step && ' '}${write(part)}`)
-  const [open, close] = is_array ? '[]' : '{}'
-  if (step === '' || parts.length === 0) return `${open}${parts.join(',')}${close}`
-  return `${open}\n${inner}${parts.join(`,\n${inner}`)}\n${margin}${close}`
+  const [first, between, last] = step === '' ? ['', ',', ''] : [`\n${inner}`, `,\n${inner}`, `\n${margin}`]
+  out.push(open)
+  for (const [n, member] of members.entries()) {
+    out.push(n === 0 ? first! : between!)
+    if (open === '[') write(member, step, inner, out)
+    else {
+      const [key, part] = member as [string, unknown]
+      out.push(JSON.stringify(key), step === '' ? ':' : ': ')
+      write(part, step, inner, out)
+    }
+  }
+  if (members.length > 0) out.push(last!)
+  out.push(close)
 }
 
 /** `object[key] = value` with the key `__proto__` would set the prototype. */
@@ -60,8 +86,9 @@ export function define(object: Record<string, unknown>, key: string, value: unkn
 /** No white space of JSON has a higher code. */
 const SPACE_CODE = 0x20
 const SPACE = /[ \t\n\r]*/y
+const BACKSLASH = 0x5c
 // oxlint-disable-next-line no-control-regex -- JSON allows none of them in a string
-const STRING = /"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y
+const NOT_PLAIN = /[\x00-\x1f\\]/
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const LITERAL = /true|false|null/y
 const LITERALS: Readonly<Record<string, unknown>> = { true: true, false: false, null: null }
@@ -138,10 +165,23 @@ class Reader {
     return key
   }
 
+  /** A pattern for a whole string would exhaust the stack of the pattern matcher where the string is long. */
   #string(): string {
-    const quoted = this.#match(STRING)
-    if (quoted === null) throw this.#fault()
-    return quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1)
+    const start = this.#at
+    if (this.#text[start] !== '"') throw this.#fault()
+    let end = this.#text.indexOf('"', start + 1)
+    while (end !== -1 && this.#isEscaped(end)) end = this.#text.indexOf('"', end + 1)
+    if (end === -1) throw this.#fault()
+    this.#at = end + 1
+    const plain = this.#text.slice(start + 1, end)
+    return NOT_PLAIN.test(plain) ? (JSON.parse(this.#text.slice(start, end + 1)) as string) : plain
+  }
+
+  /** Whether an odd number of backslashes stands before it. */
+  #isEscaped(at: number): boolean {
+    let first = at
+    while (this.#text.charCodeAt(first - 1) === BACKSLASH) first -= 1
+    return (at - first) % 2 === 1
   }
 
   #punctuation(): string | undefined {

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { parseExactJson, writeExactJson } from '../../src/event/json.ts'
+import type { ExactNumber } from '../../src/event/json.ts'
+
+/** Makes the exact reader read a text, which leaves others to JSON.parse. */
+const withOdd = (text: string) => `[${text},1e3]`
+const [odd] = parseExactJson('[1e3]') as [ExactNumber]
+
+describe('exact JSON', () => {
+  it('has strings of any length', () => {
+    // A pattern that keeps a state for each character fails at about 10 million.
+    const bytes = 12_000_000
+    for (const text of ['x', '\\n', '\\\\']) {
+      const string = `"${text.repeat(bytes / text.length)}"`
+      const [read] = parseExactJson(withOdd(string)) as [string]
+      assert.ok(read === JSON.parse(string))
+    }
+  })
+
+  it('has the strings that JSON.parse has, and no others', () => {
+    const piece = fc.constantFrom('\\', '"', 'u00e4', 'n', 'x', '/', '\n', '\u0001', '\ud800', 'é', ' ')
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
+        const text = `"${pieces.join('')}"`
+        let expected: unknown
+        try {
+          expected = JSON.parse(`[${text},0]`)
+        } catch {
+          assert.throws(() => parseExactJson(withOdd(text)), SyntaxError)
+          return
+        }
+        assert.deepEqual(parseExactJson(withOdd(text)), [(expected as unknown[])[0], odd])
+      }),
+    )
+  })
+
+  it('is written as JSON.stringify writes it, at any indentation', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.constantFrom('', '  '), (value, step) => {
+        assert.equal(writeExactJson(value, step), JSON.stringify(value, null, step))
+      }),
+    )
+    assert.equal(writeExactJson({ a: undefined, b: [odd, 1n, {}, []] }), '{"b":[1e3,1,{},[]]}')
+    assert.equal(writeExactJson({ a: [1] }, '  ', '    '), '{\n      "a": [\n        1\n      ]\n    }')
+  })
+})
