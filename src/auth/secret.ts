@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, fstatSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { ConfigError } from '../config.ts'
+import { realDisk } from '../store/disk.ts'
+import type { ColdDisk } from '../store/disk.ts'
 
 /** The secret that signs tokens: AUTH_JWT_SECRET, or one generated once and kept in DATA_DIR. */
 
@@ -15,13 +17,17 @@ const MODE = 0o600
  * @param configured AUTH_JWT_SECRET; empty if it is not set
  * @throws {ConfigError} if other users can read the file, or its content is not valid
  */
-export function openSecret(data_dir: string, configured: string): Buffer {
+export function openSecret(
+  data_dir: string,
+  configured: string,
+  disk: Pick<ColdDisk, 'sync'> = realDisk,
+): Buffer {
   if (configured !== '') return Buffer.from(configured)
   const path = join(data_dir, SECRET_FILE)
-  return read(path) ?? make(path)
+  return read(path) ?? make(path, disk)
 }
 
-function make(path: string): Buffer {
+function make(path: string, disk: Pick<ColdDisk, 'sync'>): Buffer {
   // Linked after it is complete: no process reads half a secret, and if two start together, one wins.
   const draft = `${path}.${process.pid}`
   rmSync(draft, { force: true })
@@ -39,6 +45,8 @@ function make(path: string): Buffer {
   } finally {
     rmSync(draft)
   }
+  // Otherwise a power cut can undo the link, and with it every token that was issued meanwhile.
+  disk.sync(dirname(path))
   return read(path)!
 }
 

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { openSecret } from '../../src/auth/secret.ts'
 import { LOGIN_BODY_BYTES_MAX } from '../../src/http/handlers/logins.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { filesBelow } from '../support/in-process.ts'
@@ -90,5 +92,18 @@ describe('what opens the store', { timeout: HANGS_AFTER_MS }, () => {
     assertInNoFile()
     assert.equal(await service.stop(), 0)
     assertInNoFile()
+  })
+})
+
+describe('the secret that signs tokens', () => {
+  it('is durable before it is used: its folder is synced, once', (t) => {
+    const dir = mkdtempSync(join(tmpdir(), 'frostline-'))
+    t.after(() => rmSync(dir, { recursive: true }))
+    const synced: string[][] = []
+    const disk = { sync: (path: string) => synced.push([path, ...readdirSync(path)]) }
+    const secret = openSecret(dir, '', disk)
+    assert.deepEqual(synced, [[dir, 'auth.secret']])
+    assert.deepEqual(openSecret(dir, '', disk), secret)
+    assert.equal(synced.length, 1)
   })
 })
