@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import type { Readable } from 'node:stream'
 import { commandArgs } from '../process/command.ts'
 import type { Logger } from '../process/log.ts'
 import type { Finding } from './finding.ts'
@@ -73,20 +74,41 @@ function nameOf({ path, what }: Finding): string {
   return `${path} ${what}`
 }
 
-/** Reads the findings from the output of a check; null if the check failed. */
-function reportOf(child: ChildProcess): Promise<readonly Finding[] | null> {
-  let text = ''
-  child.stdout!.setEncoding('utf8').on('data', (part: string) => {
-    text += part
+/** About 100,000 findings. */
+const REPORT_BYTES_MAX = 16 * 1024 * 1024
+
+/** Reads the findings from the output of a check, and ends the check if there are too many; null if it failed. */
+async function reportOf(child: ChildProcess): Promise<readonly Finding[] | null> {
+  const ended = new Promise<void>((resolve) => {
+    child.once('error', () => resolve()).once('close', () => resolve())
   })
-  return new Promise((resolve) => {
-    child.once('error', () => resolve(null))
-    child.once('close', () => {
-      try {
-        resolve((JSON.parse(text) as { damage: Finding[] }).damage)
-      } catch {
-        resolve(null)
-      }
-    })
-  })
+  const report = await readReport(child.stdout!, REPORT_BYTES_MAX)
+  child.kill('SIGKILL')
+  await ended
+  return report
+}
+
+/**
+ * Reads the output of `frostline verify --json`.
+ * @returns the findings, or one that says that there are too many to read; null if the output is not a report
+ */
+export async function readReport(output: Readable, bytes_max: number): Promise<readonly Finding[] | null> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  try {
+    for await (const part of output as AsyncIterable<Buffer>) {
+      bytes += part.length
+      if (bytes > bytes_max) return [TOO_MANY]
+      parts.push(part)
+    }
+    return (JSON.parse(Buffer.concat(parts).toString()) as { damage: Finding[] }).damage
+  } catch {
+    return null
+  }
+}
+
+const TOO_MANY: Finding = {
+  path: 'the store',
+  day: null,
+  what: 'has more damage than a report holds; run frostline verify to see it',
 }

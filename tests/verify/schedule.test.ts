@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
 import { createLogger } from '../../src/process/log.ts'
 import type { Logger } from '../../src/process/log.ts'
-import { DAMAGE_KEPT_MAX, startVerifySchedule } from '../../src/verify/schedule.ts'
+import { DAMAGE_KEPT_MAX, readReport, startVerifySchedule } from '../../src/verify/schedule.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
@@ -92,5 +93,26 @@ describe('the schedule of checks', { timeout: HANGS_AFTER_MS }, () => {
     assert.equal(mock.callCount(), 0)
     await startVerifySchedule({ interval_s: INTERVAL_S, data_dir, log }).stop()
     assert.equal(mock.callCount(), 1)
+  })
+})
+
+describe('the report of a check', () => {
+  const damage = [{ path: 'day=1970-01-01/1.parquet', day: '1970-01-01', what: 'is missing' }]
+  const text = JSON.stringify({ damage })
+
+  it('is read up to its limit; a larger one is damage too, and not read to its end', async () => {
+    assert.deepEqual(await readReport(Readable.from([Buffer.from(text)]), text.length), damage)
+    let read = 0
+    function* endless() {
+      for (;;) {
+        read += 1
+        yield Buffer.from(text)
+      }
+    }
+    const [finding, ...others] = (await readReport(Readable.from(endless()), text.length * 3)) ?? []
+    assert.match(finding!.what, /more damage than a report holds/)
+    assert.equal(others.length, 0)
+    assert.ok(read < 100, `${read} pieces`)
+    assert.equal(await readReport(Readable.from([Buffer.from('no report')]), 100), null)
   })
 })
