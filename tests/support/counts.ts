@@ -71,6 +71,18 @@ const COUNTS = {
     unit: 'commands',
     what: 'of which one, on average, is followed by a question to the service; whatever a command itself reports is always compared',
   },
+  costly_bodies: {
+    short: 300,
+    long: 5_000,
+    unit: 'bodies',
+    what: 'of repeated tokens, each judged in a bounded number of steps and of bytes',
+  },
+  costly_bodies_timed: {
+    short: 0,
+    long: 150,
+    unit: 'bodies',
+    what: 'of the same kind, whose CPU time is compared with that of a body 16 times as large',
+  },
   csv_files_read_twice: {
     short: 25,
     long: 150,
