@@ -96,6 +96,31 @@ const corsOrigins = v.optional(
   'off',
 )
 
+const allowedHosts = v.optional(
+  v.pipe(
+    v.string(),
+    v.transform((list) => (list === '' ? [] : list.split(',').map(hostName))),
+    v.check(
+      (names) => names.every(isHostName),
+      'ALLOWED_HOSTS must be host names without ports, such as store.example.com, separated by commas',
+    ),
+  ),
+  '',
+)
+
+/** Lower case and without brackets: this is how it is compared. */
+function hostName(text: string): string {
+  return text
+    .trim()
+    .toLowerCase()
+    .replace(/^\[(.*)\]$/, '$1')
+}
+
+function isHostName(name: string): boolean {
+  const url = `http://${name.includes(':') ? `[${name}]` : name}`
+  return /^[\w.:-]+$/.test(name) && URL.canParse(url) && hostName(new URL(url).host) === name
+}
+
 function isOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text
 }
@@ -111,6 +136,7 @@ export const ENV_SCHEMA = v.object({
   LOG_LEVEL: v.optional(v.picklist(LOG_LEVELS, `LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}`), 'info'),
   ALLOW_ANONYMOUS: flag('ALLOW_ANONYMOUS'),
   CORS_ORIGINS: corsOrigins,
+  ALLOWED_HOSTS: allowedHosts,
   ALLOW_REGISTRATION: flag('ALLOW_REGISTRATION'),
   AUTH_JWT_SECRET: secret,
   AUTH_TOKEN_LIFETIME_S: integer('AUTH_TOKEN_LIFETIME_S', 60, 86_400, 3_600),
@@ -128,7 +154,16 @@ export const ENV_SCHEMA = v.object({
   BODY_BYTES_MAX: integer('BODY_BYTES_MAX', 1_024, 1_024 * MIB, 32 * MIB),
   BODY_INFLATED_BYTES_MAX: integer('BODY_INFLATED_BYTES_MAX', 1_024, 1_024 * MIB, 64 * MIB),
   BODIES_IN_FLIGHT_BYTES_MAX: integer('BODIES_IN_FLIGHT_BYTES_MAX', 1_024, 16_384 * MIB, 256 * MIB),
+  BODIES_IN_FLIGHT_PER_CALLER_BYTES_MAX: integer(
+    'BODIES_IN_FLIGHT_PER_CALLER_BYTES_MAX',
+    1_024,
+    16_384 * MIB,
+    128 * MIB,
+  ),
+  BODY_STALL_TIMEOUT_MS: integer('BODY_STALL_TIMEOUT_MS', 100, 3_600_000, 15_000),
+  JUDGE_TIMEOUT_MS: integer('JUDGE_TIMEOUT_MS', 100, 600_000, 10_000),
   EVENTS_PER_REQUEST_MAX: integer('EVENTS_PER_REQUEST_MAX', 1, 1_000_000, 100_000),
+  WRITE_STUCK_TIMEOUT_MS: integer('WRITE_STUCK_TIMEOUT_MS', 100, 600_000, 10_000),
   WRITE_QUEUE_EVENTS_MAX: integer('WRITE_QUEUE_EVENTS_MAX', 1, 10_000_000, 300_000),
   IDEMPOTENCY_TTL_S: integer('IDEMPOTENCY_TTL_S', 1, 31_536_000, 86_400),
   IDEMPOTENCY_KEYS_MAX: integer('IDEMPOTENCY_KEYS_MAX', 1, 100_000_000, 1_000_000),
@@ -168,6 +203,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/
 
+/** @param host a name or an address, without brackets */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.test(host)
+}
+
 /**
  * A store without keys accepts every request, so it may listen only on loopback unless
  * ALLOW_ANONYMOUS is set.
@@ -175,7 +215,7 @@ const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/
  * @throws {ConfigError} if other machines can reach HOST
  */
 export function refuseOpenAddress(config: Config, closed: boolean): void {
-  if (closed || LOOPBACK.test(config.HOST) || config.ALLOW_ANONYMOUS) return
+  if (closed || isLoopback(config.HOST) || config.ALLOW_ANONYMOUS) return
   throw new ConfigError(
     `HOST=${config.HOST} is reachable from other machines, and the store has no keys. ` +
       'Create a key (frostline keys create), bind to 127.0.0.1, or set ALLOW_ANONYMOUS=true if a proxy authenticates the requests.',

@@ -10,6 +10,7 @@ import { nowMicros } from './event/time.ts'
 import { createAdmission } from './http/admission.ts'
 import { createApp } from './http/app.ts'
 import { createEdge, answerFailure } from './http/edge.ts'
+import { findObstacles, refusalOf } from './http/readiness.ts'
 import { createBodyReader } from './ingest/body.ts'
 import { createIngest } from './ingest/ingest.ts'
 import { createJudging } from './ingest/judging.ts'
@@ -22,7 +23,8 @@ import { sweepSpill } from './store/duckdb.ts'
 import { openLayout } from './store/layout.ts'
 import { freeBytesOf, watchDiskSpace } from './store/space.ts'
 import type { ReadFreeBytes } from './store/space.ts'
-import { openStore, openStoreForReading } from './store/sqlite.ts'
+import { openStore, openStoreForNotes, openStoreForReading } from './store/sqlite.ts'
+import { watchStore } from './store/watch.ts'
 import { startVerifySchedule } from './verify/schedule.ts'
 
 /** Wires the service together. */
@@ -76,6 +78,13 @@ export async function serve(
         : log.info({ free_bytes }, 'enough free disk space again; events are accepted'),
     onTrouble: (err) => log.error({ err }, 'cannot read the free disk space'),
   })
+  const probing = openStoreForNotes(layout.database)
+  const watch = await watchStore({
+    path: layout.database,
+    db: probing,
+    onGone: () =>
+      log.fatal('the database file was deleted or replaced; events are refused. Restart the service'),
+  })
   let draining = false
   const metrics = openMetrics(log, now_ms)
   const eventStore = openSqliteStore({
@@ -83,7 +92,10 @@ export async function serve(
     memory_mb: config.JOB_MEMORY_MB,
     limits: commitLimits(config),
     queue_events_max: config.WRITE_QUEUE_EVENTS_MAX,
-    onCommit: (commit) => metrics.onCommit(commit),
+    onCommit(commit) {
+      watch.onCommit()
+      metrics.onCommit(commit)
+    },
     onTrouble(reason) {
       metrics.onWriteFailure()
       log.error({ reason }, 'write failed')
@@ -101,22 +113,23 @@ export async function serve(
     onTrouble: (reason) => log.error({ reason }, 'the query engine failed; restarting it'),
   })
   const checks = startVerifySchedule({ interval_s: config.VERIFY_INTERVAL_S, data_dir: config.DATA_DIR, log })
-  const judging = createJudging({ events_max: config.EVENTS_PER_REQUEST_MAX })
+  const judging = createJudging({
+    events_max: config.EVENTS_PER_REQUEST_MAX,
+    timeout_ms: config.JUDGE_TIMEOUT_MS,
+  })
   const ingest = metrics.countEvents(createIngest({ store: eventStore, now_us: nowMicros }))
   const bodies = createBodyReader(bodyLimits(config))
   const reading = openStoreForReading(layout.database)
-  const obstacles = () => [
-    ...(draining ? ['the service is stopping'] : []),
-    ...(eventStore.ready ? [] : ['the writer is not running']),
-    ...(query.ready ? [] : ['the mirror of the hot rows is not ready']),
-  ]
+  const obstacles = () =>
+    findObstacles({ draining, eventStore, query, space, watch, stuck_ms: config.WRITE_STUCK_TIMEOUT_MS })
   const app = createApp({
     admission: createAdmission({ ...auth, config, now_ms }),
+    gate: auth.gate,
     logins: auth.logins,
     judging,
     ingest,
-    space,
     bodies,
+    refusal: () => refusalOf(space, watch),
     query: metrics.timeQueries(query),
     metrics: metrics.routes({
       layout,
@@ -143,8 +156,10 @@ export async function serve(
   )
   const url = await listen(server, config).catch(async (error: unknown) => {
     space.stop()
+    watch.stop()
     metrics.stop()
     reading.close()
+    probing.close()
     auth.close()
     await Promise.all([eventStore.close(), query.close(), checks.stop()])
     throw error
@@ -168,6 +183,8 @@ export async function serve(
     await Promise.all([schedule.stop(), checks.stop(), closed])
     clearInterval(sweep)
     // The writer closes last, because the last connection to close checkpoints the WAL.
+    watch.stop()
+    probing.close()
     reading.close()
     await Promise.all([query.close(), judging.close()])
     auth.close()

@@ -65,6 +65,9 @@ export async function deleteLetterCommand(
   return EXIT.done
 }
 
+/** The longest time that a timer of Node takes. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
 /** @param choices `event`: a file with the corrected event, `-` for stdin; without it the letter is stored as it is */
 export async function replayLetterCommand(
   context: Context,
@@ -76,6 +79,7 @@ export async function replayLetterCommand(
     if (path === undefined) return replayLetter(deps, letter, null)
     return withFile(path, (stream) =>
       replayLetter(deps, letter, {
+        caller: 'command',
         header: (name) => (name === 'content-type' ? 'application/json' : undefined),
         stream,
       }),
@@ -101,10 +105,15 @@ async function withReplay<T>(
       memory_mb: config.JOB_MEMORY_MB,
       onRepair: (reason) => note(`rebuilding the index of cold ids from the cold files: ${reason}`),
     })
-    const judging = createJudging({ events_max: config.EVENTS_PER_REQUEST_MAX })
+    const judging = createJudging({
+      events_max: config.EVENTS_PER_REQUEST_MAX,
+      timeout_ms: config.JUDGE_TIMEOUT_MS,
+    })
     try {
       const ingest = createIngest({ store, now_us: nowMicros })
-      return await act(db, { judging, ingest, bodies: createBodyReader(bodyLimits(config)) })
+      // A person may take any time to type an event.
+      const bodies = createBodyReader({ ...bodyLimits(config), stall_timeout_ms: TIMER_MS_MAX })
+      return await act(db, { judging, ingest, bodies, refusal: () => null })
     } finally {
       await judging.close()
       store.close()

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Hono } from 'hono'
 import type { Context } from 'hono'
 import { routePath } from 'hono/route'
+import type { Gate } from '../auth/gate.ts'
 import type { Logins } from '../auth/logins.ts'
 import type { Config } from '../config.ts'
 import type { MetricsRoutes } from '../metrics/metrics.ts'
@@ -22,6 +23,7 @@ import { loginHandlers } from './handlers/logins.ts'
 import { questionHandlers } from './handlers/questions.ts'
 import { serviceHandlers } from './handlers/service.ts'
 import type { ServiceDeps } from './handlers/service.ts'
+import { guardOpenStore } from './host.ts'
 import { buildDocument } from './openapi/document.ts'
 import { renderProblem } from './problem-reply.ts'
 import { METRICS_PATH, nameOf, REGISTER, ROUTES } from './routes.ts'
@@ -29,6 +31,7 @@ import type { RouteName } from './routes.ts'
 
 export interface Deps extends Omit<IngestDeps, 'admission'>, LetterDeps, Omit<ServiceDeps, 'metrics'> {
   admission: Admission
+  gate: Pick<Gate, 'closed'>
   logins: Pick<Logins, 'login'> & { register: Logins['register'] | null }
   query: Queries
   metrics: MetricsRoutes
@@ -88,6 +91,7 @@ export function createApp(deps: Deps): Hono<Env> {
     }
   })
   if (cors_origins.length > 0) app.use(allowOrigins(cors_origins))
+  app.use(guardOpenStore(config, deps.gate))
   app.use(async function limitUrl(c, next) {
     if (pathAndQuery(c.req.url).length > url_bytes_max) {
       throw new Problem('url_too_long', `A URL may have at most ${url_bytes_max} bytes.`)

@@ -1,19 +1,20 @@
 import type { Readable } from 'node:stream'
 import { Problem } from '../problem/problem.ts'
 import { FORMATS, mediaTypeOf } from './formats/formats.ts'
-import { clientLeft, CODINGS, inflate } from './inflate.ts'
+import { CODINGS, inflate } from './inflate.ts'
 import type { Admit, Coding } from './inflate.ts'
+import { createFlight } from './flight.ts'
 
 /**
- * Reads request bodies and limits the size of one body,
- * its decompressed size, and the bytes of all bodies in flight.
+ * Reads request bodies and limits the size of one body, its decompressed size, and the bytes in flight of one
+ * caller and of all.
  */
 export interface BodyReader {
   /**
    * Reads and decompresses the body and passes it to `use`. Its bytes count as in flight until `use` has
    * finished.
-   * @throws {Problem} `unsupported_media_type`, `body_too_large`, `queue_full`, `client_left`,
-   * `damaged_encoding`, or what `use` throws
+   * @throws {Problem} `unsupported_media_type`, `body_too_large`, `queue_full`, `request_timeout`,
+   * `client_left`, `damaged_encoding`, or what `use` throws
    */
   withBody<T>(request: IncomingBody, use: (body: Body) => Promise<T>): Promise<T>
 }
@@ -33,6 +34,8 @@ export function sizeOf({ parts }: Body): number {
 
 /** What the reader needs of a request. */
 export interface IncomingBody {
+  /** Whose limit its bytes count for: a key, a user or an address. */
+  caller: string
   header(name: string): string | undefined
   stream: Readable
 }
@@ -44,6 +47,10 @@ export interface BodyLimits {
   inflated_bytes_max: number
   /** Of all concurrent requests, both sent and decompressed bytes. */
   in_flight_bytes_max: number
+  /** The share of one caller. */
+  caller_bytes_max: number
+  /** A body of which nothing arrives for this time is rejected. */
+  stall_timeout_ms: number
 }
 
 /**
@@ -53,25 +60,14 @@ export interface BodyLimits {
 const DISCARDED_BYTES_MAX = 64 * 1024 * 1024
 
 export function createBodyReader(limits: BodyLimits): BodyReader {
-  const { body_bytes_max, inflated_bytes_max, in_flight_bytes_max } = limits
-  let in_flight_bytes = 0
-
-  /**
-   * Returns a problem if `bytes` more would exceed the limit over all requests. A request that is alone
-   * passes, because its own limits bound it.
-   * @param held_bytes bytes already held for this request
-   */
-  function crowdFault(held_bytes: number, bytes: number): Problem | null {
-    const alone = in_flight_bytes === held_bytes
-    if (alone || in_flight_bytes + bytes <= in_flight_bytes_max) return null
-    return new Problem('queue_full', 'Too many bytes of other requests are in flight. Send again later.')
-  }
+  const { body_bytes_max, inflated_bytes_max, stall_timeout_ms } = limits
+  const flight = createFlight(limits)
 
   /** Checks the announced size before the body is read. */
   function headFault(request: IncomingBody): Problem | null {
     const announced_bytes = announcedBytes(request)
     if (announced_bytes > body_bytes_max) return tooLarge(body_bytes_max)
-    return crowdFault(0, announced_bytes)
+    return flight.fault(request.caller, 0, announced_bytes)
   }
 
   /**
@@ -79,7 +75,7 @@ export function createBodyReader(limits: BodyLimits): BodyReader {
    * a client that announces a large body and sends nothing must not block others.
    */
   async function work<T>(
-    request: IncomingBody,
+    { caller, stream }: IncomingBody,
     { media_type, coding }: Content,
     use: (body: Body) => Promise<T>,
   ): Promise<T> {
@@ -88,22 +84,21 @@ export function createBodyReader(limits: BodyLimits): BodyReader {
       let taken_bytes = 0
       return function admit(bytes) {
         taken_bytes += bytes
-        const fault = taken_bytes > bytes_max ? tooMany(bytes_max) : crowdFault(held_bytes, bytes)
+        const fault = taken_bytes > bytes_max ? tooMany(bytes_max) : flight.fault(caller, held_bytes, bytes)
         if (fault !== null) return fault
         held_bytes += bytes
-        in_flight_bytes += bytes
+        flight.add(caller, bytes)
         return null
       }
     }
     try {
-      const sent = hold(body_bytes_max, tooLarge)
+      const sent = await readAll(stream, hold(body_bytes_max, tooLarge), stall_timeout_ms)
+      // Only once all of it is here: a client that stalls must not hold what its few bytes inflate to.
       const parts =
-        coding === null
-          ? await readAll(request.stream, sent)
-          : await inflate(request.stream, coding, sent, hold(inflated_bytes_max, inflatesTooFar))
+        coding === null ? sent : await inflate(sent, coding, hold(inflated_bytes_max, inflatesTooFar))
       return await use({ media_type, parts })
     } finally {
-      in_flight_bytes -= held_bytes
+      flight.add(caller, -held_bytes)
     }
   }
 
@@ -115,7 +110,8 @@ export function createBodyReader(limits: BodyLimits): BodyReader {
         if (fault !== null) throw fault
         return await work(request, content, use)
       } catch (error) {
-        if (error instanceof Problem) await discardRest(request)
+        if (error instanceof Problem && error.code !== 'request_timeout')
+          await discardRest(request, stall_timeout_ms)
         throw error
       }
     },
@@ -168,23 +164,33 @@ function inflatesTooFar(inflated_bytes_max: number): Problem {
   )
 }
 
-function readAll(stream: Readable, admit: Admit): Promise<Buffer<ArrayBuffer>[]> {
+function readAll(stream: Readable, admit: Admit, stall_timeout_ms: number): Promise<Buffer<ArrayBuffer>[]> {
   const parts: Buffer<ArrayBuffer>[] = []
+  let last_look: NodeJS.Immediate | undefined
   return new Promise((resolve, reject) => {
     function end(settle: () => void): void {
+      clearTimeout(stall)
+      clearImmediate(last_look)
       stream.off('data', take).off('end', finish).off('error', leave).off('close', leave)
       settle()
     }
+    function refuse(fault: Problem): void {
+      end(() => {
+        stream.pause()
+        reject(fault)
+      })
+    }
     function take(part: Buffer<ArrayBuffer>): void {
+      clearImmediate(last_look)
+      stall.refresh()
       const fault = admit(part.length)
       if (fault === null) parts.push(part)
-      else {
-        end(() => {
-          stream.pause()
-          reject(fault)
-        })
-      }
+      else refuse(fault)
     }
+    // A turn of the event loop runs its timers before it reads what arrived while the one before it was long.
+    const stall = setTimeout(() => {
+      last_look = setImmediate(() => refuse(stalled(stall_timeout_ms)))
+    }, stall_timeout_ms)
     const finish = () => end(() => resolve(parts))
     const leave = () => end(() => reject(clientLeft()))
     if (stream.destroyed) leave()
@@ -192,21 +198,37 @@ function readAll(stream: Readable, admit: Admit): Promise<Buffer<ArrayBuffer>[]>
   })
 }
 
+/** The connection is closed, because the rest of the body would be read as the next request. */
+function stalled(stall_timeout_ms: number): Problem {
+  return new Problem('request_timeout', `Nothing of the body arrived for ${stall_timeout_ms} ms.`, {
+    headers: { connection: 'close' },
+  })
+}
+
+function clientLeft(): Problem {
+  return new Problem('client_left', 'The client disconnected before the body was complete.')
+}
+
 /**
  * Discards the rest of a rejected body up to {@link DISCARDED_BYTES_MAX}.
- * Also resolves if the client disconnects.
+ * Also resolves if the client disconnects or stalls.
  */
-function discardRest({ stream, ...request }: IncomingBody): Promise<void> {
+function discardRest({ stream, ...request }: IncomingBody, stall_timeout_ms: number): Promise<void> {
   const over = stream.readableEnded || stream.destroyed
   if (over || announcedBytes(request) > DISCARDED_BYTES_MAX) return Promise.resolve()
   let bytes = 0
   return new Promise((resolve) => {
+    const stall = setTimeout(resolve, stall_timeout_ms)
+    const finish = () => {
+      clearTimeout(stall)
+      resolve()
+    }
     stream.on('data', (part: Buffer) => {
+      stall.refresh()
       bytes += part.length
-      if (bytes > DISCARDED_BYTES_MAX) resolve()
+      if (bytes > DISCARDED_BYTES_MAX) finish()
     })
-    stream.once('end', resolve).once('error', () => resolve())
-    stream.once('close', resolve)
+    stream.once('end', finish).once('error', finish).once('close', finish)
     stream.resume()
   })
 }

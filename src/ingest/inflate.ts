@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { Problem } from '../problem/problem.ts'
 
@@ -20,17 +19,14 @@ const INFLATERS = {
 export type Admit = (bytes: number) => Problem | null
 
 /**
- * Decompresses a body while it is received.
- * @param sent checks compressed chunks
- * @param inflated checks decompressed chunks
- * @throws {Problem} from `sent` or `inflated`, `damaged_encoding` or `client_left`; the rest of the body
- * stays unread
+ * Decompresses a whole body.
+ * @param admit checks decompressed chunks
+ * @throws {Problem} from `admit`, or `damaged_encoding`
  */
 export async function inflate(
-  body: Readable,
+  sent: readonly Uint8Array[],
   coding: Coding,
-  sent: Admit,
-  inflated: Admit,
+  admit: Admit,
 ): Promise<Buffer<ArrayBuffer>[]> {
   const inflater = INFLATERS[coding]()
   const parts: Buffer<ArrayBuffer>[] = []
@@ -42,52 +38,23 @@ export async function inflate(
     fault ??= damaged(coding)
   })
   inflater.on('data', (part: Buffer<ArrayBuffer>) => {
-    fault ??= inflated(part.length)
+    fault ??= admit(part.length)
     if (fault === null) parts.push(part)
     else inflater.destroy()
   })
-  try {
-    let bytes = 0
-    for await (const part of chunksOf(body)) {
-      bytes += part.length
-      fault ??= sent(part.length)
-      // One chunk at a time: chunks queued inside the inflater would use memory that is not counted.
-      if (fault === null) await Promise.race([written(inflater, part), closed])
-      throwFault(fault)
-    }
-    inflater.end()
-    await closed
-    // Node ignores trailing bytes after the compressed data, so they are detected here.
-    throwFault(fault ?? (inflater.bytesWritten === bytes ? null : damaged(coding)))
-    return parts
-  } finally {
-    inflater.destroy()
+  let bytes = 0
+  for (const part of sent) {
+    bytes += part.length
+    inflater.write(part)
   }
-}
-
-/** Yields the chunks of a body. The stream is not destroyed if the consumer stops early. */
-async function* chunksOf(body: Readable): AsyncGenerator<Buffer> {
-  try {
-    for await (const part of body.iterator({ destroyOnReturn: false })) yield part as Buffer
-  } catch {
-    throw clientLeft()
-  }
-}
-
-function written(inflater: ReturnType<(typeof INFLATERS)[Coding]>, part: Uint8Array): Promise<void> {
-  return new Promise((resolve) => {
-    inflater.write(part, () => resolve())
-  })
-}
-
-function throwFault(fault: Problem | null): void {
-  if (fault !== null) throw fault
+  inflater.end()
+  await closed
+  // Node ignores trailing bytes after the compressed data, so they are detected here.
+  fault ??= inflater.bytesWritten === bytes ? null : damaged(coding)
+  if (fault !== null) throw fault as Problem
+  return parts
 }
 
 function damaged(coding: Coding): Problem {
   return new Problem('damaged_encoding', `The body is not valid ${coding}, or is incomplete.`)
-}
-
-export function clientLeft(): Problem {
-  return new Problem('client_left', 'The client disconnected before the body was complete.')
 }

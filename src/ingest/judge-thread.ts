@@ -19,6 +19,8 @@ export interface JudgeSetup {
 }
 
 export type FromJudge =
+  /** Sent once, when the thread can take bodies. */
+  | { loaded: true }
   | { judgement: Judgement<SealedContent> }
   /** A plain object, because structured clone keeps only the message of an Error subclass. */
   | { problem: { code: ProblemCode; detail: string; options: ProblemOptions } }
@@ -44,3 +46,5 @@ port.on('message', (body: Body) => {
     tell({ problem: { code, detail: message, options } })
   }
 })
+
+tell({ loaded: true })

@@ -3,33 +3,38 @@ import { createEventSchema } from '../event/event.ts'
 import { nowMicros } from '../event/time.ts'
 import { Problem } from '../problem/problem.ts'
 import { startThread } from '../process/threads.ts'
-import { sizeOf } from './body.ts'
 import type { Body } from './body.ts'
 import type { Batch } from './formats/batch.ts'
 import type { FromJudge, JudgeSetup } from './judge-thread.ts'
 import { judgeBatch, judgeBody } from './judge.ts'
 import type { Judgement } from './judge.ts'
+import { weightOf } from './weight.ts'
 
 /**
- * A body up to this size is validated on the HTTP thread, in a few milliseconds, or tens of them for CSV.
- * A larger one would block other requests, so it goes to a separate thread. For smaller ones the transfer
- * costs more than it saves.
+ * A body that weighs no more (see `weight.ts`) is validated on the HTTP thread, in less than 10 ms whatever it
+ * contains; 350 ordinary events weigh as much. A heavier one would delay other requests, so it goes to a
+ * separate thread. For lighter ones the transfer costs more than it saves.
  */
-export const JUDGED_AT_ONCE_BYTES_MAX = 512 * 1024
+export const JUDGED_AT_ONCE_BYTES_MAX = 96 * 1024
 
 /**
- * A body of this size takes about a millisecond.
- * Larger bodies are validated one per turn of the event loop.
+ * A body of this weight takes about a millisecond.
+ * Heavier bodies are validated one per turn of the event loop.
  */
-export const OWN_TURN_BYTES_MIN = 32 * 1024
+export const OWN_TURN_BYTES_MIN = 16 * 1024
 
-/** Validates batches, and moves large bodies to a separate thread. */
+/** Validates batches, and moves heavy bodies to a separate thread. */
 export interface Judging {
-  /** @throws {Problem} as {@link judgeBody} does */
+  /** @throws {Problem} as {@link judgeBody} does; `validation_timeout`; `not_ready` if the service stops */
   body(body: Body): Promise<Judgement>
   values(batch: Batch): Judgement
-  /** Stops the thread. The body in progress is rejected; promises of queued bodies never settle. */
+  /** Stops the thread. The body in progress and those that wait are rejected. */
   close(): Promise<void>
+}
+
+export interface JudgingOptions extends JudgeSetup {
+  /** A body that occupies the thread for longer is rejected, and the thread restarted. */
+  timeout_ms: number
 }
 
 interface Waiting {
@@ -39,14 +44,17 @@ interface Waiting {
 }
 
 /**
- * Creates the validator. The thread starts with the first large body and gets one body at a time, so that
- * a body that crashes it affects no other.
+ * Creates the validator. The thread starts with the first heavy body and gets one body at a time, so that
+ * a body that crashes or blocks it affects no other.
  */
-export function createJudging({ events_max }: JudgeSetup): Judging {
+export function createJudging({ events_max, timeout_ms }: JudgingOptions): Judging {
   const schema = createEventSchema(nowMicros)
   const line: Waiting[] = []
   let thread: Worker | null = null
+  let is_loaded = false
   let current: Waiting | null = null
+  let limit: NodeJS.Timeout | undefined
+  let closed = false
   let last_turn: Promise<void> = Promise.resolve()
 
   function ownTurn(): Promise<void> {
@@ -61,10 +69,18 @@ export function createJudging({ events_max }: JudgeSetup): Judging {
 
   function start(): Worker {
     const worker = startThread(import.meta.url, './judge-thread', { events_max } satisfies JudgeSetup)
+    is_loaded = false
     worker.on('message', (message: FromJudge) => {
-      if ('judgement' in message) settle()?.resolve(message.judgement)
-      else
-        settle()?.reject(new Problem(message.problem.code, message.problem.detail, message.problem.options))
+      // The body timed out while its judgement was on the way.
+      if (worker !== thread) return
+      if ('loaded' in message) {
+        is_loaded = true
+        startLimit()
+        return
+      }
+      const { resolve, reject } = settle()!
+      if ('judgement' in message) resolve(message.judgement)
+      else reject(new Problem(message.problem.code, message.problem.detail, message.problem.options))
       next()
     })
     let cause: unknown
@@ -72,6 +88,7 @@ export function createJudging({ events_max }: JudgeSetup): Judging {
       cause = error
     })
     worker.once('exit', () => {
+      if (worker !== thread) return
       thread = null
       settle()?.reject(new Error('the thread that validates large bodies exited', { cause }))
       next()
@@ -80,6 +97,7 @@ export function createJudging({ events_max }: JudgeSetup): Judging {
   }
 
   function settle(): Waiting | null {
+    clearTimeout(limit)
     const settled = current
     current = null
     return settled
@@ -91,27 +109,50 @@ export function createJudging({ events_max }: JudgeSetup): Judging {
     if (current === null) return
     const { body } = current
     thread ??= start()
+    if (is_loaded) startLimit()
     thread.postMessage(body, ownBuffers(body))
+  }
+
+  /** Starts when the thread can begin: loading it is no fault of the body. */
+  function startLimit(): void {
+    limit = setTimeout(giveUp, timeout_ms)
+  }
+
+  function giveUp(): void {
+    void thread?.terminate()
+    thread = null
+    settle()?.reject(
+      new Problem('validation_timeout', `The body took more than ${timeout_ms} ms. Send smaller batches.`),
+    )
+    next()
   }
 
   return {
     async body(body) {
-      const bytes = sizeOf(body)
-      if (bytes <= JUDGED_AT_ONCE_BYTES_MAX) {
-        if (bytes >= OWN_TURN_BYTES_MIN) await ownTurn()
+      const weight = weightOf(body, JUDGED_AT_ONCE_BYTES_MAX)
+      if (weight <= JUDGED_AT_ONCE_BYTES_MAX) {
+        if (weight >= OWN_TURN_BYTES_MIN) await ownTurn()
         return judgeBody(schema, body, events_max)
       }
       return new Promise((resolve, reject) => {
+        if (closed) throw stopping()
         line.push({ body, resolve, reject })
         next()
       })
     },
     values: (batch) => judgeBatch(schema, batch),
     async close() {
-      line.length = 0
-      await thread?.terminate()
+      closed = true
+      const ended = thread?.terminate()
+      thread = null
+      for (const { reject } of [settle(), ...line.splice(0)].filter((one) => one !== null)) reject(stopping())
+      await ended
     },
   }
+}
+
+function stopping(): Problem {
+  return new Problem('not_ready', 'The service is stopping. Send the events again later.')
 }
 
 /** Buffers that belong to one chunk alone, so they can be transferred to the thread instead of copied. */

@@ -22,5 +22,7 @@ export function bodyLimits(config: Config): BodyLimits {
     body_bytes_max: config.BODY_BYTES_MAX,
     inflated_bytes_max: config.BODY_INFLATED_BYTES_MAX,
     in_flight_bytes_max: config.BODIES_IN_FLIGHT_BYTES_MAX,
+    caller_bytes_max: config.BODIES_IN_FLIGHT_PER_CALLER_BYTES_MAX,
+    stall_timeout_ms: config.BODY_STALL_TIMEOUT_MS,
   }
 }

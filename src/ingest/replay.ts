@@ -13,16 +13,19 @@ export interface ReplayDeps {
   judging: Pick<Judging, 'body' | 'values'>
   ingest: Ingest
   bodies: BodyReader
+  /** Why nothing can be stored at present; null if events are accepted. */
+  refusal: () => Problem | null
 }
 
 /**
  * Ingests a letter again and deletes it in the transaction that stores the event. If several clients
  * replay the same letter at once, one succeeds and the others get `not_found`.
  * @param corrected a body with the event to store instead; null to replay the letter as it is
- * @throws {Problem} if the body or the event is rejected; `not_found` if the letter no longer exists
+ * @throws {Problem} if the body or the event is rejected, or nothing can be stored; `not_found` if the letter no
+ * longer exists
  */
 export async function replayLetter(
-  { judging, ingest, bodies }: ReplayDeps,
+  { judging, ingest, bodies, refusal }: ReplayDeps,
   letter: KeptLetter,
   corrected: IncomingBody | null,
 ): Promise<IngestReply> {
@@ -35,6 +38,8 @@ export async function replayLetter(
     })
     return reply
   }
+  const fault = refusal()
+  if (fault !== null) throw fault
   if (corrected !== null) return bodies.withBody(corrected, async (body) => replay(await judging.body(body)))
   if (!letter.is_cut) return replay(judging.values([parseExactJson(letter.body)]))
   throw new Problem('invalid_events', 'Only the beginning of this event was kept. Send the whole event.')

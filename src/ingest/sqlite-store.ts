@@ -9,6 +9,10 @@ export interface SqliteStore extends EventStore {
   readonly waiting_events: number
   /** Whether the writer has loaded the ids of hot and cold and accepts events. */
   readonly ready: boolean
+  /** Whether events wait until the index of cold ids is rebuilt. */
+  readonly repairing: boolean
+  /** For how long the oldest request has waited; 0 if none does. */
+  readonly waiting_ms: number
   /** Commits the queued events, then closes the database. */
   close(): Promise<void>
 }
@@ -71,6 +75,7 @@ const HANDED_OVER_AT_ONCE_EVENTS = 200
 
 interface Waiting {
   count: number
+  at_ms: number
   resolve: (result: Appended) => void
   reject: (error: Error) => void
 }
@@ -86,6 +91,7 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
   let waiting_events = 0
   let requests = 0
   let state: 'starting' | 'ready' | 'closing' | 'dead' = 'starting'
+  let repairing = false
 
   const settle = (request: number): Waiting => {
     const entry = waiting.get(request)!
@@ -115,6 +121,7 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
   }
 
   worker.on('message', (message: FromWriter) => {
+    repairing = message.kind === 'repairing'
     if (message.kind === 'ready') {
       if (state === 'starting') state = 'ready'
     } else if (message.kind === 'cannot_start') die(message.reason)
@@ -154,6 +161,13 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
     get ready() {
       return state === 'ready'
     },
+    get repairing() {
+      return repairing
+    },
+    get waiting_ms() {
+      const oldest = waiting.values().next()
+      return oldest.done ? 0 : performance.now() - oldest.value.at_ms
+    },
     async append(append) {
       const { judged } = append
       if (state === 'starting') {
@@ -170,7 +184,7 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
       const request = requests
       waiting_events += judged.received
       return new Promise((resolve, reject) => {
-        waiting.set(request, { count: judged.received, resolve, reject })
+        waiting.set(request, { count: judged.received, at_ms: performance.now(), resolve, reject })
         gather({ request, append })
       })
     },

@@ -95,6 +95,7 @@ describe('the edge', { timeout: HANGS_AFTER_MS }, () => {
   const store = serveStore({
     URL_BYTES_MAX: String(URL_BYTES_MAX),
     HEADERS_BYTES_MAX: String(HEADERS_BYTES_MAX),
+    ALLOWED_HOSTS: 'h',
   })
 
   it('secures every reply', async () => {
@@ -169,7 +170,7 @@ describe('the edge', { timeout: HANGS_AFTER_MS }, () => {
 })
 
 describe('a slow client', { timeout: HANGS_AFTER_MS }, () => {
-  const store = serveStore({ HEADERS_TIMEOUT_MS: '300', REQUEST_TIMEOUT_MS: '600' })
+  const store = serveStore({ HEADERS_TIMEOUT_MS: '300', REQUEST_TIMEOUT_MS: '600', ALLOWED_HOSTS: 'h' })
 
   it('gets 408 for a head that does not end', async () => {
     assertProblem(await exchange(store.url, 'GET /livez HTTP/1.1\r\nHost: h\r\n'), 408, 'request_timeout')

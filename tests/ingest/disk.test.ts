@@ -32,7 +32,8 @@ describe('too little space', { timeout: HANGS_AFTER_MS }, () => {
     let free = 1024 ** 4
     await home.start({ DISK_FREE_MIN_MB: '10' }, { readFreeBytes: async () => free })
     const events = sampleEvents(1, 200)
-    assert.equal((await post(`${home.url}/events`, events.slice(0, 100))).status, 200)
+    const first = [...events.slice(0, 100), { ...events[150], user_id: '' }]
+    assert.equal((await post(`${home.url}/events`, first)).status, 200)
     free = 10 * 1024 * 1024 - 1
     let reply = await post(`${home.url}/events`, events.slice(0, 1))
     while (reply.status === 200) reply = await post(`${home.url}/events`, events.slice(0, 1))
@@ -41,7 +42,14 @@ describe('too little space', { timeout: HANGS_AFTER_MS }, () => {
     assert.equal(reply.headers.get('retry-after'), '30')
     assert.equal((await post(`${home.url}/events`, events)).status, 503)
     assert.equal(await countOf(home.url, RANGE), 100)
-    assert.equal((await get(`${home.url}/readyz`)).status, 200)
+    const ready = await get(`${home.url}/readyz`)
+    assert.deepEqual(
+      [ready.status, ready.json['detail']],
+      [503, 'the disk has too little free space for events'],
+    )
+    const id = home.inSqlite((db) => db.prepare('SELECT id FROM dead_letters').pluck().get())
+    const replay = await post(`${home.url}/dead-letters/${id}/replay`, events[150])
+    assert.deepEqual([replay.status, replay.json['type']], [503, '/problems/disk_full'])
     free += 1
     do reply = await post(`${home.url}/events`, events)
     while (reply.status !== 200)

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { encode } from '@msgpack/msgpack'
 import type { Content } from '../../src/ingest/event-store.ts'
+import { BRACKETS_UNCHECKED_MAX } from '../../src/ingest/formats/nesting.ts'
 import { createJudging, JUDGED_AT_ONCE_BYTES_MAX, OWN_TURN_BYTES_MIN } from '../../src/ingest/judging.ts'
 import type { Judging } from '../../src/ingest/judging.ts'
+import { Problem } from '../../src/problem/problem.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { serveStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
@@ -95,7 +97,7 @@ describe('a large body', { timeout: HANGS_AFTER_MS }, () => {
 
   it('that cannot be read is refused with the reason', async () => {
     const spaces = ' '.repeat(JUDGED_AT_ONCE_BYTES_MAX)
-    const deep = '['.repeat(JUDGED_AT_ONCE_BYTES_MAX + 1)
+    const deep = '['.repeat(BRACKETS_UNCHECKED_MAX + 1)
     const many = JSON.stringify(Array.from({ length: EVENTS_MAX + 1 }, () => 0))
     const refusals: [string, number, string][] = [
       [`[{]${spaces}`, 400, 'not_json'],
@@ -144,7 +146,7 @@ describe('a large body', { timeout: HANGS_AFTER_MS }, () => {
 describe('judging', { timeout: HANGS_AFTER_MS }, () => {
   let judging: Judging
   before(() => {
-    judging = createJudging({ events_max: EVENTS_MAX })
+    judging = createJudging({ events_max: EVENTS_MAX, timeout_ms: HANGS_AFTER_MS })
   })
   after(() => judging.close())
 
@@ -157,7 +159,7 @@ describe('judging', { timeout: HANGS_AFTER_MS }, () => {
       turn = setImmediate(take)
     }
     take()
-    const { judged, content } = await judging.body(bodyOf(events, 4 * JUDGED_AT_ONCE_BYTES_MAX))
+    const { judged, content } = await judging.body(bodyOf(events, 20 * JUDGED_AT_ONCE_BYTES_MAX))
     clearImmediate(turn!)
     assert.equal(judged.received, MANY)
     assert.ok(content instanceof Uint8Array, 'its strings were handed over one by one')
@@ -193,9 +195,107 @@ describe('judging', { timeout: HANGS_AFTER_MS }, () => {
   })
 })
 
+/** NDJSON of so many lines that are no events: a few bytes each, and as slow as a line can be. */
+const linesOf = (count: number) => ({
+  media_type: 'application/x-ndjson',
+  parts: [new Uint8Array(Buffer.from('x\n'.repeat(count)))],
+})
+
+describe('a body that does not end', { timeout: HANGS_AFTER_MS }, () => {
+  const EVENTS = 20_000_000
+  /** Minutes of work, in 40 MB. */
+  const ENDLESS = linesOf(EVENTS)
+
+  it('is refused at the time limit, and the bodies behind it are judged', async (t) => {
+    const judging = createJudging({ events_max: EVENTS, timeout_ms: 500 })
+    t.after(() => judging.close())
+    const [endless, next, last] = await Promise.allSettled([
+      judging.body(structuredClone(ENDLESS)),
+      judging.body(bodyOf(sampleEvents(800, 2))),
+      judging.body(bodyOf(sampleEvents(801, 3))),
+    ])
+    assert.ok(endless.status === 'rejected')
+    assert.ok(endless.reason instanceof Problem)
+    assert.equal(endless.reason.code, 'validation_timeout')
+    assert.ok(next.status === 'fulfilled' && next.value.judged.received === 2)
+    assert.ok(last.status === 'fulfilled' && last.value.judged.received === 3)
+  })
+
+  it('is refused when the service stops, and so are those that wait', async () => {
+    const judging = createJudging({ events_max: EVENTS, timeout_ms: HANGS_AFTER_MS })
+    const waiting = Promise.allSettled([
+      judging.body(structuredClone(ENDLESS)),
+      judging.body(bodyOf(sampleEvents(802, 2))),
+    ])
+    await judging.close()
+    const late = judging.body(bodyOf(sampleEvents(803, 2)))
+    for (const result of [...(await waiting), ...(await Promise.allSettled([late]))]) {
+      assert.ok(result.status === 'rejected' && result.reason instanceof Problem)
+      assert.equal(result.reason.code, 'not_ready')
+    }
+  })
+})
+
+describe('a service with an endless body', { timeout: HANGS_AFTER_MS }, () => {
+  const LINES = 1_000_000
+  const store = serveStore({ JUDGE_TIMEOUT_MS: '500', EVENTS_PER_REQUEST_MAX: String(LINES) })
+  const NDJSON = { 'content-type': 'application/x-ndjson' }
+
+  it('answers it with 503, and stores the next one', async () => {
+    const endless = Buffer.from(linesOf(LINES).parts[0]!)
+    const reply = await sendBytes(`${store.url}/events`, NDJSON, endless)
+    assertProblem(reply, 503, 'validation_timeout')
+    assert.equal(reply.headers.get('retry-after'), '5')
+    // Heavy, and judged in a moment.
+    const [event] = sampleEvents(810, 1)
+    const next = await sendBytes(
+      `${store.url}/events`,
+      { 'content-type': JSON_TYPE },
+      jsonOf([event], JUDGED_AT_ONCE_BYTES_MAX + 1),
+    )
+    assert.deepEqual([next.status, next.json['accepted']], [200, 1])
+  })
+})
+
+describe('a body with more values than bytes suggest', { timeout: HANGS_AFTER_MS }, () => {
+  /** Each of the shapes that are slow for their size, this many times. */
+  const shapes: [string, string, (count: number) => Uint8Array][] = [
+    [JSON_TYPE, 'numbers', (n) => Buffer.from(`[${'1,'.repeat(n)}1]`)],
+    [JSON_TYPE, 'arrays', (n) => Buffer.from(`[${'[],'.repeat(n / 2)}[]]`)],
+    [JSON_TYPE, 'objects', (n) => Buffer.from(`[${'{},'.repeat(n / 2)}{}]`)],
+    ['application/x-ndjson', 'lines', (n) => Buffer.from('x\n'.repeat(n / 8 + 1))],
+    [
+      'text/csv',
+      'rows',
+      (n) => Buffer.from(`event_id,occurred_at,user_id,event_type,properties_json\n${',\n'.repeat(n / 9)}`),
+    ],
+    ['application/msgpack', 'values', (n) => encode(Array.from({ length: n }, () => 1))],
+  ]
+  const VALUES = JUDGED_AT_ONCE_BYTES_MAX / 32
+
+  for (const [media_type, name, make] of shapes) {
+    it(`goes to the thread where they are ${name} of ${media_type}, and stays with half of them`, async (t) => {
+      const judging = createJudging({ events_max: EVENTS_MAX, timeout_ms: HANGS_AFTER_MS })
+      t.after(() => judging.close())
+      const judge = (count: number) => judging.body({ media_type, parts: [new Uint8Array(make(count))] })
+      assert.ok(make(VALUES).length < JUDGED_AT_ONCE_BYTES_MAX)
+      assert.ok((await judge(VALUES)).content instanceof Uint8Array)
+      assert.ok(!((await judge(VALUES / 2)).content instanceof Uint8Array))
+    })
+  }
+
+  it('is counted over all its parts', async (t) => {
+    const judging = createJudging({ events_max: EVENTS_MAX, timeout_ms: HANGS_AFTER_MS })
+    t.after(() => judging.close())
+    const text = Buffer.from(`[${'1,'.repeat(VALUES)}1]`)
+    const parts = [text.subarray(0, 100), text.subarray(100)].map((part) => new Uint8Array(part))
+    assert.ok((await judging.body({ media_type: JSON_TYPE, parts })).content instanceof Uint8Array)
+  })
+})
+
 /** In which later turn each of several bodies of this size is judged; 0 is the turn in which they came. */
 async function turnsOf(bytes: number): Promise<number[]> {
-  const judging = createJudging({ events_max: EVENTS_MAX })
+  const judging = createJudging({ events_max: EVENTS_MAX, timeout_ms: HANGS_AFTER_MS })
   let turn = 0
   let over = false
   function count(): void {

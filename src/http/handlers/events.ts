@@ -3,7 +3,6 @@ import { refused } from '../../ingest/ingest.ts'
 import { createKeysInFlight, keyedRequest, readIdempotencyKey } from '../../ingest/keys-in-flight.ts'
 import type { ReplayDeps } from '../../ingest/replay.ts'
 import { Problem } from '../../problem/problem.ts'
-import type { DiskSpace } from '../../store/space.ts'
 import type { Admission } from '../admission.ts'
 import type { Handlers } from '../handler.ts'
 import { incomingBody } from '../incoming.ts'
@@ -12,7 +11,6 @@ import { incomingBody } from '../incoming.ts'
 
 export interface IngestDeps extends ReplayDeps {
   admission: Pick<Admission, 'takeEvents'>
-  space: Pick<DiskSpace, 'full'>
 }
 
 /** Owner recorded while the store has no credentials. */
@@ -22,8 +20,8 @@ export function eventHandlers({
   admission,
   judging,
   ingest,
-  space,
   bodies,
+  refusal,
 }: IngestDeps): Handlers<'POST /events'> {
   const keysInFlight = createKeysInFlight()
 
@@ -31,7 +29,8 @@ export function eventHandlers({
     async 'POST /events'(c) {
       const strict = parseStrict(c)
       // Checked before the body is read, because it could not be stored.
-      if (space.full) throw new Problem('disk_full', 'Nothing was stored. Send the events again later.')
+      const fault = refusal()
+      if (fault !== null) throw fault
       const key = readIdempotencyKey(c.req.header('idempotency-key'))
       const source = c.get('caller') ?? ANONYMOUS
       const { reply, replayed } = await keysInFlight.hold(source, key, () =>

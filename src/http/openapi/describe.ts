@@ -7,7 +7,7 @@ import type { Json } from './json-schema.ts'
 import { PROBLEM_TYPE } from './operation.ts'
 import type { Example, Operation, RequestBody } from './operation.ts'
 import { ref } from './schemas.ts'
-import { AT_THE_GATE, EVERYWHERE } from './situations.ts'
+import { AT_THE_GATE, EVERYWHERE, WHEN_CHANGING } from './situations.ts'
 
 /**
  * Builds one OpenAPI operation: scope, parameters, body, replies and problems by status, each with
@@ -20,7 +20,12 @@ export function describeOperation(route: Route, operation: Operation): Json {
   const { id, tag, summary, description, parameters, body, problems = [] } = operation
   const { scope } = route
   const examples = Object.entries(operation.examples)
-  const situations = [...EVERYWHERE, ...(scope === null ? [] : AT_THE_GATE), ...problems]
+  const situations = [
+    ...EVERYWHERE,
+    ...(route.method === 'GET' ? [] : WHEN_CHANGING),
+    ...(scope === null ? [] : AT_THE_GATE),
+    ...problems,
+  ]
   return {
     operationId: id,
     tags: [tag],

@@ -24,6 +24,14 @@ export function situationsOf(limits: Config) {
       when: 'The key or token lacks the scope of the operation.',
       detail: 'The scope admin is required.',
     },
+    misdirected_request: {
+      when: 'The store has no keys, and Host is neither a loopback name nor in ALLOWED_HOSTS.',
+      detail: 'A store without keys answers only to names of this machine, and those in ALLOWED_HOSTS.',
+    },
+    foreign_origin: {
+      when: 'The store has no keys, and a web page of an origin that is not in CORS_ORIGINS sent the request.',
+      detail: 'A store without keys takes nothing from pages of other origins, except those in CORS_ORIGINS.',
+    },
     request_timeout: {
       when: 'The headers or the body arrived too slowly.',
       detail: 'Send the whole request faster, or in smaller parts.',
@@ -73,6 +81,10 @@ export function situationsOf(limits: Config) {
       when: 'The write could not be committed. Send it again; each event counts once.',
       detail: 'The events could not be committed. Send them again; each is counted once.',
     },
+    validation_timeout: {
+      when: 'Validating the body took longer than the limit.',
+      detail: `The body took more than ${limits.JUDGE_TIMEOUT_MS} ms. Send smaller batches.`,
+    },
     disk_full: {
       when: 'The disk has too little free space for events. Queries are still answered.',
       detail: 'Nothing was stored. Send the events again later.',
@@ -90,7 +102,7 @@ export function situationsOf(limits: Config) {
       detail: `The query took more than ${limits.QUERY_TIMEOUT_MS} ms.`,
     },
     not_ready: {
-      when: 'The service is starting or stopping.',
+      when: 'The service is starting or stopping, or cannot store events.',
       detail: 'the mirror of the hot rows is not ready',
     },
   } satisfies Partial<Record<ProblemCode, Situation>>
@@ -101,11 +113,14 @@ export type SituationCode = keyof ReturnType<typeof situationsOf>
 /** Can occur on every route. */
 export const EVERYWHERE: readonly SituationCode[] = [
   'bad_request',
+  'misdirected_request',
   'request_timeout',
   'url_too_long',
   'headers_too_large',
   'internal',
 ]
+/** Can occur on every route that is not a GET. */
+export const WHEN_CHANGING: readonly SituationCode[] = ['foreign_origin']
 /** Can occur on every route with a scope, where requests are authenticated and rate-limited. */
 export const AT_THE_GATE: readonly SituationCode[] = ['unauthorized', 'forbidden', 'rate_limited']
 /** Can occur on every route that uses the query engine. */
@@ -117,4 +132,4 @@ export const WHEN_ASKING: readonly SituationCode[] = [
   'not_ready',
 ]
 /** Can occur on every route that uses the writer. */
-export const WHEN_WRITING: readonly SituationCode[] = ['queue_full', 'store_unavailable']
+export const WHEN_WRITING: readonly SituationCode[] = ['queue_full', 'store_unavailable', 'not_ready']

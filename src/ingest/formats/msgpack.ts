@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { PROPERTIES_BYTES_MAX } from '../../event/event.ts'
+import { define } from '../../event/json.ts'
 import { Problem } from '../../problem/problem.ts'
 import { tooManyEvents, Unreadable } from './batch.ts'
 import type { Batch } from './batch.ts'
@@ -40,9 +41,6 @@ function notMsgpack(): Problem {
   return new Problem('not_msgpack', 'The body could not be read as MessagePack.')
 }
 
-/** An event is well-formed MessagePack but invalid. The reader skips it and continues. */
-class EventFault extends Error {}
-
 /** Size of the length field that follows the first byte of a type. */
 const LENGTH_BYTES = [1, 2, 4] as const
 
@@ -50,6 +48,8 @@ class Reader {
   readonly #bytes: Buffer
   #at = 0
   #values = 0
+  /** Why the event at hand is invalid although it is well-formed. Its rest is skipped, so that the next one can be read. */
+  #fault: string | null = null
 
   constructor(bytes: Uint8Array) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -74,35 +74,29 @@ class Reader {
   event(): unknown {
     const start = this.#at
     this.#values = 0
-    try {
-      return this.#value(0, true)
-    } catch (error) {
-      if (!(error instanceof EventFault)) throw error
-      this.#at = start
-      this.#value(0, false)
-      // The bytes are not text, so they are kept as base64.
-      return new Unreadable(this.#bytes.toString('base64', start, this.#at), error.message)
-    }
+    this.#fault = null
+    const value = this.#value(0)
+    if (this.#fault === null) return value
+    // The bytes are not text, so they are kept as base64.
+    return new Unreadable(this.#bytes.toString('base64', start, this.#at), this.#fault)
   }
 
-  /** @param keep false to skip the value */
-  #value(depth: number, keep: boolean): unknown {
-    if (keep) {
-      this.#values += 1
-      if (this.#values > VALUES_PER_EVENT_MAX) {
-        throw new EventFault(`an event may have at most ${VALUES_PER_EVENT_MAX} values`)
-      }
+  /** Reads the next value; once the event has a fault, only skips it. */
+  #value(depth: number): unknown {
+    this.#values += 1
+    if (this.#values > VALUES_PER_EVENT_MAX) {
+      this.#fault ??= `an event may have at most ${VALUES_PER_EVENT_MAX} values`
     }
     const head = this.#uint(1)
     if (head < 0x80) return head
-    if (head < 0x90) return this.#map(head & 0x0f, depth, keep)
-    if (head < 0xa0) return this.#array(head & 0x0f, depth, keep)
-    if (head < 0xc0) return this.#string(head & 0x1f, keep)
+    if (head < 0x90) return this.#map(head & 0x0f, depth)
+    if (head < 0xa0) return this.#array(head & 0x0f, depth)
+    if (head < 0xc0) return this.#string(head & 0x1f)
     if (head >= 0xe0) return head - 0x100
-    return this.#long(head, depth, keep)
+    return this.#long(head, depth)
   }
 
-  #long(head: number, depth: number, keep: boolean): unknown {
+  #long(head: number, depth: number): unknown {
     switch (head) {
       case 0xc0:
         return null
@@ -113,11 +107,11 @@ class Reader {
       case 0xc4:
       case 0xc5:
       case 0xc6:
-        return this.#foreign(this.#uint(LENGTH_BYTES[head - 0xc4]!), keep, 'binary values')
+        return this.#foreign(this.#uint(LENGTH_BYTES[head - 0xc4]!), 'binary values')
       case 0xc7:
       case 0xc8:
       case 0xc9:
-        return this.#foreign(this.#uint(LENGTH_BYTES[head - 0xc7]!) + 1, keep, 'extension types')
+        return this.#foreign(this.#uint(LENGTH_BYTES[head - 0xc7]!) + 1, 'extension types')
       case 0xca:
         return this.#bytes.readFloatBE(this.#take(4))
       case 0xcb:
@@ -141,55 +135,56 @@ class Reader {
       case 0xd6:
       case 0xd7:
       case 0xd8:
-        return this.#foreign(1 + 2 ** (head - 0xd4), keep, 'extension types')
+        return this.#foreign(1 + 2 ** (head - 0xd4), 'extension types')
       case 0xd9:
       case 0xda:
       case 0xdb:
-        return this.#string(this.#uint(LENGTH_BYTES[head - 0xd9]!), keep)
+        return this.#string(this.#uint(LENGTH_BYTES[head - 0xd9]!))
       case 0xdc:
       case 0xdd:
-        return this.#array(this.#uint(head === 0xdc ? 2 : 4), depth, keep)
+        return this.#array(this.#uint(head === 0xdc ? 2 : 4), depth)
       case 0xde:
       case 0xdf:
-        return this.#map(this.#uint(head === 0xde ? 2 : 4), depth, keep)
+        return this.#map(this.#uint(head === 0xde ? 2 : 4), depth)
       default:
         throw notMsgpack()
     }
   }
 
   /** The array grows with its elements, because the announced size cannot be trusted. */
-  #array(size: number, depth: number, keep: boolean): unknown[] {
+  #array(size: number, depth: number): unknown[] {
     refuseDepth(depth)
     const array: unknown[] = []
     for (let i = 0; i < size; i += 1) {
-      const value = this.#value(depth + 1, keep)
-      if (keep) array.push(value)
+      const value = this.#value(depth + 1)
+      if (this.#fault === null) array.push(value)
     }
     return array
   }
 
-  #map(size: number, depth: number, keep: boolean): Record<string, unknown> {
+  #map(size: number, depth: number): Record<string, unknown> {
     refuseDepth(depth)
     const map: Record<string, unknown> = {}
     for (let i = 0; i < size; i += 1) {
-      const key = this.#value(depth + 1, keep)
-      if (keep && typeof key !== 'string') throw new EventFault('the keys of a map must be strings')
-      const value = this.#value(depth + 1, keep)
-      if (keep) define(map, key as string, value)
+      const key = this.#value(depth + 1)
+      if (typeof key !== 'string') this.#fault ??= 'the keys of a map must be strings'
+      const value = this.#value(depth + 1)
+      if (this.#fault === null) define(map, key as string, value)
     }
     return map
   }
 
-  #string(length: number, keep: boolean): string {
+  #string(length: number): string {
     const start = this.#take(length)
-    if (!keep) return ''
-    if (!isUtf8(this.#bytes.subarray(start, this.#at))) throw new EventFault('a string is not valid UTF-8')
-    return this.#bytes.toString('utf8', start, this.#at)
+    if (this.#fault !== null) return ''
+    if (isUtf8(this.#bytes.subarray(start, this.#at))) return this.#bytes.toString('utf8', start, this.#at)
+    this.#fault = 'a string is not valid UTF-8'
+    return ''
   }
 
-  #foreign(length: number, keep: boolean, what: string): null {
+  #foreign(length: number, what: string): null {
     this.#take(length)
-    if (keep) throw new EventFault(`an event must not contain ${what}`)
+    this.#fault ??= `an event must not contain ${what}`
     return null
   }
 
@@ -215,11 +210,4 @@ function refuseDepth(depth: number): void {
 function asNumber(value: bigint): number | bigint {
   const number = Number(value)
   return Number.isSafeInteger(number) ? number : value
-}
-
-/** Sets `map[key]`. A plain assignment to `__proto__` would set the prototype. */
-function define(map: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === '__proto__') {
-    Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true })
-  } else map[key] = value
 }

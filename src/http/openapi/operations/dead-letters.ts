@@ -93,7 +93,14 @@ export const replayDeadLetter: Operation = {
   replies: {
     200: { description: 'The event is stored.', content: { 'application/json': ref('IngestReply') } },
   },
-  problems: ['nested_too_deep', 'body_too_large', 'too_many_events', ...WHEN_WRITING],
+  problems: [
+    'nested_too_deep',
+    'body_too_large',
+    'too_many_events',
+    'validation_timeout',
+    'disk_full',
+    ...WHEN_WRITING,
+  ],
   examples: {
     corrected: {
       summary: 'A corrected event',

@@ -103,6 +103,7 @@ export function postEvents(limits: Config): Operation {
       'idempotency_key_in_use',
       'body_too_large',
       'too_many_events',
+      'validation_timeout',
       'disk_full',
       ...WHEN_WRITING,
     ],

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { appendFileSync, readdirSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import Database from 'better-sqlite3'
+import { BUSY, tryColdLock } from '../../src/store/lock.ts'
+import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { createInProcessStore } from '../support/in-process.ts'
+import type { InProcessStore } from '../support/in-process.ts'
+import { sampleEvents } from '../support/sample.ts'
+import { get, post } from '../support/store.ts'
+
+describe('readiness', { timeout: HANGS_AFTER_MS }, () => {
+  let home: InProcessStore
+  beforeEach(() => {
+    home = createInProcessStore()
+  })
+  afterEach(() => home.remove())
+
+  /** Asks until the answer has this status. @returns the reasons */
+  async function untilStatus(status: number): Promise<string> {
+    for (;;) {
+      const reply = await get(`${home.url}/readyz`)
+      if (reply.status === status) return String(reply.json['detail'] ?? '')
+      await new Promise((resolve) => {
+        setTimeout(resolve, 20)
+      })
+    }
+  }
+
+  it('ends when the folder of the store is deleted, and nothing is acknowledged from then on', async () => {
+    await home.start()
+    rmSync(dirname(home.layout.database), { recursive: true })
+    assert.match(await untilStatus(503), /database file was deleted or replaced/)
+    const { status, json } = await post(`${home.url}/events`, sampleEvents(1, 1))
+    assert.deepEqual([status, json['type']], [503, '/problems/store_unavailable'])
+    assert.equal((await get(`${home.url}/livez`)).status, 200)
+  })
+
+  it('ends while another process holds the write lock for too long, and returns', async () => {
+    await home.start({ WRITE_STUCK_TIMEOUT_MS: '100' })
+    const db = new Database(home.layout.database)
+    db.exec('BEGIN IMMEDIATE')
+    try {
+      assert.match(await untilStatus(503), /another process has held the write lock for more than 100 ms/)
+      const posted = post(`${home.url}/events`, sampleEvents(2, 1))
+      for (;;) if (/events have waited for the writer/.test(await untilStatus(503))) break
+      db.exec('ROLLBACK')
+      assert.equal((await posted).status, 200)
+    } finally {
+      db.close()
+    }
+    await untilStatus(200)
+  })
+
+  it('ends while the index of ids is damaged and a job holds the lock that its repair needs', async () => {
+    await home.start()
+    await post(`${home.url}/events`, sampleEvents(3, 50, '2025-08-01', 2))
+    await home.compact()
+    const lock = tryColdLock(home.layout)
+    assert.ok(lock !== BUSY)
+    for (const name of readdirSync(home.layout.ids)) appendFileSync(join(home.layout.ids, name), 'x')
+    // It waits for the repair, and the repair for the lock.
+    const posted = post(`${home.url}/events`, sampleEvents(4, 1))
+    assert.match(await untilStatus(503), /index of cold ids is being rebuilt/)
+    lock.release()
+    assert.equal((await posted).status, 200)
+    await untilStatus(200)
+  })
+})
