@@ -44,7 +44,8 @@ function takeGroup(): Queued[] {
   let events = 0
   let requests = 0
   while (requests < queue.length) {
-    events += queue[requests]!.append.judged.received
+    const { batch, letters } = queue[requests]!.append
+    events += batch.count + letters.length
     if (events > GROUP_EVENTS_MAX && requests > 0) break
     requests += 1
   }

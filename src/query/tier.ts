@@ -9,16 +9,24 @@ import type { EventsQuestion, Question } from './question.ts'
 
 /** The service's side of the query thread: a bounded queue, the timeout, and a restart if the thread dies. */
 
+/** Who asks a question. */
+export interface Asker {
+  /** By whom the places in the queue are shared: a key, a user or a network address. */
+  caller: string
+  /** Aborts when the client disconnects. */
+  signal: AbortSignal
+}
+
 /** Queries over both tiers. */
 export interface Queries {
   /**
    * Answers as of now or later: with at least every event acknowledged before the call.
    * @throws {Problem} `query_line_full`, `query_timeout`, `not_ready`, `cold_file_damaged`, `query_failed`
    */
-  ask(question: Question, signal: AbortSignal): Promise<Reading>
+  ask(question: Question, asker: Asker): Promise<Reading>
   /** Returns a page of events, with the same freshness and errors. */
-  events(question: EventsQuestion, signal: AbortSignal): Promise<EventsPage>
-  tiers(signal: AbortSignal): Promise<Tiers>
+  events(question: EventsQuestion, asker: Asker): Promise<EventsPage>
+  tiers(asker: Asker): Promise<Tiers>
 }
 
 export interface QueryTier extends Queries {
@@ -118,11 +126,11 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
     return entry
   }
 
-  async function send(work: Work, client: AbortSignal): Promise<unknown> {
+  async function send(work: Work, { caller, signal: client }: Asker): Promise<unknown> {
     const limit = AbortSignal.timeout(timeout_ms)
     const signal = AbortSignal.any([client, limit])
     try {
-      const leave = await line.enter(signal)
+      const leave = await line.enter(caller, signal)
       if (leave === FULL) {
         throw new Problem('query_line_full', `${line.waiting} queries are waiting. Try again later.`)
       }
@@ -182,9 +190,9 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
     get waiting() {
       return line.waiting
     },
-    ask: (question, signal) => send({ kind: 'ask', question }, signal) as Promise<Reading>,
-    events: (question, signal) => send({ kind: 'events', question }, signal) as Promise<EventsPage>,
-    tiers: (signal) => send({ kind: 'tiers' }, signal) as Promise<Tiers>,
+    ask: (question, asker) => send({ kind: 'ask', question }, asker) as Promise<Reading>,
+    events: (question, asker) => send({ kind: 'events', question }, asker) as Promise<EventsPage>,
+    tiers: (asker) => send({ kind: 'tiers' }, asker) as Promise<Tiers>,
     async close() {
       closing = true
       clearTimeout(restart)

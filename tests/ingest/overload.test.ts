@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import Database from 'better-sqlite3'
 import { howMany } from '../support/counts.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { serveStore } from '../support/in-process.ts'
 import { createTestStore, get, post } from '../support/store.ts'
 import type { ServiceProcess, TestStore } from '../support/store.ts'
 import {
@@ -123,6 +124,29 @@ describe('a full queue', { timeout: HANGS_AFTER_MS }, () => {
     }
     // Of level 40 is what a start without keys says.
     assert.ok(logOf(service).every(({ level, msg }) => level === 30 || String(msg).startsWith('no keys')))
+  })
+})
+
+describe('a queue of rejected events', { timeout: HANGS_AFTER_MS }, () => {
+  const home = serveStore({ WRITE_QUEUE_EVENTS_MAX: '1100' })
+
+  it('counts the letters that are written, not the events', async () => {
+    const send = (count: number) =>
+      post(
+        `${home.url}/events`,
+        Array.from({ length: count }, () => 1),
+      )
+    const db = new Database(home.layout.database)
+    db.exec('BEGIN IMMEDIATE')
+    const waiting = [send(5_000), send(50)]
+    // Of one connection after the other: the second is refused only when both are in the queue.
+    for (let turn = 0; turn < 10; turn += 1) await get(`${home.url}/livez`)
+    db.exec('ROLLBACK')
+    db.close()
+    assert.deepEqual(
+      (await Promise.all(waiting)).map(({ status }) => status),
+      [422, 422],
+    )
   })
 })
 
