@@ -49,7 +49,7 @@ export interface Failure {
 export interface Commit {
   /** Valid events, including duplicates. */
   events: number
-  /** Includes the lookup of cold ids and the fsync. */
+  /** Includes the fsync. */
   took_ms: number
 }
 

@@ -5,11 +5,11 @@ import { openStore } from '../store/sqlite.ts'
 import { openAppendWriter } from './commit.ts'
 import { openAppend } from './event-store.ts'
 import type { Append, Appended } from './event-store.ts'
-import type { Failure, FromWriter, ToWriter, WriterSetup } from './sqlite-store.ts'
+import type { Failure, FromWriter, NumberedAppend, ToWriter, WriterSetup } from './sqlite-store.ts'
 
 /**
- * The thread that owns the service's write connection.
- * Requests that arrive during a commit share the next one.
+ * The thread that owns the service's write connection. Requests that arrive during a commit share the next
+ * one. A request with ids that may be in cold waits for the files to be read, and the others pass it.
  */
 
 /** A commit of this many events takes about 0.2 s. Larger groups gain little throughput and add latency. */
@@ -37,6 +37,9 @@ interface Queued {
 }
 
 const queue: Queued[] = []
+/** Requests with ids that may be in cold, in order; they join the queue when the cold files have been read. */
+const suspected: Queued[] = []
+let preparing = false
 let draining = false
 let closing = false
 
@@ -73,20 +76,41 @@ async function drain(): Promise<void> {
     }
   }
   draining = false
-  if (closing) {
+  if (closing && suspected.length === 0) {
     coldIds?.close()
     db.close()
     port.close()
   }
 }
 
-port.on('message', (message: ToWriter) => {
-  if (message.kind === 'close') closing = true
-  else for (const { request, append } of message.appends) queue.push({ request, append: openAppend(append) })
+function wake(): void {
   if (draining) return
   draining = true
   // Deferred, so that all messages that have already arrived share one commit.
   setImmediate(() => void drain())
+}
+
+async function prepareSuspected(): Promise<void> {
+  preparing = true
+  while (suspected.length > 0) {
+    await coldIds!.prepare(suspected[0]!.append.batch)
+    queue.push(suspected.shift()!)
+    wake()
+  }
+  preparing = false
+}
+
+function receive({ request, append: order }: NumberedAppend): void {
+  const append = openAppend(order)
+  if (coldIds!.suspects(append.batch)) suspected.push({ request, append })
+  else queue.push({ request, append })
+}
+
+port.on('message', (message: ToWriter) => {
+  if (message.kind === 'close') closing = true
+  else message.appends.forEach(receive)
+  if (suspected.length > 0 && !preparing) void prepareSuspected()
+  wake()
 })
 
 if (writer !== null) tell({ kind: 'ready' })

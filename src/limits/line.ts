@@ -1,7 +1,7 @@
 /**
  * A bounded queue: a limited number of turns run at once, and a limited number wait. It is fair: the next
- * turn is given to the caller with the fewest turns, and among equals to the one that was not served for
- * the longest time.
+ * turn is given to the waiting caller with the fewest running turns, and among equals to the one that got
+ * its last turn first.
  */
 export interface Line {
   /**
@@ -22,65 +22,60 @@ export const WAITING_SHARE = 1 / 2
 
 type Start = () => void
 
+/** A caller that has turns or waits. */
+interface Caller {
+  turns: number
+  waiting: Set<Start>
+  /** Number of its last turn; 0 if it had none. */
+  last_turn: number
+}
+
 export function createLine(running_max: number, waiting_max: number): Line {
   const share_max = Math.ceil(waiting_max * WAITING_SHARE)
+  const callers = new Map<string, Caller>()
   let running = 0
   let waiting = 0
-  /** Turns of each caller that has any. */
-  const turns = new Map<string, number>()
-  /** Callers that wait, ordered by when they were last served. */
-  const queues = new Map<string, Set<Start>>()
+  let last_turn = 0
 
-  function addTurns(caller: string, count: number): void {
-    const now = (turns.get(caller) ?? 0) + count
-    if (now === 0) turns.delete(caller)
-    else turns.set(caller, now)
-    running += count
+  function callerOf(name: string): Caller {
+    const known = callers.get(name)
+    if (known !== undefined) return known
+    const caller = { turns: 0, waiting: new Set<Start>(), last_turn: 0 }
+    callers.set(name, caller)
+    return caller
   }
 
-  function drop(caller: string, start: Start): void {
-    const queue = queues.get(caller)!
-    queue.delete(start)
-    if (queue.size === 0) queues.delete(caller)
-    waiting -= 1
+  function forgetIdle(name: string, caller: Caller): void {
+    if (caller.turns === 0 && caller.waiting.size === 0) callers.delete(name)
   }
 
-  /** The caller to serve next; at most as many steps as callers wait. */
-  function nextCaller(): string | null {
-    let next: string | null = null
-    let fewest = Infinity
-    for (const caller of queues.keys()) {
-      const count = turns.get(caller) ?? 0
-      if (count >= fewest) continue
-      next = caller
-      fewest = count
-      if (count === 0) break
-    }
-    return next
-  }
-
+  /** Looks at every caller once; there are no more than turns and places. */
   function serveNext(): void {
-    const caller = nextCaller()
-    if (caller === null) return
-    const queue = queues.get(caller)!
-    const [start] = queue
-    drop(caller, start!)
-    if (queue.size > 0) {
-      queues.delete(caller)
-      queues.set(caller, queue)
+    let next: Caller | null = null
+    for (const caller of callers.values()) {
+      if (caller.waiting.size > 0 && (next === null || isBefore(caller, next))) next = caller
     }
-    start!()
+    const start = next?.waiting.values().next().value
+    if (start === undefined) return
+    next!.waiting.delete(start)
+    waiting -= 1
+    start()
   }
 
   /** The returned function is idempotent. */
-  function turnOf(caller: string): () => void {
-    addTurns(caller, 1)
+  function startTurn(name: string, caller: Caller): () => void {
+    running += 1
+    caller.turns += 1
+    last_turn += 1
+    caller.last_turn = last_turn
     let ended = false
     return function leave() {
       if (ended) return
       ended = true
-      addTurns(caller, -1)
+      running -= 1
+      caller.turns -= 1
       serveNext()
+      forgetIdle(name, caller)
     }
   }
 
@@ -91,25 +86,31 @@ export function createLine(running_max: number, waiting_max: number): Line {
     get waiting() {
       return waiting
     },
-    async enter(caller, signal) {
+    async enter(name, signal) {
       signal.throwIfAborted()
-      if (running < running_max) return turnOf(caller)
-      const queue = queues.get(caller)
-      if (waiting >= waiting_max || (queue !== undefined && queue.size >= share_max)) return FULL
+      if (running < running_max) return startTurn(name, callerOf(name))
+      const is_full = waiting >= waiting_max || (callers.get(name)?.waiting.size ?? 0) >= share_max
+      if (is_full) return FULL
+      const caller = callerOf(name)
       return new Promise((resolve, reject) => {
         const giveUp = () => {
-          drop(caller, start)
+          caller.waiting.delete(start)
+          waiting -= 1
+          forgetIdle(name, caller)
           reject(signal.reason as Error)
         }
         const start = () => {
           signal.removeEventListener('abort', giveUp)
-          resolve(turnOf(caller))
+          resolve(startTurn(name, caller))
         }
-        if (queue === undefined) queues.set(caller, new Set([start]))
-        else queue.add(start)
+        caller.waiting.add(start)
         waiting += 1
         signal.addEventListener('abort', giveUp, { once: true })
       })
     },
   }
+}
+
+function isBefore(a: Caller, b: Caller): boolean {
+  return a.turns === b.turns ? a.last_turn < b.last_turn : a.turns < b.turns
 }

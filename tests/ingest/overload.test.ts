@@ -217,6 +217,36 @@ describe('slow questions', { timeout: HANGS_AFTER_MS }, () => {
     assert.equal(await service.stop(), 0)
   })
 
+  it('of one caller leave places to others, who are served next', async () => {
+    const service = await store.serve({
+      QUERY_TIMEOUT_MS: '600000',
+      QUERY_THREADS: '1',
+      QUERIES_RUNNING_MAX: '1',
+      QUERIES_WAITING_MAX: '4',
+      TRUSTED_PROXIES: '127.0.0.0/8',
+    })
+    const first = await arrive(service, SLOWER, { 'x-forwarded-for': '198.51.100.1' })
+    const others = [
+      await arrive(service, SLOWER, { 'x-forwarded-for': '198.51.100.1' }),
+      await arrive(service, SLOWER, { 'x-forwarded-for': '198.51.100.1' }),
+    ]
+    const refused = await arrive(service, QUICK, { 'x-forwarded-for': '198.51.100.1' })
+    assert.equal(typeOf(await refused.reply), '/problems/query_line_full')
+    let answered = 0
+    for (const { reply } of others) {
+      reply.then(
+        () => (answered += 1),
+        () => {},
+      )
+    }
+    const quick = await arrive(service, QUICK, { 'x-forwarded-for': '198.51.100.2' })
+    first.request.destroy()
+    assert.equal((await quick.reply).status, 200)
+    assert.equal(answered, 0)
+    others[1]!.request.destroy()
+    assert.equal(await service.stop(), 0)
+  })
+
   it('that run when the service stops are answered', async () => {
     const service = await store.serve({ QUERY_TIMEOUT_MS: '600000' })
     const slow = await arrive(service, `/stats/dau?${day}${slowSegments(2)}`)

@@ -12,32 +12,49 @@ interface Visit {
 function createModel(running_max: number, waiting_max: number) {
   const running: Visit[] = []
   const waiting: Visit[] = []
-  /** Callers, the one not served for the longest time first. */
-  let callers: string[] = []
+  /** Names in the order of their turns. */
+  const served: string[] = []
   const countOf = (visits: readonly Visit[], caller: string) =>
     visits.filter((visit) => visit.caller === caller).length
   const without = (visits: Visit[], visit: Visit) => visits.splice(visits.indexOf(visit), 1)
+  const start = (visit: Visit) => {
+    served.push(visit.caller)
+    return running.push(visit) > 0
+  }
+  /** A caller that has left is new when it comes again. */
+  const lastTurn = (caller: string) => (known.has(caller) ? served.lastIndexOf(caller) : -1)
+  const known = new Set<string>()
   const forgetIdle = () => {
-    callers = callers.filter((caller) => countOf(waiting, caller) > 0)
+    for (const caller of known) {
+      if (countOf(running, caller) + countOf(waiting, caller) > 0) continue
+      known.delete(caller)
+      for (const [i, name] of served.entries()) if (name === caller) served[i] = ''
+    }
   }
 
   return {
     running,
     waiting,
     enter(id: number, caller: string): boolean {
-      if (running.length < running_max) return running.push({ id, caller }) > 0
+      if (running.length < running_max) {
+        known.add(caller)
+        return start({ id, caller })
+      }
       if (waiting.length >= waiting_max || countOf(waiting, caller) * 2 >= waiting_max) return false
-      if (!callers.includes(caller)) callers.push(caller)
+      known.add(caller)
       return waiting.push({ id, caller }) > 0
     },
     leave(visit: Visit): void {
       without(running, visit)
-      const [next] = callers.toSorted((a, b) => countOf(running, a) - countOf(running, b))
-      if (next === undefined) return
-      const first = waiting.find(({ caller }) => caller === next)!
-      without(waiting, first)
-      running.push(first)
-      callers = [...callers.filter((caller) => caller !== next), next]
+      // The sort is stable: among new callers the first to wait is the first.
+      const [next] = waiting.toSorted(
+        (a, b) =>
+          countOf(running, a.caller) - countOf(running, b.caller) || lastTurn(a.caller) - lastTurn(b.caller),
+      )
+      if (next !== undefined) {
+        without(waiting, next)
+        start(next)
+      }
       forgetIdle()
     },
     giveUp(visit: Visit): void {
