@@ -28,7 +28,9 @@ export interface ColdIds {
    * @throws if a file that may hold one of the ids cannot be read, or the last `catchUp` failed
    */
   find(batch: EventBatch): Promise<ReadonlySet<number>>
-  /** Whether {@link find} would have to read cold files. Costs no more than the search in memory. */
+  /**
+   * Whether {@link find} would have to read cold files. Its search in memory is remembered for `find`.
+   */
   suspects(batch: EventBatch): boolean
   /**
    * Reads the cold files that {@link find} would read, and remembers the answer for it. May run while `find` and

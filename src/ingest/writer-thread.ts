@@ -5,7 +5,7 @@ import { openStore } from '../store/sqlite.ts'
 import { openAppendWriter } from './commit.ts'
 import { openAppend } from './event-store.ts'
 import type { Append, Appended } from './event-store.ts'
-import type { Failure, FromWriter, NumberedAppend, ToWriter, WriterSetup } from './sqlite-store.ts'
+import type { Failure, FromWriter, ToWriter, WriterSetup } from './sqlite-store.ts'
 
 /**
  * The thread that owns the service's write connection. Requests that arrive during a commit share the next
@@ -34,6 +34,8 @@ const writer = coldIds === null ? null : openAppendWriter(db, coldIds, setup.lim
 interface Queued {
   request: number
   append: Append
+  /** Its ids are certainly new, or cold files were read for them. */
+  is_checked: boolean
 }
 
 const queue: Queued[] = []
@@ -59,11 +61,39 @@ function answerOf(result: Appended | Error): Appended | Failure {
   return result instanceof Error ? { outcome: 'failed', reason: String(result) } : result
 }
 
+/** Returns the requests that can be committed without reading cold files; the others wait for that. */
+function setAsideSuspected(group: readonly Queued[]): Queued[] {
+  return group.filter((queued) => {
+    queued.is_checked ||= !coldIds!.suspects(queued.append.batch)
+    if (!queued.is_checked) suspected.push(queued)
+    return queued.is_checked
+  })
+}
+
+async function prepareSuspected(): Promise<void> {
+  if (preparing) return
+  preparing = true
+  while (suspected.length > 0) {
+    const [next] = suspected as [Queued]
+    await coldIds!.prepare(next.append.batch)
+    next.is_checked = true
+    suspected.shift()
+    queue.push(next)
+    wake()
+  }
+  preparing = false
+}
+
 async function drain(): Promise<void> {
   while (queue.length > 0) {
-    const group = takeGroup()
+    let group = takeGroup()
     const started = performance.now()
     try {
+      // The newest ids in cold may be those of this group.
+      await coldIds!.catchUp()
+      group = setAsideSuspected(group)
+      void prepareSuspected()
+      if (group.length === 0) continue
       const results = await writer!.commit(group.map(({ append }) => append))
       const events = group.reduce((n, { append }) => n + append.batch.count, 0)
       tell({
@@ -90,26 +120,12 @@ function wake(): void {
   setImmediate(() => void drain())
 }
 
-async function prepareSuspected(): Promise<void> {
-  preparing = true
-  while (suspected.length > 0) {
-    await coldIds!.prepare(suspected[0]!.append.batch)
-    queue.push(suspected.shift()!)
-    wake()
-  }
-  preparing = false
-}
-
-function receive({ request, append: order }: NumberedAppend): void {
-  const append = openAppend(order)
-  if (coldIds!.suspects(append.batch)) suspected.push({ request, append })
-  else queue.push({ request, append })
-}
-
 port.on('message', (message: ToWriter) => {
   if (message.kind === 'close') closing = true
-  else message.appends.forEach(receive)
-  if (suspected.length > 0 && !preparing) void prepareSuspected()
+  else {
+    for (const { request, append } of message.appends)
+      queue.push({ request, append: openAppend(append), is_checked: false })
+  }
   wake()
 })
 
