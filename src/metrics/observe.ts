@@ -75,7 +75,8 @@ export function timeQueries(query: Queries, meters: Meters): Queries {
   }
   return {
     ask: (question, asker) => time(question.kind, asker.signal, () => query.ask(question, asker)),
-    events: (question, asker) => time('events', asker.signal, () => query.events(question, asker)),
+    events: (question, format, asker) =>
+      time('events', asker.signal, () => query.events(question, format, asker)),
     tiers: (asker) => time('tiers', asker.signal, () => query.tiers(asker)),
   }
 }

@@ -4,7 +4,7 @@ import { Problem } from '../problem/problem.ts'
 import { startThread } from '../process/threads.ts'
 import type { Tiers } from '../store/tiers.ts'
 import type { Mirrored, Reading } from './engine.ts'
-import type { EventsPage } from './events.ts'
+import type { EventsFormat, RenderedPage } from './events-reply.ts'
 import type { EventsQuestion, Question } from './question.ts'
 
 /** The service's side of the query thread: a bounded queue, the timeout, and a restart if the thread dies. */
@@ -24,8 +24,8 @@ export interface Queries {
    * @throws {Problem} `query_line_full`, `query_timeout`, `not_ready`, `cold_file_damaged`, `query_failed`
    */
   ask(question: Question, asker: Asker): Promise<Reading>
-  /** Returns a page of events, with the same freshness and errors. */
-  events(question: EventsQuestion, asker: Asker): Promise<EventsPage>
+  /** Returns a page of events, rendered, with the same freshness and errors. */
+  events(question: EventsQuestion, format: EventsFormat, asker: Asker): Promise<RenderedPage>
   tiers(asker: Asker): Promise<Tiers>
 }
 
@@ -50,7 +50,7 @@ export interface QuerySetup {
 
 export type ToQueryThread =
   | { kind: 'ask'; id: number; question: Question }
-  | { kind: 'events'; id: number; question: EventsQuestion }
+  | { kind: 'events'; id: number; question: EventsQuestion; format: EventsFormat }
   | { kind: 'tiers'; id: number }
   | { kind: 'cancel'; id: number }
   | { kind: 'close' }
@@ -74,7 +74,7 @@ const RESTART_PAUSE_MS = 1_000
 
 type Work =
   | { kind: 'ask'; question: Question }
-  | { kind: 'events'; question: EventsQuestion }
+  | { kind: 'events'; question: EventsQuestion; format: EventsFormat }
   | { kind: 'tiers' }
 
 /** Starts the query thread. Returns before the mirror is built, which can take seconds; see `ready`. */
@@ -191,7 +191,8 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
       return line.waiting
     },
     ask: (question, asker) => send({ kind: 'ask', question }, asker) as Promise<Reading>,
-    events: (question, asker) => send({ kind: 'events', question }, asker) as Promise<EventsPage>,
+    events: (question, format, asker) =>
+      send({ kind: 'events', question, format }, asker) as Promise<RenderedPage>,
     tiers: (asker) => send({ kind: 'tiers' }, asker) as Promise<Tiers>,
     async close() {
       closing = true

@@ -61,8 +61,8 @@ type Request = [path: string, body?: unknown, type?: string]
 /** Of each route the requests that could take long; a new route does not compile without. */
 const REQUESTS: Record<RouteName, readonly Request[]> = {
   'POST /events': [['/events', [eventOf()]]],
-  'GET /events': ['json', 'ndjson', 'csv'].map((format) => [
-    `/events?from=2025-08-01&to=2025-08-01&limit=${EVENTS_LIMIT_MAX}&format=${format}`,
+  'GET /events': (['json', 'ndjson', 'csv'] as const).map((format) => [
+    `/events?from=2025-08-01&to=2025-08-01&limit=${EVENTS_LIMIT_MAX[format]}&format=${format}`,
   ]),
   'GET /dead-letters': [
     '',
@@ -90,7 +90,7 @@ const REQUESTS: Record<RouteName, readonly Request[]> = {
   'GET /docs': [['/docs']],
   'GET /docs/:file': [['/docs/docs.js']],
   'POST /auth/login': [['/auth/login', { username: 'nobody', password: 'wrong password' }]],
-  'POST /auth/register': [['/auth/register', {}]],
+  'POST /auth/register': [['/auth/register', { username: 'somebody', password: 'a password' }]],
 }
 
 describe('a full store', { timeout: HANGS_AFTER_MS }, () => {
@@ -102,7 +102,7 @@ describe('a full store', { timeout: HANGS_AFTER_MS }, () => {
     const db = openStore(openLayout(store.data_dir).database)
     key = fillStore(db)
     db.close()
-    service = await store.serve({ VERIFY_INTERVAL_S: '0', LOG_LEVEL: 'error' })
+    service = await store.serve({ VERIFY_INTERVAL_S: '0' })
   })
   after(() => store.remove())
 
@@ -130,7 +130,7 @@ describe('a full store', { timeout: HANGS_AFTER_MS }, () => {
           status = reply.status
         }
         t.diagnostic(`${path}: ${status}, ${least_ms.toFixed(1)} ms`)
-        assert.ok(status < 500, `${path}: ${status}`)
+        assert.ok(status < 500 && status !== 400, `${path}: ${status}`)
         assert.ok(least_ms < CPU_MS_MAX, `${path}: ${least_ms} ms`)
       }
     })

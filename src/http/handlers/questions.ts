@@ -38,13 +38,13 @@ export function questionHandlers(
     async 'GET /events'(c) {
       const started = performance.now()
       const { question, format } = parseEventsQuestion(c.req.queries(), c.req.header('accept'), nowMicros())
-      const page = await askFor(c, (asker) => query.events(question, asker))
+      const page = await askFor(c, (asker) => query.events(question, format, asker))
       const { hot_events, cold_events, cold_files } = page
       const next_cursor = nextCursor(page, question)
       c.header('vary', 'Accept', { append: true })
       if (next_cursor !== null) c.header('link', nextLink(c.req.url, next_cursor))
       const meta: Meta = { hot_events, cold_events, cold_files, took_ms: tenthsSince(started) }
-      return c.body(renderEvents(format, page.rows, next_cursor, meta), 200, {
+      return c.body(renderEvents(format, page, next_cursor, meta), 200, {
         'content-type': CONTENT_TYPES[format],
       })
     },
