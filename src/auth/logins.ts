@@ -54,8 +54,8 @@ export function createLogins({ db, notes, tokens, per_address, per_name, now_us 
   )
   const line = createLine(HASHING_MAX, HASHING_WAITING_MAX)
 
-  async function whenHashing<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
-    const leave = await line.enter(signal).catch((error: unknown) => {
+  async function whenHashing<T>(address: string, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+    const leave = await line.enter(address, signal).catch((error: unknown) => {
       throw signal.aborted ? new Problem('client_left', 'The client disconnected.') : error
     })
     if (leave === FULL)
@@ -75,7 +75,7 @@ export function createLogins({ db, notes, tokens, per_address, per_name, now_us 
       // An invalid name belongs to no user, so there is nothing to protect.
       if (name !== null) limit(per_name, name)
       const user = name === null ? undefined : userByName.get(name)
-      const right = await whenHashing(signal, () =>
+      const right = await whenHashing(address, signal, () =>
         isPassword(bounded(password), user?.password_hash ?? null),
       )
       if (!right || user === undefined) throw wrongLogin()
@@ -99,7 +99,7 @@ export function createLogins({ db, notes, tokens, per_address, per_name, now_us 
       if (name === null || errors.length > 0) {
         throw new Problem('invalid_login', 'Choose another name or password.', { errors })
       }
-      const password_hash = await whenHashing(signal, () => hashPassword(password))
+      const password_hash = await whenHashing(address, signal, () => hashPassword(password))
       const added = await writeDurably(notes, () => addUser(notes, name, password_hash, ['read'], now_us()))
       if (added === 0) throw new Problem('name_taken', 'Choose another name.')
       return { username: name, scope: 'read' }

@@ -29,6 +29,15 @@ export interface ColdIds {
    */
   find(batch: EventBatch): Promise<ReadonlySet<number>>
   /**
+   * Whether {@link find} would have to read cold files. Its search in memory is remembered for `find`.
+   */
+  suspects(batch: EventBatch): boolean
+  /**
+   * Reads the cold files that {@link find} would read, and remembers the answer for it. May run while `find` and
+   * `catchUp` run for other batches. If it fails, `find` tells why.
+   */
+  prepare(batch: EventBatch): Promise<void>
+  /**
    * Follows the catalog to its newest generation, and rebuilds the index if it is damaged.
    * @throws {ColdFileError} if the index must be rebuilt and a cold file is damaged too; `find` then throws
    * until a later call succeeds
@@ -56,17 +65,27 @@ export async function openColdIds(
 ): Promise<ColdIds> {
   let duck: Duck | null = null
   let connection: DuckConnection | null = null
+  let connecting: Promise<DuckConnection> | null = null
   let generation = UNKNOWN
   const segments = openSegments(layout)
   const filesOfDay = new Map<Day, ColdFile[]>()
   const checkFile = createFileCheck(layout)
+  /** Answers found before `find` asks, and the generation for which they are valid. */
+  const prepared = new WeakMap<EventBatch, { generation: number; found: ReadonlySet<number> }>()
 
   // Opened on first use: a service that never sees a possible
   // duplicate of a cold event does not need DuckDB here.
-  async function connect(): Promise<DuckConnection> {
-    duck ??= await openDuck({ threads: 1, memory_mb, spill: layout.spill })
-    return (connection ??= await duck.connect())
+  async function open(): Promise<DuckConnection> {
+    try {
+      duck ??= await openDuck({ threads: 1, memory_mb, spill: layout.spill })
+      connection = await duck.connect()
+      return connection
+    } catch (error) {
+      connecting = null
+      throw error
+    }
   }
+  const connect = () => (connecting ??= open())
 
   async function catchUp(): Promise<void> {
     for (;;) {
@@ -111,7 +130,7 @@ export async function openColdIds(
   }
 
   /** Maps each id that may be in cold, by its index in the batch, to the days in which it may be. */
-  function suspects(batch: EventBatch): Map<number, Day[]> {
+  function suspectsIn(batch: EventBatch): Map<number, Day[]> {
     const found = new Map<number, Day[]>()
     const opened = [...segments.answering()]
     if (opened.length === 0) return found
@@ -184,8 +203,10 @@ export async function openColdIds(
       for (;;) {
         if (generation === UNKNOWN) throw new Error('the index of cold ids is not available')
         const asked = generation
+        const known = prepared.get(batch)
+        if (known?.generation === asked) return known.found
         // Repeated after each catch-up, which may have added ids of this batch.
-        const suspected = suspects(batch)
+        const suspected = suspectsIn(batch)
         if (suspected.size === 0) return NONE
         try {
           return await confirm(batch, suspected)
@@ -193,6 +214,22 @@ export async function openColdIds(
           if (readGeneration(db) === asked) throw error
           await catchUp()
         }
+      }
+    },
+    suspects(batch) {
+      if (generation === UNKNOWN) return false
+      // While the catalog is followed, the open segments have at least the ids of `generation`.
+      if (suspectsIn(batch).size > 0) return true
+      prepared.set(batch, { generation, found: NONE })
+      return false
+    },
+    async prepare(batch) {
+      if (generation === UNKNOWN) return
+      const asked = generation
+      try {
+        prepared.set(batch, { generation: asked, found: await confirm(batch, suspectsIn(batch)) })
+      } catch {
+        // A file may be damaged, or replaced by a merge meanwhile: `find` reads it again, and knows which.
       }
     },
     catchUp,

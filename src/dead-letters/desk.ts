@@ -77,6 +77,29 @@ export function shapeLetter(letter: KeptLetter) {
   return { ...shapeEntry(letter), event: parseExactJson(letter.body) }
 }
 
-function shapeEntry({ id, received_at, source, path, message: reason, event_id, is_cut }: LetterEntry) {
-  return { id, received_at: formatInstant(received_at), source, path, message: reason, event_id, is_cut }
+/** The JSON text of {@link shapeLetter}, without parsing the event. */
+export function letterText(letter: KeptLetter): string {
+  return `${JSON.stringify(shapeEntry(letter)).slice(0, -1)},"event":${letter.body}}`
+}
+
+function shapeEntry({
+  id,
+  received_at,
+  source,
+  path,
+  message,
+  event_id,
+  is_cut,
+  events_omitted,
+}: LetterEntry) {
+  return {
+    id,
+    received_at: formatInstant(received_at),
+    source,
+    path,
+    message,
+    event_id,
+    is_cut,
+    events_omitted,
+  }
 }

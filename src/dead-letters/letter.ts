@@ -13,6 +13,8 @@ export interface Letter {
   body: string
   /** The event was longer than {@link LETTER_BYTES_MAX}, and only its beginning is kept. */
   is_cut: boolean
+  /** Rejected events that the letter counts; 0 if it holds an event. See {@link countRest}. */
+  events_omitted: number
 }
 
 /** About twice the size of the longest valid event. */
@@ -24,9 +26,22 @@ export const LETTER_BYTES_MAX = 64 * 1024
  */
 export function writeLetter(value: unknown, event_id: string | null, { path, message }: FieldError): Letter {
   const body = writeBody(value)
-  if (body === null) return { path, message, event_id, body: '""', is_cut: true }
+  const letter = { path, message, event_id, events_omitted: 0 }
+  if (body === null) return { ...letter, body: '""', is_cut: true }
   const is_cut = Buffer.byteLength(body) > LETTER_BYTES_MAX
-  return { path, message, event_id, body: is_cut ? JSON.stringify(cut(body)) : body, is_cut }
+  return { ...letter, body: is_cut ? JSON.stringify(cut(body)) : body, is_cut }
+}
+
+/**
+ * Rejected events of one request that become a letter each. Beyond it, one letter counts the rest:
+ * 100,000 events in a few hundred bytes must not cost 100,000 inserts.
+ */
+export const LETTERS_PER_REQUEST_MAX = 1_000
+
+/** Makes the letter that counts the rejected events beyond {@link LETTERS_PER_REQUEST_MAX}. */
+export function countRest(events_omitted: number): Letter {
+  const message = `${events_omitted} more rejected events of the same request are not kept`
+  return { path: '', message, event_id: null, body: 'null', is_cut: false, events_omitted }
 }
 
 /** Null if the value is nested too deep for JSON.stringify, although it could be parsed. */

@@ -17,6 +17,11 @@ export interface Admission {
   /** Lets a request pass if its caller has the scope and is within the rate limit. */
   require(scope: Scope): MiddlewareHandler<AdmissionEnv>
   /**
+   * Refuses a caller who has no event left in the rate limit, before its body is read.
+   * @throws {Problem} `rate_limited`
+   */
+  requireEvents(c: Counted): void
+  /**
    * Takes the events of a batch from the rate limit before they are stored, all or none.
    * @throws {Problem} `rate_limited`
    */
@@ -27,11 +32,11 @@ export interface Admission {
 
 export interface AdmissionEnv {
   Variables: {
-    /** Name of the token bucket; absent on routes without a scope. */
+    /** By whom limits and shares count: `key/3`, `user/7` or a network address; absent on routes without a scope. */
     bucket?: string
     /** For the RateLimit headers. */
     limits?: { counted: readonly NamedBuckets[]; state: string }
-    /** `key/3` or `user/7`, for the log and as the source of events. */
+    /** `key/3` or `user/7`, for the log and as the owner of idempotency keys. */
     caller?: string
   }
 }
@@ -116,6 +121,10 @@ export function createAdmission({ gate, onKeyUse, config, now_ms }: AdmissionOpt
         }
         await next()
       },
+    requireEvents(c) {
+      const wait_s = events?.wait(c.get('bucket')!, 1) ?? 0
+      if (wait_s > 0) refuse(c, per_batch, 'events', wait_s)
+    },
     takeEvents(c, count) {
       for (const limit of per_batch) {
         if (limit.name === 'events') take(c, per_batch, limit, count)
@@ -132,9 +141,18 @@ function take(c: Counted, limits: readonly NamedBuckets[], limit: NamedBuckets, 
     c.set('limits', { counted: limits, state: stateOf(limits, bucket) })
     return
   }
-  const refused = { name: limit.name, retry_after_s: Math.ceil(wait_s) }
-  c.set('limits', { counted: limits, state: stateOf(limits, bucket, refused) })
-  throw new Problem('rate_limited', `Too many ${limit.name}. Send again later.`, {
+  refuse(c, limits, limit.name, wait_s)
+}
+
+function refuse(
+  c: Counted,
+  limits: readonly NamedBuckets[],
+  name: NamedBuckets['name'],
+  wait_s: number,
+): never {
+  const refused = { name, retry_after_s: Math.ceil(wait_s) }
+  c.set('limits', { counted: limits, state: stateOf(limits, c.get('bucket')!, refused) })
+  throw new Problem('rate_limited', `Too many ${name}. Send again later.`, {
     retry_after_s: refused.retry_after_s,
   })
 }

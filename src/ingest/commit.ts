@@ -36,8 +36,9 @@ export function openAppendWriter(
       shelf.put(letters, source, received_at)
       return null
     },
-    end({ judged, keyed, received_at }, stored) {
-      const reply = composeReply(judged, stored)
+    end({ judged, letters, keyed, received_at }, stored) {
+      const events_omitted = letters.at(-1)?.events_omitted ?? 0
+      const reply = { ...composeReply(judged, stored), ...(events_omitted === 0 ? {} : { events_omitted }) }
       if (keyed !== null) replies.keep(keyed, reply, received_at)
       return { outcome: 'stored', reply }
     },

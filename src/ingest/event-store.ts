@@ -1,4 +1,5 @@
 import { deserialize } from 'node:v8'
+import { LETTERS_PER_REQUEST_MAX } from '../dead-letters/letter.ts'
 import type { Letter } from '../dead-letters/letter.ts'
 import type { EventBatch } from '../event/batch.ts'
 import type { Micros } from '../event/time.ts'
@@ -44,6 +45,11 @@ export type SealedContent = Uint8Array
 
 /** An append as it is sent to the writer. */
 export type AppendOrder = Omit<Append, keyof Content> & { content: Content | SealedContent }
+
+/** Rows that an append writes, at most; the limits of the write queue count them. */
+export function rowsOf({ received, rejected }: Judged): number {
+  return received - rejected + Math.min(rejected, LETTERS_PER_REQUEST_MAX + 1)
+}
 
 /** Decodes the content of an append. */
 export function openAppend({ content, ...append }: AppendOrder): Append {

@@ -1,4 +1,4 @@
-import { writeLetter } from '../dead-letters/letter.ts'
+import { countRest, LETTERS_PER_REQUEST_MAX, writeLetter } from '../dead-letters/letter.ts'
 import type { Letter } from '../dead-letters/letter.ts'
 import { packEvents } from '../event/batch.ts'
 import { judgeEvent } from '../event/event.ts'
@@ -46,18 +46,21 @@ export function judgeBatch(schema: EventSchema, batch: Batch): Judgement<Content
   const valid: Event[] = []
   const letters: Letter[] = []
   const errors: ProblemEntry[] = []
+  let rejected = 0
   for (const [index, value] of batch.entries()) {
     const verdict = value instanceof Unreadable ? value : judgeEvent(schema, value)
     if ('event' in verdict) {
       valid.push(verdict.event)
       continue
     }
+    rejected += 1
+    if (rejected > LETTERS_PER_REQUEST_MAX) continue
     const event_id = readableId(value)
     letters.push(writeLetter(value instanceof Unreadable ? value.text : value, event_id, verdict.error))
     if (errors.length < ERRORS_LISTED_MAX)
       errors.push({ index, ...(event_id === null ? {} : { event_id }), ...verdict.error })
   }
-  const rejected = letters.length
+  if (rejected > letters.length) letters.push(countRest(rejected - letters.length))
   const cut = rejected > errors.length ? { errors_truncated: true as const } : {}
   return {
     judged: { received: batch.length, rejected, errors, ...cut },

@@ -29,6 +29,12 @@ export async function replayLetter(
   letter: KeptLetter,
   corrected: IncomingBody | null,
 ): Promise<IngestReply> {
+  if (letter.events_omitted > 0) {
+    throw new Problem(
+      'invalid_events',
+      `This letter only counts ${letter.events_omitted} rejected events, which were not kept. Send them again.`,
+    )
+  }
   async function replay(judgement: Judgement): Promise<IngestReply> {
     if (judgement.judged.received !== 1) throw new Problem('invalid_events', 'Send exactly one event.')
     const { reply } = await ingest(judgement, {

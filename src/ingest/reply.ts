@@ -11,7 +11,10 @@ export interface Judged {
   errors_truncated?: true
 }
 
-export interface IngestReply extends Stored, Judged {}
+export interface IngestReply extends Stored, Judged {
+  /** Rejected events that are not kept as dead letters; one letter counts them. Absent if there are none. */
+  events_omitted?: number
+}
 
 export function composeReply({ received, ...judged }: Judged, { accepted, duplicates }: Stored): IngestReply {
   return { received, accepted, duplicates, ...judged }

@@ -1,11 +1,12 @@
 import { Problem } from '../problem/problem.ts'
 import { startThread } from '../process/threads.ts'
 import type { CommitLimits } from './commit.ts'
+import { rowsOf } from './event-store.ts'
 import type { Appended, AppendOrder, EventStore } from './event-store.ts'
 
 /** The service's side of the writer thread: a bounded queue in front of SQLite. */
 export interface SqliteStore extends EventStore {
-  /** Events that are queued or being committed. */
+  /** Events that are queued or being committed; of rejected ones those that become dead letters. */
   readonly waiting_events: number
   /** Whether the writer has loaded the ids of hot and cold and accepts events. */
   readonly ready: boolean
@@ -52,7 +53,7 @@ export interface Failure {
 export interface Commit {
   /** Valid events, including duplicates. */
   events: number
-  /** Includes the lookup of cold ids and the fsync. */
+  /** Includes the fsync. */
   took_ms: number
 }
 
@@ -115,7 +116,7 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
   }
   function gather(next: NumberedAppend): void {
     gathered.push(next)
-    gathered_events += next.append.judged.received
+    gathered_events += rowsOf(next.append.judged)
     if (gathered_events >= HANDED_OVER_AT_ONCE_EVENTS) handOver()
     else if (gathered.length === 1) setImmediate(handOver)
   }
@@ -169,12 +170,12 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
       return oldest.done ? 0 : performance.now() - oldest.value.at_ms
     },
     async append(append) {
-      const { judged } = append
+      const rows = rowsOf(append.judged)
       if (state === 'starting') {
         throw new Problem('not_ready', 'The writer is loading the index of cold ids. Send again later.')
       }
       if (state !== 'ready') throw unavailable(cause)
-      if (waiting_events + judged.received > queue_events_max && waiting_events > 0) {
+      if (waiting_events + rows > queue_events_max && waiting_events > 0) {
         throw new Problem(
           'queue_full',
           `${waiting_events} events are waiting to be written. Send again later.`,
@@ -182,9 +183,9 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
       }
       requests += 1
       const request = requests
-      waiting_events += judged.received
+      waiting_events += rows
       return new Promise((resolve, reject) => {
-        waiting.set(request, { count: judged.received, at_ms: performance.now(), resolve, reject })
+        waiting.set(request, { count: rows, at_ms: performance.now(), resolve, reject })
         gather({ request, append })
       })
     },

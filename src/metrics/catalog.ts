@@ -84,12 +84,12 @@ export const METRICS = {
   },
   frostline_dead_letters: {
     type: 'gauge',
-    help: 'Dead letters kept. Above 10,000 or 8 MiB an estimate: letters removed between others are still counted',
+    help: 'Dead letters kept',
     labels: [],
   },
   frostline_dead_letters_bytes: {
     type: 'gauge',
-    help: 'Size of the dead letters, with the same estimate',
+    help: 'Size of the dead letters',
     labels: [],
   },
   frostline_compaction_runs_total: {

@@ -74,9 +74,10 @@ export function timeQueries(query: Queries, meters: Meters): Queries {
     }
   }
   return {
-    ask: (question, signal) => time(question.kind, signal, () => query.ask(question, signal)),
-    events: (question, signal) => time('events', signal, () => query.events(question, signal)),
-    tiers: (signal) => time('tiers', signal, () => query.tiers(signal)),
+    ask: (question, asker) => time(question.kind, asker.signal, () => query.ask(question, asker)),
+    events: (question, format, asker) =>
+      time('events', asker.signal, () => query.events(question, format, asker)),
+    tiers: (asker) => time('tiers', asker.signal, () => query.tiers(asker)),
   }
 }
 

@@ -239,14 +239,14 @@ export const PROBLEMS = {
   logins_busy: {
     status: 503,
     title: 'Too many logins are being checked',
-    meaning: 'More than 32 logins are waiting.',
+    meaning: 'More than 32 logins are waiting, or 16 from this address.',
     remedy: 'Log in again after `Retry-After`.',
     retry_after_s: 1,
   },
   query_line_full: {
     status: 503,
     title: 'Too many queries are waiting',
-    meaning: 'More than `QUERIES_WAITING_MAX` questions are waiting.',
+    meaning: 'More than `QUERIES_WAITING_MAX` questions are waiting, or half as many from this caller.',
     remedy: 'Ask again after `Retry-After`.',
     retry_after_s: 1,
   },

@@ -1,4 +1,4 @@
-import type { DuckValue } from '../store/duckdb.ts'
+import { sqlText } from '../store/duckdb.ts'
 import type { Segment } from './question.ts'
 
 /**
@@ -7,7 +7,7 @@ import type { Segment } from './question.ts'
  */
 
 /** Binds a value and returns its placeholder. */
-type Bind = (value: DuckValue) => string
+type Bind = (value: string) => string
 
 /** @returns a condition over `event_type`, `user_id` and `properties` */
 export function condition({ field, values }: Segment, bind: Bind): string {
@@ -18,24 +18,9 @@ export function condition({ field, values }: Segment, bind: Bind): string {
     return values_at.length === 1 ? values_at[0]! : `coalesce(${values_at.join(', ')})`
   }
   const text = first('json_extract_string')
-  const whole = matches(
-    text,
-    first('json_type'),
-    (expression, among) => isAmong(expression, among, bind),
-    values,
-    bind,
-  )
-  // A lambda takes no subquery, and so no set.
-  const element = matches(
-    `(element ->> '$')`,
-    'json_type(element)',
-    (expression, among) => `list_contains([${among.map(bind).join(', ')}], ${expression})`,
-    values,
-    bind,
-  )
+  const whole = matches(text, first('json_type'), values, bind)
   // Most values are no arrays, and looking at the first character costs nothing.
-  return `(${whole} OR CASE WHEN starts_with(${text}, '[') THEN
-    len(list_filter(from_json(${first('json_extract')}, '["JSON"]'), lambda element: ${element})) > 0 ELSE false END)`
+  return `(${whole} OR CASE WHEN starts_with(${text}, '[') THEN ${hasOne(first('json_extract'), values)} ELSE false END)`
 }
 
 /** `a.b` is the key `b` of the object `a`, or else the key `a.b`. */
@@ -55,30 +40,62 @@ function escape(key: string): string {
  * Whether a JSON value that is no array is one of these.
  * @param text SQL of it as text
  * @param type SQL of its type
- * @param among SQL that tells whether a text is one of several
  */
-function matches(
-  text: string,
-  type: string,
-  among: (expression: string, values: readonly string[]) => string,
-  values: readonly string[],
-  bind: Bind,
-): string {
-  const tests = [among(text, values)]
+function matches(text: string, type: string, values: readonly string[], bind: Bind): string {
+  const tests = [isAmong(text, values, bind)]
   if (values.includes('null')) tests.push(`${type} = 'NULL'`)
-  const numbers = values.flatMap((value) => plainNumber(value) ?? [])
-  if (numbers.length > 0) {
-    const doubles = numbers.filter(isShort).map((number) => `${bind(number)}::DOUBLE`)
-    const is_number = `${type} IN ('UBIGINT', 'BIGINT', 'HUGEINT', 'UHUGEINT', 'DOUBLE')`
-    const short =
-      doubles.length === 0 ? 'false' : `list_contains([${doubles.join(', ')}], TRY_CAST(${text} AS DOUBLE))`
-    // Two numbers of more digits may be one double and are compared as they are written, without zeros at their end.
-    const long = among(`rtrim(regexp_replace(${text}, '(\\.\\d*?)0+$', '\\1'), '.')`, numbers)
+  const { all, short } = numbersOf(values)
+  const is_number = `${type} IN ('UBIGINT', 'BIGINT', 'HUGEINT', 'UHUGEINT', 'DOUBLE')`
+  // The conditions are within the expression, because DuckDB looks up sets for all rows before it evaluates a CASE around them.
+  const when = (digits: string, then: string) =>
+    `CASE WHEN strlen(${text}) ${digits} ${SHORT_DIGITS} AND ${is_number} THEN ${then} END`
+  if (short.length > 0)
     tests.push(
-      `(${is_number} AND CASE WHEN strlen(${text}) <= ${SHORT_DIGITS} THEN ${short} ELSE ${long} END)`,
+      isAmong(when('<=', `TRY_CAST(${text} AS DOUBLE)`), short, (number) => `${bind(number)}::DOUBLE`),
     )
+  if (all.length > 0) tests.push(isAmong(when('>', withoutZeros(text)), all, bind))
+  return `(${tests.join(' OR ')})`
+}
+
+/**
+ * Whether one element of a JSON array is one of these. A subquery cannot be used for each element, and comparing
+ * each with 100 values takes 10 µs a row, so that texts are looked up in an ENUM, which DuckDB hashes.
+ * @param array SQL of the array
+ */
+function hasOne(array: string, values: readonly string[]): string {
+  const tests = [inEnum(`json_extract_string(${array}, '$[*]')`, values)]
+  // As JSON: a text has its quotes, so that it is no number.
+  const elements = `json_extract(${array}, '$[*]')::VARCHAR[]`
+  if (values.includes('null')) tests.push(`list_contains(${elements}, 'null')`)
+  const { all, short } = numbersOf(values)
+  if (short.length > 0) {
+    const doubles = `TRY_CAST(list_filter(${elements}, lambda element: strlen(element) <= ${SHORT_DIGITS}) AS DOUBLE[])`
+    const known = short.map((number) => `${sqlText(number)}::DOUBLE`).join(', ')
+    tests.push(`len(list_filter(${doubles}, lambda number: number IN (${known}))) > 0`)
+  }
+  if (all.length > 0) {
+    // Of all JSON only numbers begin with a character from - to 9.
+    const long = `list_filter(${elements}, lambda element:
+      strlen(element) > ${SHORT_DIGITS} AND element >= '-' AND element < ':')`
+    tests.push(inEnum(`list_transform(${long}, lambda number: ${withoutZeros('number')})`, all))
   }
   return `(${tests.join(' OR ')})`
+}
+
+/** Two numbers of more digits may be one double and are compared as they are written, without zeros at their end. */
+function withoutZeros(number: string): string {
+  return `rtrim(regexp_replace(${number}, '(\\.\\d*?)0+$', '\\1'), '.')`
+}
+
+/** Whether one of a list of texts is one of these. */
+function inEnum(texts: string, known: readonly string[]): string {
+  return `list_count(TRY_CAST(${texts} AS ENUM(${[...new Set(known)].map(sqlText).join(', ')})[])) > 0`
+}
+
+/** The numbers among these values, and those of them that a double tells apart. */
+function numbersOf(values: readonly string[]): { all: string[]; short: string[] } {
+  const all = values.flatMap((value) => plainNumber(value) ?? [])
+  return { all, short: all.filter(isShort) }
 }
 
 /** From so many values on, a set that is looked up is faster than comparing with one after the other. */

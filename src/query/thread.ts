@@ -3,6 +3,7 @@ import { ColdFileError } from '../cold/file-check.ts'
 import { openLayout } from '../store/layout.ts'
 import { openStoreForReading } from '../store/sqlite.ts'
 import { openEngine } from './engine.ts'
+import { renderRows } from './events-reply.ts'
 import type { FromQueryThread, QuerySetup, ToQueryThread } from './tier.ts'
 
 /**
@@ -14,7 +15,7 @@ const port = parentPort!
 const setup = workerData as QuerySetup
 const layout = openLayout(setup.data_dir)
 const db = openStoreForReading(layout.database)
-const tell = (message: FromQueryThread) => port.postMessage(message)
+const tell = (message: FromQueryThread, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
 const engine = await openEngine(db, layout, {
   ...setup,
   onMirrored: (mirrored) => tell({ kind: 'mirrored', mirrored }),
@@ -33,14 +34,21 @@ function isFatal(error: unknown): boolean {
   return error instanceof Error && /FATAL|has been invalidated/.test(error.message)
 }
 
-function serve(id: number, act: (signal: AbortSignal) => Promise<unknown>): void {
+interface Answer {
+  value: unknown
+  /** Buffers of the value that are handed over instead of copied. */
+  transfer?: ArrayBuffer[]
+}
+
+function serve(id: number, act: (signal: AbortSignal) => Promise<Answer>): void {
   const controller = new AbortController()
   running.set(id, { controller, ended: answer(id, act(controller.signal)) })
 }
 
-async function answer(id: number, result: Promise<unknown>): Promise<void> {
+async function answer(id: number, result: Promise<Answer>): Promise<void> {
   try {
-    tell({ kind: 'answer', id, value: await result })
+    const { value, transfer } = await result
+    tell({ kind: 'answer', id, value }, transfer)
   } catch (error) {
     if (isFatal(error)) throw error
     const code = error instanceof ColdFileError ? 'cold_file_damaged' : 'query_failed'
@@ -75,11 +83,14 @@ async function close(): Promise<void> {
 port.on('message', (message: ToQueryThread) => {
   if (message.kind === 'ask') {
     const { question } = message
-    serve(message.id, (signal) => engine.ask(question, signal))
+    serve(message.id, async (signal) => ({ value: await engine.ask(question, signal) }))
   } else if (message.kind === 'events') {
-    const { question } = message
-    serve(message.id, (signal) => engine.events(question, signal))
-  } else if (message.kind === 'tiers') serve(message.id, async () => engine.tiers())
+    const { question, format } = message
+    serve(message.id, async (signal) => {
+      const page = renderRows(format, await engine.events(question, signal))
+      return { value: page, transfer: [page.text.buffer] }
+    })
+  } else if (message.kind === 'tiers') serve(message.id, async () => ({ value: engine.tiers() }))
   else if (message.kind === 'cancel') running.get(message.id)?.controller.abort()
   else void close()
 })

@@ -4,10 +4,18 @@ import { Problem } from '../problem/problem.ts'
 import { startThread } from '../process/threads.ts'
 import type { Tiers } from '../store/tiers.ts'
 import type { Mirrored, Reading } from './engine.ts'
-import type { EventsPage } from './events.ts'
+import type { EventsFormat, RenderedPage } from './events-reply.ts'
 import type { EventsQuestion, Question } from './question.ts'
 
 /** The service's side of the query thread: a bounded queue, the timeout, and a restart if the thread dies. */
+
+/** Who asks a question. */
+export interface Asker {
+  /** By whom the places in the queue are shared: a key, a user or a network address. */
+  caller: string
+  /** Aborts when the client disconnects. */
+  signal: AbortSignal
+}
 
 /** Queries over both tiers. */
 export interface Queries {
@@ -15,10 +23,10 @@ export interface Queries {
    * Answers as of now or later: with at least every event acknowledged before the call.
    * @throws {Problem} `query_line_full`, `query_timeout`, `not_ready`, `cold_file_damaged`, `query_failed`
    */
-  ask(question: Question, signal: AbortSignal): Promise<Reading>
-  /** Returns a page of events, with the same freshness and errors. */
-  events(question: EventsQuestion, signal: AbortSignal): Promise<EventsPage>
-  tiers(signal: AbortSignal): Promise<Tiers>
+  ask(question: Question, asker: Asker): Promise<Reading>
+  /** Returns a page of events, rendered, with the same freshness and errors. */
+  events(question: EventsQuestion, format: EventsFormat, asker: Asker): Promise<RenderedPage>
+  tiers(asker: Asker): Promise<Tiers>
 }
 
 export interface QueryTier extends Queries {
@@ -42,7 +50,7 @@ export interface QuerySetup {
 
 export type ToQueryThread =
   | { kind: 'ask'; id: number; question: Question }
-  | { kind: 'events'; id: number; question: EventsQuestion }
+  | { kind: 'events'; id: number; question: EventsQuestion; format: EventsFormat }
   | { kind: 'tiers'; id: number }
   | { kind: 'cancel'; id: number }
   | { kind: 'close' }
@@ -66,7 +74,7 @@ const RESTART_PAUSE_MS = 1_000
 
 type Work =
   | { kind: 'ask'; question: Question }
-  | { kind: 'events'; question: EventsQuestion }
+  | { kind: 'events'; question: EventsQuestion; format: EventsFormat }
   | { kind: 'tiers' }
 
 /** Starts the query thread. Returns before the mirror is built, which can take seconds; see `ready`. */
@@ -118,11 +126,11 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
     return entry
   }
 
-  async function send(work: Work, client: AbortSignal): Promise<unknown> {
+  async function send(work: Work, { caller, signal: client }: Asker): Promise<unknown> {
     const limit = AbortSignal.timeout(timeout_ms)
     const signal = AbortSignal.any([client, limit])
     try {
-      const leave = await line.enter(signal)
+      const leave = await line.enter(caller, signal)
       if (leave === FULL) {
         throw new Problem('query_line_full', `${line.waiting} queries are waiting. Try again later.`)
       }
@@ -182,9 +190,10 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
     get waiting() {
       return line.waiting
     },
-    ask: (question, signal) => send({ kind: 'ask', question }, signal) as Promise<Reading>,
-    events: (question, signal) => send({ kind: 'events', question }, signal) as Promise<EventsPage>,
-    tiers: (signal) => send({ kind: 'tiers' }, signal) as Promise<Tiers>,
+    ask: (question, asker) => send({ kind: 'ask', question }, asker) as Promise<Reading>,
+    events: (question, format, asker) =>
+      send({ kind: 'events', question, format }, asker) as Promise<RenderedPage>,
+    tiers: (asker) => send({ kind: 'tiers' }, asker) as Promise<Tiers>,
     async close() {
       closing = true
       clearTimeout(restart)

@@ -132,6 +132,7 @@ describe('every route', { timeout: HANGS_AFTER_MS }, () => {
     const admission: Admission = {
       tellLimits: (_c, next) => next(),
       require: () => (_c, next) => next(),
+      requireEvents() {},
       takeEvents() {},
       addressOf: () => '',
     }

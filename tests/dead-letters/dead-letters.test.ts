@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, describe, it } from 'node:test'
 import { encode } from '@msgpack/msgpack'
-import { LETTER_BYTES_MAX, writeLetter } from '../../src/dead-letters/letter.ts'
+import fc from 'fast-check'
+import { LETTER_BYTES_MAX, LETTERS_PER_REQUEST_MAX, writeLetter } from '../../src/dead-letters/letter.ts'
 import { LETTERS_LISTED_MAX } from '../../src/dead-letters/desk.ts'
-import { openShelf } from '../../src/dead-letters/shelf.ts'
+import { openShelf, sizeOfShelf } from '../../src/dead-letters/shelf.ts'
 import { MICROS_PER_DAY } from '../../src/event/time.ts'
+import type { Sqlite } from '../../src/store/sqlite.ts'
 import { createInProcessStore, serveStore } from '../support/in-process.ts'
 import { createTestStore, get, post } from '../support/store.ts'
 import { begin, eventOf } from '../support/wire.ts'
@@ -18,6 +20,7 @@ interface Entry {
   message: string
   event_id: string | null
   is_cut: boolean
+  events_omitted: number
 }
 
 interface Page {
@@ -66,7 +69,7 @@ describe('dead letters', () => {
       ),
     )
     assert.deepEqual(kept.toReversed(), [wrong, 'nonsense', null, { user_id: 1 }])
-    assert.ok(data.every(({ source }) => source === 'anonymous'))
+    assert.ok(data.every(({ source, events_omitted }) => source === '127.0.0.1' && events_omitted === 0))
     assert.match(data[0]!.received_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
   })
 
@@ -220,6 +223,37 @@ describe('dead letters', () => {
     assert.deepEqual([is_cut, message], [true, 'event_id is missing'])
   })
 
+  it('of one request are kept one by one up to a number, and one letter counts the rest', async () => {
+    const before_id = (await newest()).id
+    const send = (count: number, query = '') =>
+      post(`${home.url}/events${query}`, [eventOf(), ...Array.from({ length: count }, () => 1)])
+    assert.equal((await send(LETTERS_PER_REQUEST_MAX)).json['events_omitted'], undefined)
+    assert.deepEqual(
+      [(await newest()).id, (await newest()).events_omitted],
+      [before_id + LETTERS_PER_REQUEST_MAX, 0],
+    )
+    const { json } = await send(LETTERS_PER_REQUEST_MAX + 7)
+    assert.deepEqual(
+      [json['accepted'], json['rejected'], json['events_omitted']],
+      [1, LETTERS_PER_REQUEST_MAX + 7, 7],
+    )
+    const rest = await newest()
+    assert.deepEqual([rest.id, rest.events_omitted], [before_id + 2 * LETTERS_PER_REQUEST_MAX + 1, 7])
+    assert.match(rest.message, /^7 more rejected events/)
+    const strict = await send(LETTERS_PER_REQUEST_MAX + 7, '?strict=true')
+    assert.deepEqual([strict.status, strict.json['events_omitted']], [422, undefined])
+    assert.equal((await newest()).id, rest.id)
+
+    for (const event of [undefined, eventOf()]) {
+      const refused = await replay(rest.id, event)
+      assert.equal(refused.status, 422)
+      assert.match(((await refused.json()) as { detail: string }).detail, /^This letter only counts 7 /)
+    }
+    const shown = await get<{ event: unknown }>(`${home.url}/dead-letters/${rest.id}`)
+    assert.equal(shown.json.event, null)
+    assert.equal((await remove(rest.id)).status, 204)
+  })
+
   it('are deleted one by one', async () => {
     await post(`${home.url}/events`, [bad()])
     const { id } = await newest()
@@ -274,7 +308,45 @@ const letterOf = (bytes: number, character = 'x') => ({
   event_id: null,
   body: character.repeat(bytes),
   is_cut: false,
+  events_omitted: 0,
 })
+
+/** Empties the shelf and its counts. */
+function clear(db: Sqlite): void {
+  db.exec(`DELETE FROM dead_letters; DELETE FROM dead_letter_sources;
+           UPDATE dead_letter_totals SET letters = 0, bytes = 0`)
+}
+
+/** The bytes of each letter, by source, oldest first. */
+function held(db: Sqlite): Record<string, string> {
+  const rows = db
+    .prepare(`SELECT source, group_concat(bytes) AS sizes
+              FROM (SELECT * FROM dead_letters ORDER BY id) GROUP BY source ORDER BY source`)
+    .all() as { source: string; sizes: string }[]
+  return Object.fromEntries(rows.map(({ source, sizes }) => [source, sizes]))
+}
+
+type Sizes = Map<string, { letters: number; bytes: number }>
+
+/** What each source has, counted letter by letter. */
+const sizesOf = (db: Sqlite) =>
+  readSizes(db, 'SELECT source, count(*) AS letters, sum(bytes) AS bytes FROM dead_letters GROUP BY source')
+
+/** What the shelf has counted; the totals must be the sum. */
+function counted(db: Sqlite): Sizes {
+  const sizes = readSizes(db, 'SELECT source, letters, bytes FROM dead_letter_sources ORDER BY source')
+  const values = [...sizes.values()]
+  assert.deepEqual(sizeOfShelf(db), {
+    letters: values.reduce((sum, { letters }) => sum + letters, 0),
+    bytes: values.reduce((sum, { bytes }) => sum + bytes, 0),
+  })
+  return sizes
+}
+
+function readSizes(db: Sqlite, sql: string): Sizes {
+  const rows = db.prepare(sql).all() as { source: string; letters: number; bytes: number }[]
+  return new Map(rows.map(({ source, letters, bytes }) => [source, { letters, bytes }]))
+}
 
 describe('the shelf of dead letters', () => {
   const home = createInProcessStore()
@@ -303,15 +375,80 @@ describe('the shelf of dead letters', () => {
 
   it('counts bytes and not characters', () => {
     home.inSqlite((db) => {
-      db.exec('DELETE FROM dead_letters')
+      clear(db)
       const shelf = openShelf(db, { letters_max: 3, bytes_max: 100, age_max_days: 2 })
       shelf.put([letterOf(20), letterOf(40, 'ż'), letterOf(1)], 'a test', 0)
       assert.deepEqual(bytesLeft(), [40, 1])
     })
   })
 
+  it('takes from the source that holds most, by number and by bytes', () => {
+    home.inSqlite((db) => {
+      clear(db)
+      const shelf = openShelf(db, { letters_max: 6, bytes_max: 100, age_max_days: 2 })
+      const put = (source: string, ...bytes: number[]) =>
+        shelf.put(
+          bytes.map((n) => letterOf(n)),
+          source,
+          0,
+        )
+      put('loud', ...Array.from({ length: 10 }, () => 1))
+      assert.deepEqual(held(db), { loud: '1,1,1,1,1,1' })
+      put('quiet', 2, 3)
+      put('loud', ...Array.from({ length: 10 }, () => 4))
+      assert.deepEqual(held(db), { loud: '4,4,4,4', quiet: '2,3' })
+      put('third', 5)
+      put('loud', 6)
+      assert.deepEqual(held(db), { loud: '4,4,6', quiet: '2,3', third: '5' })
+      put('loud', 70, 80)
+      assert.deepEqual(held(db), { loud: '80', quiet: '2,3', third: '5' })
+    })
+  })
+
+  it('stays within its limits and takes nothing from a smaller source, whatever comes and goes', () => {
+    const LIMITS = { letters_max: 12, bytes_max: 150, age_max_days: 2 }
+    const step = fc.record({
+      source: fc.constantFrom('a', 'b', 'c', 'd'),
+      sizes: fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 9 }),
+      taken: fc.nat(20),
+    })
+    home.inSqlite((db) =>
+      fc.assert(
+        fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+          clear(db)
+          const shelf = openShelf(db, LIMITS)
+          for (const { source, sizes, taken } of steps) {
+            const before = sizesOf(db)
+            shelf.put(
+              sizes.map((bytes) => letterOf(bytes)),
+              source,
+              0,
+            )
+            const after_put = sizesOf(db)
+            const totals = { letters: 0, bytes: 0 }
+            for (const size of after_put.values())
+              for (const by of ['letters', 'bytes'] as const) totals[by] += size[by]
+            assert.ok(totals.letters <= LIMITS.letters_max && totals.bytes <= LIMITS.bytes_max)
+            const largest = (by: 'letters' | 'bytes') =>
+              Math.max(0, ...[...after_put.values()].map((size) => size[by]))
+            for (const [other, had] of before) {
+              const has = after_put.get(other) ?? { letters: 0, bytes: 0 }
+              const lost = other !== source && has.letters < had.letters
+              assert.ok(!lost || had.letters >= largest('letters') || had.bytes >= largest('bytes'), other)
+            }
+            const ids = db.prepare('SELECT id FROM dead_letters ORDER BY id').pluck().all() as number[]
+            assert.equal(shelf.take(ids[taken] ?? 0), taken < ids.length)
+            assert.deepEqual(counted(db), sizesOf(db))
+          }
+        }),
+        { numRuns: 200 },
+      ),
+    )
+  })
+
   it('makes room for more than one statement looks at', () => {
     home.inSqlite((db) => {
+      clear(db)
       const shelf = openShelf(db, { letters_max: 5_000, bytes_max: 1_000_000, age_max_days: 2 })
       db.exec('BEGIN')
       shelf.put(

@@ -58,7 +58,7 @@ describe('a writer that was idle while its files were merged and deleted', () =>
 })
 
 const keyed = { owner: 'a test', key: 'k', fingerprint: Buffer.from('same') }
-const letter = { path: '', message: 'is wrong', event_id: null, body: '1', is_cut: false }
+const letter = { path: '', message: 'is wrong', event_id: null, body: '1', is_cut: false, events_omitted: 0 }
 
 /** One request with ten events, a rejected one, and an Idempotency-Key. */
 function requestOf(events: readonly Event[]): Append {

@@ -92,6 +92,25 @@ describe('the rate limit', { timeout: HANGS_AFTER_MS }, () => {
     await home.stop()
   })
 
+  it('of events counts rejected ones, and refuses who has none left before the body is read', async () => {
+    await home.start({ RATE_LIMIT_RPS: 'off', RATE_LIMIT_EPS: '10' }, clocks.seams)
+    const { key } = makeKeyIn(home, 'ingest')
+    const send = (body: unknown, headers = {}) =>
+      ask(`${home.url}/events`, postJson(body, { ...bearer(key), ...headers }))
+    const rejected = await send(Array.from({ length: 10 }, () => 1))
+    assertProblem(rejected, 422, 'invalid_events')
+    assert.equal(rejected.headers.get('ratelimit'), '"events";r=0;t=1')
+    // The body could not be read: its coding is unknown.
+    const refused = await send([], { 'content-encoding': 'none of them' })
+    assertProblem(refused, 429, 'rate_limited')
+    assert.equal(refused.headers.get('retry-after'), '1')
+    assert.equal(refused.headers.get('ratelimit'), '"events";r=0;t=1')
+    clocks.pass(100)
+    assertProblem(await send([], { 'content-encoding': 'none of them' }), 415, 'unsupported_media_type')
+    assert.equal((await send(batch(1))).status, 200)
+    await home.stop()
+  })
+
   it('counts by address without keys, and believes only a proxy that is configured', async () => {
     const open = createInProcessStore()
     try {

@@ -165,7 +165,7 @@ describe('an Idempotency-Key', () => {
       replies.keep(requestOf('a'), replyOf(1), 0)
       replies.keep(requestOf('b'), replyOf(2), 9_000_000)
       // As in a store that has taken more events than keys are kept.
-      db.prepare(`INSERT INTO dead_letters (id, received_at, source, path, message, is_cut, bytes, bytes_before, body)
+      db.prepare(`INSERT INTO dead_letters (id, received_at, source, path, message, is_cut, events_omitted, bytes, body)
         VALUES (1000000, 0, '', '', '', 0, 0, 0, '')`).run()
       const other = { ...requestOf('a'), fingerprint: Buffer.from('other') }
       assert.equal(replies.find(other, 10_000_000), null)

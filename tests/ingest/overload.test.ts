@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import Database from 'better-sqlite3'
 import { howMany } from '../support/counts.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { serveStore } from '../support/in-process.ts'
 import { createTestStore, get, post } from '../support/store.ts'
 import type { ServiceProcess, TestStore } from '../support/store.ts'
 import {
@@ -126,6 +127,29 @@ describe('a full queue', { timeout: HANGS_AFTER_MS }, () => {
   })
 })
 
+describe('a queue of rejected events', { timeout: HANGS_AFTER_MS }, () => {
+  const home = serveStore({ WRITE_QUEUE_EVENTS_MAX: '1100' })
+
+  it('counts the letters that are written, not the events', async () => {
+    const send = (count: number) =>
+      post(
+        `${home.url}/events`,
+        Array.from({ length: count }, () => 1),
+      )
+    const db = new Database(home.layout.database)
+    db.exec('BEGIN IMMEDIATE')
+    const waiting = [send(5_000), send(50)]
+    // Of one connection after the other: the second is refused only when both are in the queue.
+    for (let turn = 0; turn < 10; turn += 1) await get(`${home.url}/livez`)
+    db.exec('ROLLBACK')
+    db.close()
+    assert.deepEqual(
+      (await Promise.all(waiting)).map(({ status }) => status),
+      [422, 422],
+    )
+  })
+})
+
 describe('slow questions', { timeout: HANGS_AFTER_MS }, () => {
   const day = 'from=2025-08-01&to=2025-08-01'
   const QUICK = `/stats/dau?from=2025-09-01&to=2025-09-01`
@@ -190,6 +214,36 @@ describe('slow questions', { timeout: HANGS_AFTER_MS }, () => {
     assert.equal(slow_answered, false)
     assert.equal((await answered).status, 200)
     assert.equal(logOf(service).filter(({ status }) => status === 499).length, 2)
+    assert.equal(await service.stop(), 0)
+  })
+
+  it('of one caller leave places to others, who are served next', async () => {
+    const service = await store.serve({
+      QUERY_TIMEOUT_MS: '600000',
+      QUERY_THREADS: '1',
+      QUERIES_RUNNING_MAX: '1',
+      QUERIES_WAITING_MAX: '4',
+      TRUSTED_PROXIES: '127.0.0.0/8',
+    })
+    const first = await arrive(service, SLOWER, { 'x-forwarded-for': '198.51.100.1' })
+    const others = [
+      await arrive(service, SLOWER, { 'x-forwarded-for': '198.51.100.1' }),
+      await arrive(service, SLOWER, { 'x-forwarded-for': '198.51.100.1' }),
+    ]
+    const refused = await arrive(service, QUICK, { 'x-forwarded-for': '198.51.100.1' })
+    assert.equal(typeOf(await refused.reply), '/problems/query_line_full')
+    let answered = 0
+    for (const { reply } of others) {
+      reply.then(
+        () => (answered += 1),
+        () => {},
+      )
+    }
+    const quick = await arrive(service, QUICK, { 'x-forwarded-for': '198.51.100.2' })
+    first.request.destroy()
+    assert.equal((await quick.reply).status, 200)
+    assert.equal(answered, 0)
+    others[1]!.request.destroy()
     assert.equal(await service.stop(), 0)
   })
 

@@ -71,8 +71,8 @@ function readReply(outgoing: ClientRequest): Promise<Reply> {
 }
 
 /** A request that has surely reached the service: it was sent, and the service has answered another that was sent later. */
-export async function arrive(service: ServiceProcess, path: string, method = 'GET') {
-  const begun = begin(service.url + path, method)
+export async function arrive(service: ServiceProcess, path: string, headers: Record<string, string> = {}) {
+  const begun = begin(service.url + path, 'GET', headers)
   // A test that lets the client leave does not wait for the reply.
   begun.reply.catch(() => {})
   await new Promise<void>((resolve) => {

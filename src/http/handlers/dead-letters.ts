@@ -1,6 +1,5 @@
 import type { Context } from 'hono'
-import { listPage, openLetter, shapeLetter, wrongParameters } from '../../dead-letters/desk.ts'
-import { writeExactJson } from '../../event/json.ts'
+import { letterText, listPage, openLetter, wrongParameters } from '../../dead-letters/desk.ts'
 import { deleteLetter, replayLetter } from '../../ingest/replay.ts'
 import type { ReplayDeps } from '../../ingest/replay.ts'
 import type { Sqlite } from '../../store/sqlite.ts'
@@ -25,7 +24,7 @@ export function letterHandlers({
   return {
     'GET /dead-letters': (c) => c.json(listPage(db, queryOf(c))),
     'GET /dead-letters/:id': (c) =>
-      c.body(writeExactJson(shapeLetter(letterOf(c))), 200, { 'content-type': 'application/json' }),
+      c.body(letterText(letterOf(c)), 200, { 'content-type': 'application/json' }),
     async 'POST /dead-letters/:id/replay'(c) {
       const corrected = hasBody(c) ? incomingBody(c) : null
       return c.json(await replayLetter(deps, letterOf(c), corrected))

@@ -10,10 +10,10 @@ import { incomingBody } from '../incoming.ts'
 /** `POST /events`. */
 
 export interface IngestDeps extends ReplayDeps {
-  admission: Pick<Admission, 'takeEvents'>
+  admission: Pick<Admission, 'requireEvents' | 'takeEvents'>
 }
 
-/** Owner recorded while the store has no credentials. */
+/** Owner of idempotency keys while the store has no credentials. */
 const ANONYMOUS = 'anonymous'
 
 export function eventHandlers({
@@ -31,15 +31,16 @@ export function eventHandlers({
       // Checked before the body is read, because it could not be stored.
       const fault = refusal()
       if (fault !== null) throw fault
+      admission.requireEvents(c)
       const key = readIdempotencyKey(c.req.header('idempotency-key'))
-      const source = c.get('caller') ?? ANONYMOUS
-      const { reply, replayed } = await keysInFlight.hold(source, key, () =>
+      const owner = c.get('caller') ?? ANONYMOUS
+      const { reply, replayed } = await keysInFlight.hold(owner, key, () =>
         bodies.withBody(incomingBody(c), async (body) => {
           const asked = `POST /events strict=${strict}`
-          const keyed = key === null ? {} : { keyed: await keyedRequest(source, key, asked, body) }
+          const keyed = key === null ? {} : { keyed: await keyedRequest(owner, key, asked, body) }
           const judgement = await judging.body(body)
           admission.takeEvents(c, judgement.judged.received)
-          return ingest(judgement, { strict, source, ...keyed })
+          return ingest(judgement, { strict, source: c.get('bucket')!, ...keyed })
         }),
       )
       c.set('events', reply.received)

@@ -9,8 +9,8 @@ import { nextCursor, nextLink, renderEvents } from '../../query/events-reply.ts'
 import { answerFormat, CONTENT_TYPES } from '../../query/format.ts'
 import { parseQuestion } from '../../query/parameters.ts'
 import type { Meta, Question } from '../../query/question.ts'
-import type { Queries } from '../../query/tier.ts'
-import type { Handler, Handlers } from '../handler.ts'
+import type { Asker, Queries } from '../../query/tier.ts'
+import type { Env, Handler, Handlers } from '../handler.ts'
 
 /** `GET /events`, `/stats/*` and `/tiers`. */
 
@@ -29,7 +29,7 @@ export function questionHandlers(
       const { format: given, ...parameters } = c.req.queries()
       const format = answerFormat(['json', 'csv'], given, c.req.header('accept'))
       const question = parseQuestion(kind, parameters)
-      const { rows, ...read } = await askFor(c, (signal) => query.ask(question, signal))
+      const { rows, ...read } = await askFor(c, (asker) => query.ask(question, asker))
       const meta: Meta = { ...read, took_ms: tenthsSince(started) }
       const shaped = shapeAnswer(question, rows as readonly Row[], asked_us)
       c.header('vary', 'Accept', { append: true })
@@ -41,20 +41,20 @@ export function questionHandlers(
     async 'GET /events'(c) {
       const started = performance.now()
       const { question, format } = parseEventsQuestion(c.req.queries(), c.req.header('accept'), now_us())
-      const page = await askFor(c, (signal) => query.events(question, signal))
+      const page = await askFor(c, (asker) => query.events(question, format, asker))
       const { hot_events, cold_events, cold_files } = page
       const next_cursor = nextCursor(page, question)
       c.header('vary', 'Accept', { append: true })
       if (next_cursor !== null) c.header('link', nextLink(c.req.url, next_cursor))
       const meta: Meta = { hot_events, cold_events, cold_files, took_ms: tenthsSince(started) }
-      return c.body(renderEvents(format, page.rows, next_cursor, meta), 200, {
+      return c.body(renderEvents(format, page, next_cursor, meta), 200, {
         'content-type': CONTENT_TYPES[format],
       })
     },
     'GET /stats/dau': answer('dau'),
     'GET /stats/top-events': answer('top_events'),
     'GET /stats/retention': answer('retention'),
-    'GET /tiers': async (c) => c.json(await askFor(c, (signal) => query.tiers(signal))),
+    'GET /tiers': async (c) => c.json(await askFor(c, (asker) => query.tiers(asker))),
   }
 }
 
@@ -64,10 +64,10 @@ function tenthsSince(started: number): number {
 }
 
 /** Runs a query, and interrupts it if the client disconnects. */
-async function askFor<T>(c: Context, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+async function askFor<T>(c: Context<Env>, ask: (asker: Asker) => Promise<T>): Promise<T> {
   const { signal } = c.req.raw
   try {
-    return await ask(signal)
+    return await ask({ caller: c.get('bucket')!, signal })
   } catch (error) {
     throw signal.aborted ? new Problem('client_left', 'The query was interrupted.') : error
   }

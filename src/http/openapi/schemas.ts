@@ -1,5 +1,6 @@
 import { SCOPES } from '../../auth/scope.ts'
 import { createEventSchema } from '../../event/event.ts'
+import { LETTERS_PER_REQUEST_MAX } from '../../dead-letters/letter.ts'
 import type { EVENT_FIELDS } from '../../event/event.ts'
 import { ERRORS_LISTED_MAX } from '../../ingest/judge.ts'
 import { jsonSchemaOf } from './json-schema.ts'
@@ -33,6 +34,11 @@ export const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
 
 const counts = { received: count, accepted: count, duplicates: count, rejected: count }
 const errors = { ...listOf(ref('FieldError')), maxItems: ERRORS_LISTED_MAX }
+const events_omitted = {
+  type: 'integer',
+  minimum: 1,
+  description: `Rejected events beyond the first ${LETTERS_PER_REQUEST_MAX}; one dead letter counts them.`,
+}
 const errors_truncated = { const: true, description: `There are more than ${ERRORS_LISTED_MAX} errors.` }
 
 const answer = (fields: Json, entry: Json) => objectOf({ ...fields, data: listOf(entry), meta: ref('Meta') })
@@ -41,11 +47,18 @@ const range = { from: day, to: day }
 const letter = {
   id: { type: 'integer', minimum: 1 },
   received_at: instant,
-  source: { ...text, description: 'Sender: for example `key/3`, `user/7`, `anonymous` or `dead letter 5`.' },
+  source: {
+    ...text,
+    description: 'Sender: `key/3`, `user/7`, or its network address while the store has no credentials.',
+  },
   path: { ...text, description: 'The invalid field; empty if the error concerns no single field.' },
   message: text,
   event_id: { type: ['string', 'null'], format: 'uuid' },
   is_cut: { type: 'boolean', description: 'The event was truncated.' },
+  events_omitted: {
+    ...count,
+    description: `Rejected events of one request beyond the first ${LETTERS_PER_REQUEST_MAX}, which this letter only counts; 0 if it holds an event.`,
+  },
 }
 
 const explanation = objectOf({
@@ -81,8 +94,9 @@ export const SCHEMAS = {
         errors,
         ...counts,
         errors_truncated,
+        events_omitted,
       },
-      ['errors', ...Object.keys(counts), 'errors_truncated'],
+      ['errors', ...Object.keys(counts), 'errors_truncated', 'events_omitted'],
     ),
     description:
       'Problem document (RFC 9457). `errors` names the invalid fields, never their values. A rejected batch also has counts.',
@@ -101,7 +115,10 @@ export const SCHEMAS = {
     },
     ['index', 'event_id'],
   ),
-  IngestReply: objectOf({ ...counts, errors, errors_truncated }, ['errors_truncated']),
+  IngestReply: objectOf({ ...counts, errors, errors_truncated, events_omitted }, [
+    'errors_truncated',
+    'events_omitted',
+  ]),
   Meta: {
     ...objectOf({
       hot_events: count,
@@ -146,7 +163,9 @@ export const SCHEMAS = {
   DeadLetters: objectOf({ data: listOf(objectOf(letter)), next_cursor: cursor }),
   DeadLetter: objectOf({
     ...letter,
-    event: { description: 'The event as it was sent; a string if it was not JSON.' },
+    event: {
+      description: 'The event as it was sent; a string if it was not JSON; null if the letter only counts.',
+    },
   }),
   Tiers: objectOf({
     hot: objectOf({ events: count, days: count }),

@@ -23,6 +23,7 @@ const kept = (letter_id: number) => ({
   source: 'key/1',
   ...INVALID_TIME,
   is_cut: false,
+  events_omitted: 0,
 })
 const gone = refusal('not_found', 'There is no such dead letter, or it was replayed, deleted or evicted.')
 
