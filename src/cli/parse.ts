@@ -67,7 +67,7 @@ function readArguments(command: Command, texts: readonly string[]): Values {
 function readOptions(command: Command, parsed: Values): Values {
   return Object.fromEntries(
     Object.entries(command.options).map(([name, option]) => {
-      const value = parsed[name] as string | string[] | undefined
+      const value = parsed[camelCase(name)] as string | string[] | undefined
       if (Array.isArray(value)) throw new UsageError(`--${name} can be given only once.`)
       if (!('kind' in option)) return [name, value !== undefined]
       if (value === undefined && option.required) throw new UsageError(`\`${command.name}\` needs --${name}.`)
@@ -75,6 +75,11 @@ function readOptions(command: Command, parsed: Values): Values {
       return [name, text === undefined ? undefined : read(`--${name}`, option, text)]
     }),
   )
+}
+
+/** cac's name of an option: `--extra-columns` is `extraColumns`. */
+function camelCase(name: string): string {
+  return name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 }
 
 function read(label: string, { kind }: Argument, text: string): unknown {
