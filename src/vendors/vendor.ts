@@ -37,18 +37,26 @@ export interface Vendor {
 export function judgeVendorEvent(schema: EventSchema, vendor: Vendor, value: unknown, text: string): Verdict {
   if (!isObject(value)) return judgeEvent(schema, value)
   const { id, scope, occurred_at, user_id, event_type, properties, context } = vendor.map(value)
-  const event = {
+  const event = withoutUndefined({
     event_id:
       id === undefined ? contentEventId(vendor.family, text) : vendorEventId(vendor.family, scope, id),
     occurred_at,
     user_id,
     ...named(event_type, properties),
-  }
-  if (!isObject(event.properties) || Object.keys(context).length === 0) return judgeEvent(schema, event)
-  const whole = judgeEvent(schema, { ...event, properties: { ...event.properties, $context: context } })
+  })
+  const kept = event['properties']
+  if (!isObject(kept) || Object.keys(context).length === 0) return judgeEvent(schema, event)
+  const whole = judgeEvent(schema, { ...event, properties: { ...kept, $context: context } })
   if ('event' in whole) return whole
   const alone = judgeEvent(schema, event)
   return 'event' in alone ? alone : whole
+}
+
+/** The schema tells a missing field from one of the wrong type. */
+function withoutUndefined(event: Fields): Fields {
+  const fields: Record<string, unknown> = {}
+  for (const name of Object.keys(event)) if (event[name] !== undefined) fields[name] = event[name]
+  return fields
 }
 
 /** A name that is too long is cut, and kept whole as a property. */
