@@ -43,6 +43,7 @@ export class NdjsonLine {
 }
 
 const NEWLINE = 0x0a
+const CR = 0x0d
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 const NOTHING = Buffer.alloc(0)
 
@@ -82,7 +83,8 @@ export class NdjsonScanner {
         const end = newline === -1 ? text.length : newline
         const is_long = end - at > RECORD_BYTES_MAX
         if (newline === -1 && !last && !is_long) break
-        take(new NdjsonLine(this.#number, text.subarray(at, Math.min(end, at + RECORD_BYTES_MAX)), is_long))
+        const kept = is_long ? at + RECORD_BYTES_MAX : text[end - 1] === CR ? end - 1 : end
+        take(new NdjsonLine(this.#number, text.subarray(at, kept), is_long))
         this.#skipping = is_long
         at = end
       }
@@ -94,5 +96,5 @@ export class NdjsonScanner {
 
 /** JSON whitespace within a line. */
 function isBlank(byte: number): boolean {
-  return byte === 0x20 || byte === 0x0d || byte === 0x09
+  return byte === 0x20 || byte === CR || byte === 0x09
 }

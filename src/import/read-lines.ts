@@ -45,6 +45,5 @@ function judgeLine(line: NdjsonLine, vendor: Vendor | null, schema: EventSchema)
   const read = line.read()
   if ('error' in read) return read
   if (vendor === null) return judgeEvent(schema, read.value)
-  // The line end may differ from export to export.
-  return judgeVendorEvent(schema, vendor, read.value, line.text().trimEnd())
+  return judgeVendorEvent(schema, vendor, read.value, line.text())
 }
