@@ -98,7 +98,7 @@ async function importRows(deps: ImportDeps, file: File, options: ImportOptions):
       imported_files.put({ bytes, checksum, name, imported_at, rows, rejected, rejects_checksum })
     }
     const files = blocked ? [] : await publishNewRows(deps, duck, connection, remember)
-    const imported = files.reduce((n, written) => n + written.file.rows, 0)
+    const imported = files.reduce((n, { rows: of_file }) => n + of_file, 0)
     connection.closeSync()
     return {
       rejected_path,
@@ -109,9 +109,9 @@ async function importRows(deps: ImportDeps, file: File, options: ImportOptions):
         imported,
         duplicates: blocked ? 0 : rows - rejected - imported,
         rejected,
-        days: new Set(files.map((written) => written.file.day)).size,
+        days: new Set(files.map(({ day }) => day)).size,
         files: files.length,
-        bytes: files.reduce((n, written) => n + written.file.bytes, 0),
+        bytes: files.reduce((n, { bytes: of_file }) => n + of_file, 0),
         took_ms: took_ms(),
         already_imported_at: null,
       },

@@ -10,7 +10,9 @@ const day = fc.integer({ min: 0, max: 40_000 })
 const hotDays = fc.integer({ min: 0, max: 400 })
 
 function planOf(visible_rows: number, cold_files: number): unknown {
-  const states: DayState[] = [{ day: 7, newest_seq: 9 + visible_rows, sealed_through: 9, cold_files }]
+  const states: DayState[] = [
+    { day: 7, rows: visible_rows, newest_seq: 9 + visible_rows, sealed_through: 9, cold_files },
+  ]
   return planCompaction(states, 100 * MICROS_PER_DAY, 1)
 }
 
@@ -29,6 +31,7 @@ describe('the compaction plan', () => {
   it('moves what is hot in closed days, and nothing else, oldest day first', () => {
     const state = fc.record({
       day,
+      rows: fc.nat(),
       newest_seq: fc.integer({ min: 0, max: 3 }),
       sealed_through: fc.integer({ min: 0, max: 3 }),
       cold_files: fc.integer({ min: 0, max: 7 }),
