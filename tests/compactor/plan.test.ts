@@ -62,10 +62,10 @@ describe('the compaction plan', () => {
 
   it('merges a day once it would have more than four files', () => {
     assert.equal(FILES_PER_DAY_MAX, 4)
-    assert.deepEqual(planOf(1, 3), [{ day: 7, seal: true, merge: false }])
-    assert.deepEqual(planOf(1, 4), [{ day: 7, seal: true, merge: true }])
+    assert.deepEqual(planOf(1, 3), [{ day: 7, rows: 1, seal: true, merge: false }])
+    assert.deepEqual(planOf(1, 4), [{ day: 7, rows: 1, seal: true, merge: true }])
     assert.deepEqual(planOf(0, 4), [])
     // A run that was ended between sealing and merging, or an import that added files.
-    assert.deepEqual(planOf(0, 5), [{ day: 7, seal: false, merge: true }])
+    assert.deepEqual(planOf(0, 5), [{ day: 7, rows: 0, seal: false, merge: true }])
   })
 })
