@@ -11,11 +11,11 @@ const PROJECT = ''
 const SEPARATOR = '\u001F'
 
 /**
- * A vendor's id as an event id: lower-cased if it is a UUID, else a UUIDv5.
+ * A vendor's id as an event id: itself if it is a UUID, which the schema lower-cases, else a UUIDv5.
  * @param scope what the vendor's id is unique in, such as the device
  */
 export function vendorEventId(family: string, scope: readonly string[], id: string): string {
-  return isEventId(id) ? id.toLowerCase() : nameId([PROJECT, family, ...scope, id])
+  return isEventId(id) ? id : nameId([PROJECT, family, ...scope, id])
 }
 
 /** The id of an event that brings none, made of its text: the same text is the same event. */
