@@ -42,6 +42,8 @@ export interface Size {
    * The first file has many small days, the others have 30 days.
    */
   import_rows: readonly number[]
+  /** Days of one event each, in the benchmark small-days. */
+  small_days: number
   /** How often, in turns, the stores with and without cold ids take the events. */
   pairs: number
   soak_minutes: number

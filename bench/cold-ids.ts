@@ -1,6 +1,6 @@
 import { copyFileSync, rmSync } from 'node:fs'
 import { placeSegment, tidyIndex } from '../src/cold/id-index.ts'
-import { placeFiles, stageDay } from '../src/cold/parquet.ts'
+import { placeFiles, stageDays } from '../src/cold/parquet.ts'
 import { formatDay, parseDay } from '../src/event/time.ts'
 import { applyChange } from '../src/store/catalog.ts'
 import { realDisk } from '../src/store/disk.ts'
@@ -127,12 +127,14 @@ async function fill(
       const source = `SELECT ${id_version === 4 ? 'uuid()' : 'uuidv7()'} AS event_id,
         TIMESTAMPTZ '${formatDay(day)} 00:00:00+00' + to_microseconds((i * 86400)::BIGINT) AS occurred_at,
         'user-' || i % 10000 AS user_id, 'page_view' AS event_type, '{}' AS properties FROM range(${rows}) AS r(i)`
-      const staged = await stageDay(connection, realDisk, layout, day, source, { rows }, 'compaction')
+      const staged = await stageDays(connection, realDisk, layout, [{ day, rows }], source, 'compaction')
       const segment = await placeSegment(realDisk, layout, staged.ids!, 'compaction')
-      placeFiles(realDisk, layout, [staged])
+      await placeFiles(realDisk, layout, staged)
       const segments = { add: [segment], remove: [] }
       const seal = [{ day, sealed_through: 0 }]
-      db.transaction(() => applyChange(db, { add: [staged.file], remove: [], seal, segments, at_us: 0 }))()
+      db.transaction(() =>
+        applyChange(db, { add: staged.files.map(({ file }) => file), remove: [], seal, segments, at_us: 0 }),
+      )()
       await tidyIndex({ db, layout, disk: realDisk, connect })
       if ((n + 1) % 10 === 0) console.error(`  ${n + 1} of ${days} days written`)
     }

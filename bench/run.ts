@@ -15,6 +15,7 @@ import { parquetWriters } from './parquet-writers.ts'
 import { peerVersions } from './peers.ts'
 import { fillReadme, RESULTS } from './readme.ts'
 import { requests } from './requests.ts'
+import { smallDays } from './small-days.ts'
 import { soak } from './soak.ts'
 import { start } from './start.ts'
 import { stats } from './stats.ts'
@@ -30,6 +31,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   latency,
   importing,
   compact,
+  smallDays,
   coldIds,
   livez,
   stats,
@@ -44,6 +46,7 @@ const FULL: Size = {
   cold_ids: 10_000_000,
   compact_rows: [100_000, 1_000_000, 5_000_000],
   import_rows: [1_000_000, 10_000_000],
+  small_days: 3_000,
   pairs: 5,
   soak_minutes: 30,
   id_version: 4,
@@ -58,6 +61,7 @@ const QUICK: Size = {
   cold_ids: 200_000,
   compact_rows: [50_000],
   import_rows: [100_000],
+  small_days: 300,
   pairs: 5,
   soak_minutes: 3,
   id_version: 4,
@@ -65,7 +69,7 @@ const QUICK: Size = {
   stats_events: [100_000],
 }
 
-const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}]… [--quick] [--only TEXT]… [--rounds N] [--events N] [--hot-rows N,…] [--cold-ids N] [--compact-rows N,…] [--import-rows N,…] [--stats-events N,…] [--pairs N] [--minutes N] [--id-version 4|7] [--out DIR] [--readme]`
+const USAGE = `usage: npm run bench -- [${BENCHMARKS.map(({ name }) => name).join('|')}]… [--quick] [--only TEXT]… [--rounds N] [--events N] [--hot-rows N,…] [--cold-ids N] [--compact-rows N,…] [--import-rows N,…] [--small-days N] [--stats-events N,…] [--pairs N] [--minutes N] [--id-version 4|7] [--out DIR] [--readme]`
 
 interface Order {
   size: Size
@@ -94,6 +98,7 @@ function readOrder(): Order {
       'cold-ids': text,
       'compact-rows': text,
       'import-rows': text,
+      'small-days': text,
       pairs: text,
       minutes: text,
       'stats-events': text,
@@ -118,6 +123,7 @@ function readOrder(): Order {
       cold_ids: count(values['cold-ids']) ?? usual.cold_ids,
       compact_rows: counts(values['compact-rows']) ?? usual.compact_rows,
       import_rows: counts(values['import-rows']) ?? usual.import_rows,
+      small_days: count(values['small-days']) ?? usual.small_days,
       pairs: count(values.pairs) ?? usual.pairs,
       soak_minutes: minutes(values.minutes) ?? usual.soak_minutes,
       id_version: id_version === '4' ? 4 : 7,

@@ -6,6 +6,8 @@ export const FILES_PER_DAY_MAX = 4
 
 export interface DayState {
   day: Day
+  /** Its hot rows; a few more than are visible where an earlier run was interrupted. */
+  rows: number
   /** Highest seq of its hot rows; 0 if it has none. */
   newest_seq: number
   sealed_through: number
@@ -14,6 +16,8 @@ export interface DayState {
 
 export interface Step {
   day: Day
+  /** About as many as are moved. */
+  rows: number
   /** Move the day's visible hot rows into a new cold file. */
   seal: boolean
   /** Then rewrite all files of the day as one. */
@@ -32,9 +36,9 @@ export function isClosed(day: Day, now_us: Micros, hot_days: number): boolean {
 export function planCompaction(days: readonly DayState[], now_us: Micros, hot_days: number): Step[] {
   return days
     .filter(({ day }) => isClosed(day, now_us, hot_days))
-    .map(({ day, newest_seq, sealed_through, cold_files }) => {
+    .map(({ day, rows, newest_seq, sealed_through, cold_files }) => {
       const seal = newest_seq > sealed_through
-      return { day, seal, merge: cold_files + (seal ? 1 : 0) > FILES_PER_DAY_MAX }
+      return { day, rows, seal, merge: cold_files + (seal ? 1 : 0) > FILES_PER_DAY_MAX }
     })
     .filter(({ seal, merge }) => seal || merge)
     .toSorted((a, b) => a.day - b.day)

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { placeSegment, tidyIndex } from '../src/cold/id-index.ts'
-import { placeFiles, stageDay } from '../src/cold/parquet.ts'
+import { groupDays, placeFiles, stageDays } from '../src/cold/parquet.ts'
+import type { DayRows } from '../src/cold/parquet.ts'
 import { collectSealedRows, daysToCollect, sweepFiles } from '../src/cold/sweep.ts'
 import { IdDigest } from '../src/event/id.ts'
-import { formatDay } from '../src/event/time.ts'
+import { formatDay, MICROS_PER_DAY } from '../src/event/time.ts'
 import type { Day, Micros } from '../src/event/time.ts'
 import { openCopy, openPages } from '../src/hot/pages.ts'
 import { failpoint } from '../src/process/failpoint.ts'
@@ -55,28 +56,31 @@ export async function runCompaction(deps: CompactionDeps): Promise<CompactionRep
   const started = performance.now()
   const report = { days: 0, rows: 0, files: 0, merged_files: 0, collected_rows: 0 }
   const swept = sweepFiles(db, disk, layout, deps.now_us(), deps.grace_s)
-  for (const day of daysToCollect(db)) report.collected_rows += await collectSealedRows(db, day)
+  report.collected_rows += await collectSealedRows(db, daysToCollect(db))
 
   const steps = planCompaction(readDayStates(db), deps.now_us(), deps.hot_days)
   failpoint('compaction.planned')
   await withDuck(deps, async (connect) => {
-    for (const { day, seal, merge } of steps) {
+    for (const group of groupDays(steps)) {
       if (deps.signal.aborted) return
       const connection = await connect()
-      if (seal) {
-        const rows = await sealDay(deps, connection, day)
-        report.rows += rows
-        report.files += 1
-        report.collected_rows += await collectSealedRows(db, day)
-        log.info({ day: formatDay(day), rows }, 'day sealed')
+      const open = group.filter(({ seal }) => seal).map(({ day }) => day)
+      if (open.length > 0) {
+        const sealed = await sealDays(deps, connection, open)
+        report.rows += sealed.reduce((n, { rows }) => n + rows, 0)
+        report.files += sealed.length
+        report.collected_rows += await collectSealedRows(db, open)
+        for (const { day, rows } of sealed) log.info({ day: formatDay(day), rows }, 'day sealed')
       }
-      if (merge) {
+      for (const { day, merge } of group) {
+        if (!merge) continue
+        if (deps.signal.aborted) return
         const files = await mergeDay(deps, connection, day)
         report.merged_files += files
         report.files += 1
         log.info({ day: formatDay(day), files }, 'files merged')
       }
-      report.days += 1
+      report.days += group.length
     }
     const index = await tidyIndex({ db, layout, disk, connect })
     if (index === 'rebuilt') log.warn('the index of cold ids was incomplete or damaged and was rebuilt')
@@ -112,83 +116,92 @@ async function withDuck(
 function readDayStates(db: Sqlite): DayState[] {
   return db
     .prepare(
-      // One index lookup per day, independent of the number of rows.
+      // The days and their newest rows by one index lookup each; counting reads the index of the day.
       `WITH RECURSIVE hot_days (day) AS (
          SELECT min(day) FROM events
          UNION ALL SELECT (SELECT min(day) FROM events WHERE day > d.day) FROM hot_days AS d WHERE d.day IS NOT NULL
        ), hot AS (
-         SELECT day, (SELECT max(seq) FROM events AS e WHERE e.day = d.day) AS newest_seq FROM hot_days AS d WHERE day IS NOT NULL
+         SELECT day, (SELECT max(seq) FROM events AS e WHERE e.day = d.day) AS newest_seq,
+           (SELECT count(*) FROM events AS e WHERE e.day = d.day) AS rows FROM hot_days AS d WHERE day IS NOT NULL
        ), cold AS (SELECT day, count(*) AS cold_files FROM cold_files GROUP BY day)
-       SELECT day, coalesce(newest_seq, 0) AS newest_seq, coalesce(sealed_through, 0) AS sealed_through,
+       SELECT day, coalesce(rows, 0) AS rows, coalesce(newest_seq, 0) AS newest_seq, coalesce(sealed_through, 0) AS sealed_through,
               coalesce(cold_files, 0) AS cold_files
        FROM hot FULL JOIN cold USING (day) LEFT JOIN cold_days USING (day)`,
     )
     .all() as DayState[]
 }
 
-/** Moves a day's visible hot rows into a new cold file. Returns the number of rows. */
-async function sealDay(deps: CompactionDeps, connection: DuckConnection, day: Day): Promise<number> {
+/** Moves the visible hot rows of some days into new cold files, in one transaction. */
+async function sealDays(
+  deps: CompactionDeps,
+  connection: DuckConnection,
+  days: readonly Day[],
+): Promise<DayRows[]> {
   const { db, layout, disk } = deps
-  const through = db.prepare('SELECT max(seq) FROM events WHERE day = ?').pluck().get(day) as number
+  const newest = db.prepare('SELECT max(seq) FROM events WHERE day = ?').pluck()
+  const seal = days.map((day) => ({ day, sealed_through: newest.get(day) as number }))
   try {
-    const digest = await copyHotRows(deps, connection, day, through)
+    const copied = await copyHotRows(deps, connection, seal)
     failpoint('compaction.copied')
-    const staged = await stageDay(
+    const staged = await stageDays(
       connection,
       disk,
       layout,
-      day,
-      `SELECT event_id, make_timestamptz(occurred_at_us) AS occurred_at, user_id, event_type, properties FROM sealing`,
-      { rows: digest.count, id_digest: digest.toString() },
+      copied,
+      `SELECT event_id, make_timestamptz(occurred_at_us) AS occurred_at, user_id, event_type, properties,
+         (occurred_at_us // ${MICROS_PER_DAY})::INTEGER AS day FROM sealing`,
       'compaction',
     )
     const segment = await placeSegment(disk, layout, staged.ids!, 'compaction')
-    placeFiles(disk, layout, [staged])
+    await placeFiles(disk, layout, staged)
     publish(db, 'compaction', {
-      add: [staged.file],
+      add: staged.files.map(({ file }) => file),
       remove: [],
-      seal: [{ day, sealed_through: through }],
+      seal,
       segments: { add: [segment], remove: [] },
       at_us: deps.now_us(),
     })
-    return digest.count
+    return copied
   } finally {
-    // Frees its memory for the next day.
+    // Frees its memory for the next days.
     await connection.run('DROP TABLE IF EXISTS sealing')
   }
 }
 
 const COLUMNS = ['event_id', 'occurred_at_us', 'user_id', 'event_type', 'properties'] as const
 
-/** Copies the day's visible rows up to a seq from SQLite to DuckDB. Returns the digest of their ids. */
+/** Copies the visible rows of days, each up to a seq, from SQLite to DuckDB. Returns their number and the digest of their ids. */
 async function copyHotRows(
   { db, threads }: CompactionDeps,
   connection: DuckConnection,
-  day: Day,
-  through: number,
-): Promise<IdDigest> {
-  const nextPage = openPages(db, COLUMNS, day)
+  days: readonly { day: Day; sealed_through: number }[],
+): Promise<DayRows[]> {
   const append = await openCopy(connection, 'sealing', COLUMNS)
   // With a second thread DuckDB takes a fifth longer per page,
   // and the core is needed for reading the next page.
   await connection.run('SET threads = 1')
-  const sealed = db.prepare('SELECT sealed_through FROM cold_days WHERE day = ?').pluck().get(day)
-  const digest = new IdDigest()
-  let after = (sealed as number | undefined) ?? 0
+  const sealed = db.prepare('SELECT sealed_through FROM cold_days WHERE day = ?').pluck()
+  const counted: DayRows[] = []
   let copied: Promise<void> = Promise.resolve()
   try {
-    for (let page = nextPage({ after, through }); page !== null; page = nextPage({ after, through })) {
-      // Reads a page from SQLite while DuckDB inserts the previous one.
-      await copied
-      copied = append(page)
-      digest.addBytes(Buffer.from(page.texts.event_id.replaceAll('\0', ''), 'hex'))
-      after = page.last
+    for (const { day, sealed_through: through } of days) {
+      const nextPage = openPages(db, COLUMNS, day)
+      const digest = new IdDigest()
+      let after = (sealed.get(day) as number | undefined) ?? 0
+      for (let page = nextPage({ after, through }); page !== null; page = nextPage({ after, through })) {
+        // Reads a page from SQLite while DuckDB inserts the previous one.
+        await copied
+        copied = append(page)
+        digest.addBytes(Buffer.from(page.texts.event_id.replaceAll('\0', ''), 'hex'))
+        after = page.last
+      }
+      counted.push({ day, rows: digest.count, id_digest: digest.toString() })
     }
   } finally {
     await copied
     await connection.run(`SET threads = ${threads}`)
   }
-  return digest
+  return counted
 }
 
 /** Rewrites all files of a day as one. Returns the number of files replaced. */
@@ -198,18 +211,17 @@ async function mergeDay(deps: CompactionDeps, connection: DuckConnection, day: D
   const expected = new IdDigest()
   for (const file of files) expected.addDigest(file.id_digest, file.rows)
   const paths = files.map((file) => join(layout.cold, file.path))
-  const staged = await stageDay(
+  const staged = await stageDays(
     connection,
     disk,
     layout,
-    day,
+    [{ day, rows: expected.count, id_digest: expected.toString() }],
     `SELECT * FROM ${readParquetSql(paths)}`,
-    { rows: expected.count, id_digest: expected.toString() },
     'merge',
   )
-  placeFiles(disk, layout, [staged])
+  await placeFiles(disk, layout, staged)
   publish(db, 'merge', {
-    add: [staged.file],
+    add: staged.files.map(({ file }) => file),
     remove: files.map((file) => file.path),
     seal: [],
     at_us: deps.now_us(),

@@ -57,6 +57,9 @@ export type Values = Readonly<Record<string, unknown>>
 
 export type Run<A, O> = (context: Context, args: A, options: O) => Promise<number>
 
+/** A command line, and what it does. */
+type Example = readonly [string, string]
+
 export interface Command {
   /** One word, or two: `keys create`. */
   name: string
@@ -64,8 +67,8 @@ export interface Command {
   summary: string
   arguments: Readonly<Record<string, Argument>>
   options: Readonly<Record<string, Flag | Setting>>
-  /** Two command lines, each with what it does. */
-  examples: readonly [readonly [string, string], readonly [string, string]]
+  /** Command lines, two at least, each with what it does. */
+  examples: readonly [Example, Example, ...Example[]]
   /** Makes the store if there is none. Other commands fail: a misspelt DATA_DIR is an error, not an empty store. */
   makes_store?: true
   /** Changes the environment before the configuration is read from it. */

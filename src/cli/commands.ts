@@ -2,6 +2,7 @@ import { DEMO_DAYS } from '../demo/run.ts'
 import { ACCESS_COMMANDS } from './access-commands.ts'
 import { command, JSON_FLAG as json } from './command.ts'
 import type { Command } from './command.ts'
+import { FORMATS } from '../import/format.ts'
 import { choice, COLUMN_MAP, DEMO_DAY_COUNT, SECONDS, settingKind, TEXT } from './kinds.ts'
 import { LETTER_COMMANDS } from './letter-commands.ts'
 
@@ -73,12 +74,17 @@ const DATA_COMMANDS: readonly Command[] = [
   command({
     name: 'import',
     group: 'Data',
-    summary: 'Import a CSV file straight into cold files',
+    summary: 'Import CSV, NDJSON or vendor exports straight into cold files',
     makes_store: true,
     arguments: {
-      file: { kind: TEXT, many: true, meaning: 'CSV with a header, also compressed with gzip; - for stdin' },
+      file: { kind: TEXT, many: true, meaning: 'Also compressed with gzip; - for stdin' },
     },
     options: {
+      format: {
+        value: 'format',
+        kind: choice(...FORMATS),
+        meaning: 'csv, ndjson, posthog, mixpanel or amplitude; else as the name says, or csv',
+      },
       map: {
         value: 'pairs',
         kind: COLUMN_MAP,
@@ -104,6 +110,11 @@ const DATA_COMMANDS: readonly Command[] = [
       [
         'frostline import export.csv.gz --map user=user_id --extra-columns properties',
         'Imports a compressed file with a column named user, and keeps further columns as properties',
+      ],
+      ['frostline import 2025-08-*.json.gz --format amplitude', 'Imports the files of an Amplitude export'],
+      [
+        'gunzip -c events.gz | frostline import - --format ndjson',
+        'Imports one JSON event a line from stdin',
       ],
     ],
     load: async () => (await import('./import.ts')).importCommand,

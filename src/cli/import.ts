@@ -2,8 +2,10 @@ import { resolve } from 'node:path'
 import type { CsvColumn } from '../event/csv-header.ts'
 import { nowMicros } from '../event/time.ts'
 import type { EpochFormat } from '../event/time.ts'
+import { formatOf } from '../import/format.ts'
+import type { Format } from '../import/format.ts'
 import { ImportFileError } from '../import/header.ts'
-import { importCsv } from '../import/import.ts'
+import { importFile } from '../import/import.ts'
 import type { ImportReport, ImportResult } from '../import/job.ts'
 import { createProgress } from '../import/progress.ts'
 import { fileAt, STDIN } from '../import/source.ts'
@@ -11,12 +13,13 @@ import { realDisk } from '../store/disk.ts'
 import { openLayout } from '../store/layout.ts'
 import { BUSY, waitForColdLock } from '../store/lock.ts'
 import { openStore } from '../store/sqlite.ts'
-import { CommandError, EXIT } from './command.ts'
+import { CommandError, EXIT, UsageError } from './command.ts'
 import type { Context } from './command.ts'
 import { count, duration, grouped, size } from './people.ts'
 import { JOB_THREADS } from './store.ts'
 
 interface Choices {
+  format: Format | undefined
   map: ReadonlyMap<string, CsvColumn> | undefined
   'extra-columns': 'properties' | undefined
   'time-format': EpochFormat | undefined
@@ -35,6 +38,7 @@ export async function importCommand(
   const results: (ImportResult & { file: string })[] = []
   try {
     // Before anything waits for its turn, or makes a store.
+    for (const file of files) refuseCsvOptions(file, choices)
     for (const file of files) if (file !== STDIN) fileAt(resolve(file), file)
     for (const file of files) {
       const result = { file, ...(await runImport(context, file, choices)) }
@@ -52,6 +56,16 @@ export async function importCommand(
     context.answer({ data }, () => results.map((result) => `${result.file}: ${summary(result)}`).join('\n'))
   }
   return results.some(({ report }) => isFailed(report, choices.strict)) ? EXIT.failed : EXIT.done
+}
+
+/** Options that say what the columns of a CSV file mean. */
+const CSV_OPTIONS = ['map', 'extra-columns', 'time-format'] as const
+
+/** @throws {UsageError} */
+function refuseCsvOptions(file: string, choices: Choices): void {
+  const format = choices.format ?? formatOf(file)
+  const option = CSV_OPTIONS.find((name) => choices[name] !== undefined)
+  if (format !== 'csv' && option !== undefined) throw new UsageError(`--${option} is only for CSV.`)
 }
 
 function tell(
@@ -86,7 +100,7 @@ export async function runImport(
   if (lock === BUSY) throw new CommandError('Another compaction or import is running; try again later.')
   const db = openStore(layout.database)
   try {
-    return await importCsv(
+    return await importFile(
       {
         db,
         layout,
@@ -101,6 +115,7 @@ export async function runImport(
       {
         strict,
         force,
+        format: choices.format ?? formatOf(file),
         extra_columns: choices['extra-columns'] === 'properties',
         ...(map === undefined ? {} : { map }),
         ...(time_format === undefined ? {} : { time_format }),

@@ -1,27 +1,32 @@
+import { cac } from 'cac'
 import { UsageError } from './command.ts'
 import type { Argument, Command, Values } from './command.ts'
 import { unknownName } from './misspelt.ts'
 
-/** Reads the words after a command's name. */
+/** Reads the words after a command's name. cac parses them; this file hides its quirks. */
 
 export interface Given {
   arguments: Values
   options: Values
 }
 
+/** Stands before each value, which keeps it a text: cac reads `--name 007` as the number 7, and `--name ''` as 0. */
+const MARK = '='
+
 /** @throws {UsageError} */
 export function parseWords(command: Command, words: readonly string[]): Given {
-  const { plain, optional } = separate(command, words)
-  return { arguments: readArguments(command, plain), options: readOptions(command, optional) }
+  const { plain, marked } = separate(command, words)
+  const parsed: Values = cac().parse(['', '', ...marked], { run: false }).options
+  return { arguments: readArguments(command, plain), options: readOptions(command, parsed) }
 }
 
-/** Splits options, by name and with the text of their values, from arguments. The text of a flag is empty. */
+/** Splits options from arguments; cac would take the argument in `keys revoke --json 007` for the value of --json. */
 function separate({ name: of, options }: Command, words: readonly string[]) {
   const plain: string[] = []
-  const optional = new Map<string, string>()
+  const marked: string[] = []
   for (let i = 0; i < words.length; i += 1) {
     const word = words[i]!
-    if (word === '--') return { plain: [...plain, ...words.slice(i + 1)], optional }
+    if (word === '--') return { plain: [...plain, ...words.slice(i + 1)], marked }
     if (!word.startsWith('-') || word === '-') {
       plain.push(word)
       continue
@@ -34,10 +39,9 @@ function separate({ name: of, options }: Command, words: readonly string[]) {
     if (!takes_value && attached !== undefined) throw new UsageError(`--${name} takes no value.`)
     const value = takes_value ? (attached ?? valueIn(words[++i])) : ''
     if (value === undefined) throw new UsageError(`--${name} needs a value.`)
-    if (optional.has(name)) throw new UsageError(`--${name} can be given only once.`)
-    optional.set(name, value)
+    marked.push(`--${name}=${MARK}${value}`)
   }
-  return { plain, optional }
+  return { plain, marked }
 }
 
 /** The word after an option, unless it is the next option. */
@@ -60,16 +64,22 @@ function readArguments(command: Command, texts: readonly string[]): Values {
   )
 }
 
-function readOptions(command: Command, texts: ReadonlyMap<string, string>): Values {
+function readOptions(command: Command, parsed: Values): Values {
   return Object.fromEntries(
     Object.entries(command.options).map(([name, option]) => {
-      const given = texts.get(name)
-      if (!('kind' in option)) return [name, given !== undefined]
-      if (given === undefined && option.required) throw new UsageError(`\`${command.name}\` needs --${name}.`)
-      const text = given ?? option.default
+      const value = parsed[camelCase(name)] as string | string[] | undefined
+      if (Array.isArray(value)) throw new UsageError(`--${name} can be given only once.`)
+      if (!('kind' in option)) return [name, value !== undefined]
+      if (value === undefined && option.required) throw new UsageError(`\`${command.name}\` needs --${name}.`)
+      const text = value?.slice(MARK.length) ?? option.default
       return [name, text === undefined ? undefined : read(`--${name}`, option, text)]
     }),
   )
+}
+
+/** cac's name of an option: `--extra-columns` is `extraColumns`. */
+function camelCase(name: string): string {
+  return name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 }
 
 function read(label: string, { kind }: Argument, text: string): unknown {

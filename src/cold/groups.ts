@@ -1,17 +1,23 @@
 /**
- * Groups consecutive items into groups of at most `rows_max` rows.
+ * Groups consecutive items into groups of at most `rows_max` rows and `items_max` items.
  * An item with more rows is its own group.
  */
-export function groupByRows<T extends { rows: number }>(items: readonly T[], rows_max: number): T[][] {
+export function groupByRows<T extends { rows: number }>(
+  items: readonly T[],
+  rows_max: number,
+  items_max = Infinity,
+): T[][] {
   const groups: T[][] = []
-  let rows = rows_max
+  let rows = 0
   for (const item of items) {
-    if (rows + item.rows > rows_max) {
-      groups.push([])
-      rows = 0
+    const group = groups.at(-1)
+    if (group !== undefined && rows + item.rows <= rows_max && group.length < items_max) {
+      group.push(item)
+      rows += item.rows
+    } else {
+      groups.push([item])
+      rows = item.rows
     }
-    groups.at(-1)!.push(item)
-    rows += item.rows
   }
   return groups
 }

@@ -150,8 +150,13 @@ export async function rebuildIndex({ db, layout, disk, connect }: IndexDeps): Pr
   for (const group of groupByRows(files, REBUILD_IDS)) {
     const entries = new IdEntries(group.reduce((n, { rows }) => n + rows, 0))
     const all = new IdDigest()
-    for (const file of group) {
-      const digest = await readIds(connection, join(layout.cold, file.path), file.day, entries)
+    const digests = await readIds(
+      connection,
+      group.map(({ path, day }) => ({ path: join(layout.cold, path), day })),
+      entries,
+    )
+    for (const [n, file] of group.entries()) {
+      const digest = digests[n]!
       if (digest.count !== file.rows || digest.toString() !== file.id_digest) {
         throw new Error(
           `cold file ${file.path} has ${digest.count} rows with digest ${digest}, ` +
@@ -165,19 +170,21 @@ export async function rebuildIndex({ db, layout, disk, connect }: IndexDeps): Pr
   publish(db, add, segments)
 }
 
-/** Adds the ids of a Parquet file to `entries`, if given. Returns their digest. */
+/** Adds the ids of Parquet files to `entries`, if given. Returns the digest of each file's ids. */
 export async function readIds(
   connection: DuckConnection,
-  path: string,
-  day: Day,
+  files: readonly { path: string; day: Day }[],
   entries: IdEntries | null,
-): Promise<IdDigest> {
-  const digest = new IdDigest()
-  await forEachUuid(connection, `SELECT event_id FROM ${readParquetSql([path])}`, (w0, w1, w2, w3) => {
-    digest.add(w0, w1, w2, w3)
-    entries?.add(w0, w1, w2, w3, day)
+): Promise<IdDigest[]> {
+  const digests = files.map(() => new IdDigest())
+  // The column costs time in a large file, and of one file it says nothing.
+  const columns = files.length === 1 ? 'event_id' : 'event_id, file_index::INTEGER'
+  const source = readParquetSql(files.map(({ path }) => path))
+  await forEachUuid(connection, `SELECT ${columns} FROM ${source}`, (w0, w1, w2, w3, n) => {
+    digests[n]!.add(w0, w1, w2, w3)
+    entries?.add(w0, w1, w2, w3, files[n]!.day)
   })
-  return digest
+  return digests
 }
 
 function hasItsSize(disk: ColdDisk, layout: Layout, { path, ids }: IdSegmentRow): boolean {

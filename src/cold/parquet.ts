@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
+import { IdDigest } from '../event/id.ts'
 import { formatDay } from '../event/time.ts'
 import type { Day } from '../event/time.ts'
 import { failpoint } from '../process/failpoint.ts'
@@ -8,6 +9,7 @@ import type { ColdDisk } from '../store/disk.ts'
 import { readParquetSql, sqlText } from '../store/duckdb.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 import type { Layout } from '../store/layout.ts'
+import { groupByRows } from './groups.ts'
 import { readIds, stageSegment } from './id-index.ts'
 import type { StagedSegment } from './id-index.ts'
 import { IdEntries } from './id-segment.ts'
@@ -20,13 +22,26 @@ export const COLD_COLUMNS = 'event_id, occurred_at, user_id, event_type, propert
 // DuckDB's default. Readers skip row groups by their statistics.
 const ROW_GROUP_ROWS = 122_880
 
-/** A file that is written, verified and fsynced, but not visible. */
-export interface StagedFile {
-  file: ColdFile
-  /** Path in the staging folder. */
-  staged: string
-  /** Its ids; null for a merge, whose ids are already in the index. */
+/** Few enough that DuckDB keeps all their files open while it writes them, so that each day gets one file. */
+export const GROUP_DAYS_MAX = 100
+/** The days of a group are written and read back together: a small day costs most of a statement, and few rows. */
+export const GROUP_ROWS_MAX = 250_000
+
+/** A day to write. */
+export interface DayRows {
+  day: Day
+  rows: number
+  /** Digest of the rows' ids; set only if it was computed independently of DuckDB's copy of the rows. */
+  id_digest?: string
+}
+
+/** Files of some days that are written, verified and fsynced, but not visible. */
+export interface StagedFiles {
+  files: readonly { file: ColdFile; staged: string }[]
+  /** Their ids; null for a merge, whose ids are already in the index. */
   ids: StagedSegment | null
+  /** What remains in the staging folder when the files are placed; null if nothing does. */
+  folder: string | null
 }
 
 /** The written file differs from its source. Nothing was published. */
@@ -34,78 +49,135 @@ export class VerifyError extends Error {
   override name = 'VerifyError'
 }
 
-export interface Expected {
-  rows: number
-  /** Digest of the rows' ids; set only if it was computed independently of DuckDB's copy of the rows. */
-  id_digest?: string
+/** Groups days for {@link stageDays}. */
+export function groupDays<T extends { rows: number }>(days: readonly T[]): T[][] {
+  return groupByRows(days, GROUP_ROWS_MAX, GROUP_DAYS_MAX)
 }
 
 /**
- * Writes the rows of one day to a staged file and verifies the file by reading it back.
- * @param source SQL query with the columns {@link COLD_COLUMNS}
- * @throws {VerifyError} if rows or ids differ from `expected`
+ * Writes the rows of some days, a staged file for each, and verifies the files by reading them back.
+ * @param days at most {@link GROUP_DAYS_MAX}
+ * @param source SQL query with the columns {@link COLD_COLUMNS}; of several days also with the INTEGER `day`
+ * @throws {VerifyError} if the rows or ids of a day differ from what it should have
  */
-export async function stageDay(
+export async function stageDays(
   connection: DuckConnection,
   disk: ColdDisk,
   layout: Layout,
-  day: Day,
+  days: readonly DayRows[],
   source: string,
-  expected: Expected,
   origin: ColdFile['origin'],
-): Promise<StagedFile> {
-  const name = `${randomUUID()}.parquet`
-  const staged = join(layout.staging, name)
-  // Sorted by user, then time, so that counting distinct
-  // users and reading one user's events scan sequentially.
-  await connection.run(
-    `COPY (SELECT ${COLD_COLUMNS} FROM (${source}) ORDER BY user_id, occurred_at)
-     TO ${sqlText(staged)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE ${ROW_GROUP_ROWS})`,
-  )
+): Promise<StagedFiles> {
+  const { paths, folder } = await writeFiles(connection, disk, layout, days, source)
   failpoint(`${origin}.written`)
   // DuckDB's COPY does not fsync.
-  disk.sync(staged)
+  await disk.syncAll(paths)
   failpoint(`${origin}.synced`)
-  const entries = origin === 'merge' ? null : new IdEntries(expected.rows)
-  const digest = await readIds(connection, staged, day, entries)
-  const range = await connection.runAndReadAll(
-    `SELECT epoch_us(min(occurred_at))::DOUBLE, epoch_us(max(occurred_at))::DOUBLE FROM ${readParquetSql([staged])}`,
-  )
-  const [min_ts, max_ts] = range.getRows()[0] as [number, number]
-  const file: ColdFile = {
-    path: join(`day=${formatDay(day)}`, name),
-    day,
-    rows: digest.count,
-    bytes: disk.size(staged),
-    min_ts,
-    max_ts,
-    checksum: await disk.checksum(staged),
-    id_digest: digest.toString(),
-    origin,
-  }
-  const { rows, id_digest = file.id_digest } = expected
-  if (file.rows !== rows || file.id_digest !== id_digest) {
-    throw new VerifyError(
-      `the file for ${formatDay(day)} has ${file.rows} rows with digest ${file.id_digest}, but its source has ` +
-        `${rows} rows with digest ${id_digest}; the file was not published`,
-    )
+  const written = days.map(({ day }, n) => ({ day, path: paths[n]! }))
+  const expected = days.reduce((n, { rows }) => n + rows, 0)
+  const entries = origin === 'merge' ? null : new IdEntries(expected)
+  const digests = await readIds(connection, written, entries)
+  const ranges = await readRanges(connection, paths)
+  const files: { file: ColdFile; staged: string }[] = []
+  for (const [n, { day, path }] of written.entries()) {
+    checkDay(days[n]!, digests[n]!)
+    files.push({
+      staged: path,
+      file: {
+        path: join(`day=${formatDay(day)}`, basename(path)),
+        day,
+        rows: digests[n]!.count,
+        bytes: disk.size(path),
+        ...ranges.get(n)!,
+        checksum: await disk.checksum(path),
+        id_digest: digests[n]!.toString(),
+        origin,
+      },
+    })
   }
   failpoint(`${origin}.checked`)
-  const ids = origin === 'merge' ? null : stageSegment(layout, entries!, digest, origin)
-  return { file, staged, ids }
+  if (origin === 'merge') return { files, ids: null, folder }
+  const all = new IdDigest()
+  for (const { file } of files) all.addDigest(file.id_digest, file.rows)
+  return { files, ids: stageSegment(layout, entries!, all, origin), folder }
+}
+
+/** Paths of the files, in the order of the days, and the folder in which they lie alone; null for one file. */
+async function writeFiles(
+  connection: DuckConnection,
+  disk: ColdDisk,
+  layout: Layout,
+  days: readonly DayRows[],
+  source: string,
+): Promise<{ paths: string[]; folder: string | null }> {
+  const target = join(layout.staging, randomUUID())
+  const options = `FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}`
+  // Sorted by user, then time, so that counting distinct
+  // users and reading one user's events scan sequentially.
+  if (days.length === 1) {
+    const path = `${target}.parquet`
+    await connection.run(
+      `COPY (SELECT ${COLD_COLUMNS} FROM (${source}) ORDER BY user_id, occurred_at) TO ${sqlText(path)} (${options})`,
+    )
+    return { paths: [path], folder: null }
+  }
+  await connection.run(`SET partitioned_write_max_open_files = ${GROUP_DAYS_MAX}`)
+  await connection.run(
+    `COPY (SELECT day, ${COLD_COLUMNS} FROM (${source}) ORDER BY day, user_id, occurred_at)
+     TO ${sqlText(target)} (${options}, PARTITION_BY (day), FILENAME_PATTERN '{uuid}')`,
+  )
+  const paths = days.map(({ day }) => {
+    const of_day = join(target, `day=${day}`)
+    const names = disk.list(of_day)
+    if (names.length !== 1) throw new VerifyError(`${formatDay(day)} was written as ${names.length} files`)
+    return join(of_day, names[0]!)
+  })
+  return { paths, folder: target }
+}
+
+/** Times of the first and last row of each file, by its position in `paths`. */
+async function readRanges(
+  connection: DuckConnection,
+  paths: readonly string[],
+): Promise<Map<number, Pick<ColdFile, 'min_ts' | 'max_ts'>>> {
+  const reader = await connection.runAndReadAll(
+    `SELECT file_index::INTEGER, epoch_us(min(occurred_at))::DOUBLE, epoch_us(max(occurred_at))::DOUBLE
+     FROM ${readParquetSql(paths)} GROUP BY file_index`,
+  )
+  const rows = reader.getRows() as [number, number, number][]
+  return new Map(rows.map(([n, min_ts, max_ts]) => [n, { min_ts, max_ts }]))
+}
+
+/** @throws {VerifyError} */
+function checkDay({ day, rows, id_digest }: DayRows, found: IdDigest): void {
+  const expected = id_digest ?? found.toString()
+  if (found.count === rows && found.toString() === expected) return
+  throw new VerifyError(
+    `the file for ${formatDay(day)} has ${found.count} rows with digest ${found}, but its source has ` +
+      `${rows} rows with digest ${expected}; the file was not published`,
+  )
 }
 
 /** Renames staged files to their final paths durably. They stay invisible until the catalog lists them. */
-export function placeFiles(disk: ColdDisk, layout: Layout, files: readonly StagedFile[]): void {
+export async function placeFiles(
+  disk: ColdDisk,
+  layout: Layout,
+  { files, folder }: StagedFiles,
+): Promise<void> {
   // The cold folder is fsynced too, because the day's folder may be new.
   const folders = new Set([layout.cold])
   for (const { file, staged } of files) {
-    const folder = join(layout.cold, `day=${formatDay(file.day)}`)
-    disk.makeFolder(folder)
-    disk.rename(staged, join(layout.cold, file.path))
+    const of_day = join(layout.cold, `day=${formatDay(file.day)}`)
+    // On some file systems, removing a folder takes longer than writing a small day.
+    if (folder !== null && disk.list(of_day).length === 0) disk.rename(dirname(staged), of_day)
+    else {
+      disk.makeFolder(of_day)
+      disk.rename(staged, join(layout.cold, file.path))
+    }
     failpoint(`${file.origin}.renamed`)
-    folders.add(folder)
+    folders.add(of_day)
   }
-  for (const folder of folders) disk.sync(folder)
+  await disk.syncAll(folders)
+  if (folder !== null) disk.remove(folder)
   for (const { file } of files) failpoint(`${file.origin}.placed`)
 }

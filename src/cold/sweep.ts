@@ -99,21 +99,33 @@ export const COLLECT_ROWS = 5_000
 /** Pause between transactions, so that a waiting writer gets the lock. */
 const COLLECT_PAUSE_MS = 2
 
-/** Deletes the hot rows of a day that are in cold, in small transactions. Returns the number of rows. */
-export async function collectSealedRows(db: Sqlite, day: Day): Promise<number> {
+/** Deletes the hot rows of these days that are in cold, in small transactions. Returns the number of rows. */
+export async function collectSealedRows(db: Sqlite, days: readonly Day[]): Promise<number> {
   const end = db
     .prepare(
       `SELECT max(seq) FROM (
          SELECT seq FROM events
          WHERE day = @day AND seq <= (SELECT sealed_through FROM cold_days WHERE day = @day)
-         ORDER BY seq LIMIT ${COLLECT_ROWS})`,
+         ORDER BY seq LIMIT @limit)`,
     )
     .pluck()
   const collect = db.prepare('DELETE FROM events WHERE day = @day AND seq <= @last')
+  let next = 0
+  /** Days are taken until there are rows enough, because a transaction costs an fsync whatever it deletes. */
+  const collectSome = db.transaction(() => {
+    let rows = 0
+    while (next < days.length && rows < COLLECT_ROWS) {
+      const day = days[next]!
+      const last = end.get({ day, limit: COLLECT_ROWS - rows }) as number | null
+      if (last === null) next += 1
+      else rows += collect.run({ day, last }).changes
+    }
+    return rows
+  })
   for (let collected = 0; ;) {
-    const last = end.get({ day }) as number | null
-    if (last === null) return collected
-    collected += collect.run({ day, last }).changes
+    const rows = collectSome.immediate()
+    if (rows === 0) return collected
+    collected += rows
     failpoint('compaction.collected')
     await new Promise((resolve) => {
       setTimeout(resolve, COLLECT_PAUSE_MS)

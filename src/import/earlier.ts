@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { formatInstant } from '../event/time.ts'
 import type { ColdDisk } from '../store/disk.ts'
 import type { ImportedFile, ImportedFiles } from './imported-files.ts'
@@ -8,18 +9,28 @@ import type { Source } from './source.ts'
 
 /** Skips an import if a file with the same bytes was imported before. */
 
+/**
+ * The checksum by which a file is recognised: that of its bytes and of the way in which they are read, because the same
+ * bytes read in another way give other events.
+ */
+export async function identify(source: Source, way: string): Promise<string> {
+  const checksum = await source.checksum()
+  return way === '' ? checksum : createHash('sha256').update(`${checksum} ${way}`).digest('hex')
+}
+
 /** Finds an earlier import whose result is also the result of this one; null if there is none. */
 export async function findEarlier(
   { progress, disk }: { progress: Progress; disk: Pick<ColdDisk, 'checksum'> },
   imported_files: ImportedFiles,
   source: Source,
+  way: string,
   rejects: Rejects,
   strict: boolean,
 ): Promise<ImportedFile | null> {
   // If no imported file has this size,
   // the checksum is computed during the import, so the file is not read twice.
   if (!imported_files.hasSize(source.bytes)) return null
-  const checksum = await progress.during('checking for an earlier import', null, source.checksum)
+  const checksum = await progress.during('checking for an earlier import', null, () => identify(source, way))
   const earlier = source.isUnchanged() ? imported_files.find(source.bytes, checksum) : null
   if (earlier === null || earlier.rejected === 0) return earlier
   // If rows were rejected, the rejects file must still be intact. Otherwise a new import writes it again.

@@ -23,6 +23,8 @@ export class ImportFileError extends Error {
  */
 export function readFileHeader(path: string, name: string, options: HeaderOptions): FileHeader {
   const start = readStart(path)
+  if (/^\uFEFF?\s*[{[]/.test(start.toString('utf8', 0, 64)))
+    throw new ImportFileError(`${name} is JSON and not CSV; say its --format`)
   let fault = 'is empty'
   for (const delimiter of DELIMITERS) {
     const record = firstRecord(start, delimiter)

@@ -1,27 +1,24 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { sweepFiles } from '../cold/sweep.ts'
-import { createEventSchema } from '../event/event.ts'
 import { failpoint } from '../process/failpoint.ts'
 import { openDuck } from '../store/duckdb.ts'
-import { findEarlier, reportEarlier } from './earlier.ts'
-import { readFileHeader } from './header.ts'
-import type { FileHeader } from './header.ts'
+import { findEarlier, identify, reportEarlier } from './earlier.ts'
+import { wayOf } from './format.ts'
 import { openImportedFiles } from './imported-files.ts'
 import type { ImportedFiles } from './imported-files.ts'
 import type { ImportDeps, ImportOptions, ImportResult } from './job.ts'
 import { publishNewRows } from './publish.ts'
-import { readCareful } from './read-careful.ts'
-import { NEEDS_CARE, readFast } from './read-fast.ts'
+import { openReader } from './reader.ts'
+import type { Reader } from './reader.ts'
 import { openRejects } from './rejects.ts'
 import type { Rejects } from './rejects.ts'
 import { openSource } from './source.ts'
 import type { Source } from './source.ts'
-import { defineRelations, openStaging } from './staging.ts'
-import type { Staging } from './staging.ts'
+import { openStaging } from './staging.ts'
 
 /**
- * Imports CSV files directly into cold files: reads and validates the rows, drops duplicates, writes one
+ * Imports files directly into cold files: reads and validates the rows, drops duplicates, writes one
  * file per day, and makes all days visible in one transaction. The caller holds the cold lock, so cold
  * does not change meanwhile. Hot may change, so it is compared once more under SQLite's write lock.
  */
@@ -31,7 +28,7 @@ import type { Staging } from './staging.ts'
  * @param named path of a file, or `-` for stdin
  * @throws {ImportFileError} when the file as a whole cannot be read
  */
-export async function importCsv(
+export async function importFile(
   deps: ImportDeps,
   named: string,
   options: ImportOptions,
@@ -45,21 +42,17 @@ export async function importCsv(
   const took_ms = () => Math.round(performance.now() - started)
   try {
     const source = await openSource(named, folder, disk)
-    const header = readFileHeader(source.path, source.name, options)
+    const reader = openReader(source, options)
     const imported_files = openImportedFiles(db)
-    rejects = openRejects(source.beside, source.mode, disk)
+    rejects = openRejects(reader.reject_columns, source.beside, source.mode, disk)
     const earlier = options.force
       ? null
-      : await findEarlier(deps, imported_files, source, rejects, options.strict)
+      : await findEarlier(deps, imported_files, source, wayOf(options), rejects, options.strict)
     if (earlier !== null) {
       const rejected_path = earlier.rejected === 0 ? rejects.finish() : rejects.path
       return { report: reportEarlier(earlier, took_ms()), earlier, is_changed: false, rejected_path }
     }
-    return await importRows(
-      deps,
-      { folder, source, header, rejects, imported_files, took_ms },
-      options.strict,
-    )
+    return await importRows(deps, { folder, source, reader, rejects, imported_files, took_ms }, options)
   } finally {
     progress.end()
     rejects?.discard()
@@ -70,15 +63,15 @@ export async function importCsv(
 interface File {
   folder: string
   source: Source
-  header: FileHeader
+  reader: Reader
   rejects: Rejects
   imported_files: ImportedFiles
   took_ms: () => number
 }
 
-async function importRows(deps: ImportDeps, file: File, strict: boolean): Promise<ImportResult> {
+async function importRows(deps: ImportDeps, file: File, options: ImportOptions): Promise<ImportResult> {
   const { disk } = deps
-  const { folder, source, header, rejects, imported_files, took_ms } = file
+  const { folder, source, reader, rejects, imported_files, took_ms } = file
   const duck = await openDuck({
     threads: deps.threads,
     memory_mb: deps.memory_mb,
@@ -88,13 +81,13 @@ async function importRows(deps: ImportDeps, file: File, strict: boolean): Promis
     const connection = await duck.connect()
     const staging = await openStaging(connection, folder)
     // Runs in parallel with DuckDB's threads.
-    const hashing = source.checksum()
-    const rows = await readRows(deps, staging, source.path, header, rejects)
+    const hashing = identify(source, wayOf(options))
+    const rows = await reader.read(deps, staging, rejects)
     const checksum = await hashing
     const is_changed = !source.isUnchanged()
     failpoint('import.read')
     const rejected = rejects.count
-    const blocked = strict && rejected > 0
+    const blocked = options.strict && rejected > 0
     const rejected_path = rejects.finish()
     const rejects_checksum = rejected_path === null ? null : await disk.checksum(rejected_path)
     failpoint('import.told')
@@ -105,7 +98,7 @@ async function importRows(deps: ImportDeps, file: File, strict: boolean): Promis
       imported_files.put({ bytes, checksum, name, imported_at, rows, rejected, rejects_checksum })
     }
     const files = blocked ? [] : await publishNewRows(deps, duck, connection, remember)
-    const imported = files.reduce((n, written) => n + written.file.rows, 0)
+    const imported = files.reduce((n, { rows: of_file }) => n + of_file, 0)
     connection.closeSync()
     return {
       rejected_path,
@@ -116,9 +109,9 @@ async function importRows(deps: ImportDeps, file: File, strict: boolean): Promis
         imported,
         duplicates: blocked ? 0 : rows - rejected - imported,
         rejected,
-        days: new Set(files.map((written) => written.file.day)).size,
+        days: new Set(files.map(({ day }) => day)).size,
         files: files.length,
-        bytes: files.reduce((n, written) => n + written.file.bytes, 0),
+        bytes: files.reduce((n, { bytes: of_file }) => n + of_file, 0),
         took_ms: took_ms(),
         already_imported_at: null,
       },
@@ -126,28 +119,4 @@ async function importRows(deps: ImportDeps, file: File, strict: boolean): Promis
   } finally {
     duck.close()
   }
-}
-
-async function readRows(
-  deps: ImportDeps,
-  staging: Staging,
-  path: string,
-  header: FileHeader,
-  rejects: Rejects,
-): Promise<number> {
-  const { connection } = staging
-  // One time for the whole file, so that both readers accept the same rows.
-  const now_us = deps.now_us()
-  const schema = createEventSchema(() => now_us)
-  const fast = await deps.progress.during('reading', connection, () =>
-    readFast(staging, path, header, schema, now_us, rejects),
-  )
-  const rows =
-    fast === NEEDS_CARE
-      ? await deps.progress.during('reading row by row', null, () =>
-          readCareful(connection, path, header, schema, rejects),
-        )
-      : fast
-  await defineRelations(staging, fast !== NEEDS_CARE)
-  return rows
 }

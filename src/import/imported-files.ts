@@ -2,12 +2,12 @@ import type { Micros } from '../event/time.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 
 /**
- * An imported file, identified by its bytes. Importing the same bytes again adds no event. Only rejected
+ * An imported file, identified by its bytes and how they were read. Importing the same again adds no event. Only rejected
  * rows may be accepted by a later clock or a later version of the program.
  */
 export interface ImportedFile {
   bytes: number
-  /** SHA-256, hex. */
+  /** SHA-256, hex; see earlier.ts. */
   checksum: string
   /** Without its folder. */
   name: string

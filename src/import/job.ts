@@ -3,6 +3,7 @@ import type { Micros } from '../event/time.ts'
 import type { ColdDisk } from '../store/disk.ts'
 import type { Layout } from '../store/layout.ts'
 import type { Sqlite } from '../store/sqlite.ts'
+import type { Format } from './format.ts'
 import type { ImportedFile } from './imported-files.ts'
 import type { Progress } from './progress.ts'
 
@@ -23,6 +24,7 @@ export interface ImportDeps {
 }
 
 export interface ImportOptions extends HeaderOptions {
+  format: Format
   /** Import nothing if any row is rejected. */
   strict: boolean
   /** Import the file even if it was imported before. */

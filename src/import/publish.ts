@@ -1,12 +1,12 @@
 import { join } from 'node:path'
-import { groupByRows } from '../cold/groups.ts'
 import { joinSegments, placeSegment } from '../cold/id-index.ts'
-import { placeFiles, stageDay } from '../cold/parquet.ts'
-import type { StagedFile } from '../cold/parquet.ts'
+import { groupDays, placeFiles, stageDays } from '../cold/parquet.ts'
+import type { DayRows, StagedFiles } from '../cold/parquet.ts'
 import { formatDay } from '../event/time.ts'
 import type { Day } from '../event/time.ts'
 import { failpoint } from '../process/failpoint.ts'
 import { applyChange, readCatalog } from '../store/catalog.ts'
+import type { ColdFile } from '../store/catalog.ts'
 import { inParallel } from '../store/duckdb.ts'
 import type { Duck, DuckConnection } from '../store/duckdb.ts'
 import { dropCopiesInFile, dropCopiesOfCold, dropCopiesOfHot } from './dedupe.ts'
@@ -26,7 +26,7 @@ export async function publishNewRows(
   duck: Duck,
   connection: DuckConnection,
   remember: () => void,
-): Promise<StagedFile[]> {
+): Promise<ColdFile[]> {
   const { db, layout, disk, progress } = deps
   const scan: HotScan = { through: 0 }
   await progress.during('looking for duplicates', null, async () => {
@@ -35,20 +35,16 @@ export async function publishNewRows(
     await dropCopiesOfHot(connection, db, scan)
   })
   failpoint('import.compared')
-  const written = new Map<Day, StagedFile>()
-  const days = await countDays(connection)
-  await inParallel(
-    duck,
-    groupByRows(days, GROUP_ROWS),
-    Math.min(deps.threads, WRITERS_MAX),
-    async (group, writer) => {
-      const source = await cutOut(writer, group)
-      for (const { day, rows } of group) {
-        progress.step('writing', written.size, days.length, formatDay(day))
-        written.set(day, await writeDay(deps, writer, day, rows, source))
-      }
-    },
-  )
+  const groups = groupDays(await countDays(connection))
+  const total = groups.reduce((n, days) => n + days.length, 0)
+  let done = 0
+  const written = new Map<number, StagedFiles>()
+  await inParallel(duck, [...groups.keys()], Math.min(deps.threads, WRITERS_MAX), async (n, writer) => {
+    const days = groups[n]!
+    progress.step('writing', done, total, formatDay(days[0]!.day))
+    written.set(n, await writeDays(deps, writer, days))
+    done += days.length
+  })
   for (;;) {
     // Compares most of the events that arrived meanwhile before
     // the write lock is taken, so that it is held briefly.
@@ -57,15 +53,15 @@ export async function publishNewRows(
       remember()
       return []
     }
-    const files = [...written.values()]
-    const parts = files.map(({ ids }) => ids!)
+    const files = [...written.values()].flatMap((group) => group.files.map(({ file }) => file))
+    const parts = [...written.values()].map(({ ids }) => ids!)
     const segment = await placeSegment(disk, layout, joinSegments(layout, parts), 'import')
     db.exec('BEGIN IMMEDIATE')
     try {
       const lost = await dropCopiesOfHot(connection, db, scan)
       if (lost.size === 0) {
         applyChange(db, {
-          add: files.map(({ file }) => file),
+          add: files,
           remove: [],
           seal: [],
           segments: { add: [segment], remove: [] },
@@ -87,27 +83,24 @@ export async function publishNewRows(
   }
 
   /**
-   * Writes the files of days that lost rows again. The old files are not visible yet, so they are deleted.
+   * Writes groups again of which days lost rows. The old files are not visible yet, so they are deleted.
    */
   async function rewriteDays(lost: ReadonlyMap<Day, number>): Promise<void> {
-    for (const [day, rows_lost] of lost) {
-      const { file, ids } = written.get(day)!
-      disk.remove(join(layout.cold, file.path))
+    for (const [n, { files, ids }] of written) {
+      if (!files.some(({ file }) => lost.has(file.day))) continue
+      for (const { file } of files) disk.remove(join(layout.cold, file.path))
       disk.remove(ids!.staged)
       failpoint('import.withdrawn')
-      written.delete(day)
-      const rows = file.rows - rows_lost
-      if (rows > 0) written.set(day, await writeDay(deps, connection, day, rows, freshDays(day, day)))
+      const days = files
+        .map(({ file: { day, rows } }) => ({ day, rows: rows - (lost.get(day) ?? 0) }))
+        .filter(({ rows }) => rows > 0)
+      if (days.length === 0) written.delete(n)
+      else written.set(n, await writeDays(deps, connection, days))
     }
   }
 }
 
-interface DayCount {
-  day: Day
-  rows: number
-}
-
-async function countDays(connection: DuckConnection): Promise<DayCount[]> {
+async function countDays(connection: DuckConnection): Promise<DayRows[]> {
   const reader = await connection.runAndReadAll(
     'SELECT day, count(*)::DOUBLE FROM fresh GROUP BY day ORDER BY day',
   )
@@ -120,40 +113,20 @@ async function countDays(connection: DuckConnection): Promise<DayCount[]> {
  */
 const WRITERS_MAX = 4
 
-/**
- * Reading a small day from the staged file reads a whole row group,
- * so small days are read together in groups.
- */
-const GROUP_ROWS = 250_000
-
-/**
- * Copies the rows of a group to a temporary table and returns SQL that selects them.
- * A single day is not copied.
- */
-async function cutOut(connection: DuckConnection, group: readonly DayCount[]): Promise<string> {
-  const days = freshDays(group[0]!.day, group.at(-1)!.day)
-  if (group.length === 1) return days
-  await connection.run(`CREATE OR REPLACE TEMP TABLE cut_out AS ${days}`)
-  return 'SELECT * FROM cut_out'
-}
-
 /** Filters by time instead of day, because the staged file has statistics for the times. */
 function freshDays(first: Day, last: Day): string {
   return `SELECT * FROM staged ANTI JOIN (SELECT record FROM dropped WHERE day BETWEEN ${first} AND ${last}) USING (record)
     WHERE occurred_at >= TIMESTAMPTZ '${formatDay(first)} 00:00:00+00' AND occurred_at < TIMESTAMPTZ '${formatDay(last + 1)} 00:00:00+00'`
 }
 
-/** Writes a day's rows to their final path, fsynced. The file is invisible until the catalog lists it. */
-async function writeDay(
-  deps: ImportDeps,
+/** Writes the rows of days to their final paths, fsynced. The files are invisible until the catalog lists them. */
+async function writeDays(
+  { layout, disk }: ImportDeps,
   connection: DuckConnection,
-  day: Day,
-  rows: number,
-  source: string,
-): Promise<StagedFile> {
-  const { layout, disk } = deps
-  const of_day = `SELECT * FROM (${source}) WHERE day = ${day}`
-  const staged = await stageDay(connection, disk, layout, day, of_day, { rows }, 'import')
-  placeFiles(disk, layout, [staged])
+  days: readonly DayRows[],
+): Promise<StagedFiles> {
+  const source = freshDays(days[0]!.day, days.at(-1)!.day)
+  const staged = await stageDays(connection, disk, layout, days, source, 'import')
+  await placeFiles(disk, layout, staged)
   return staged
 }

@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs'
 import { eventOfRecord, fieldsOf } from '../event/csv-event.ts'
 import { CSV_COLUMNS } from '../event/csv-header.ts'
 import { CsvScanner } from '../event/csv-scanner.ts'
@@ -8,18 +7,13 @@ import type { EventSchema } from '../event/event.ts'
 import { parseExactJson } from '../event/json.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 import type { FileHeader } from './header.ts'
+import { forEachPiece } from './pieces.ts'
 import type { Rejects } from './rejects.ts'
 import { appendJudged } from './staging.ts'
 
 /** The careful way through a CSV file: row by row, so that an unreadable row is one rejected row with its line. */
 
-const PIECE_BYTES = 1 << 20
-const NOTHING = new Uint8Array()
-
-/**
- * Validates every row. Valid rows are staged, others go to `rejects`. Returns the number of rows.
- * @throws {CsvFileError} if a row is longer than {@link ROW_BYTES_MAX}
- */
+/** Validates every row. Valid rows are staged, others go to `rejects`. Returns the number of rows. */
 export async function readCareful(
   connection: DuckConnection,
   path: string,
@@ -42,12 +36,7 @@ export async function readCareful(
   }
 
   try {
-    for await (const piece of createReadStream(path, {
-      highWaterMark: PIECE_BYTES,
-    }) as AsyncIterable<Buffer>) {
-      scanner.push(piece, false, take)
-    }
-    scanner.push(NOTHING, true, take)
+    await forEachPiece(path, (piece, last) => scanner.push(piece, last, take))
   } finally {
     appender.close()
   }

@@ -1,10 +1,10 @@
 import { closeSync, existsSync, fchmodSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { writeCsvRow } from '../event/csv-row.ts'
-import { CSV_COLUMNS, REJECT_COLUMNS } from '../event/csv-header.ts'
+import { REJECT_COLUMNS } from '../event/csv-header.ts'
 import type { ColdDisk } from '../store/disk.ts'
 
-/** The rejects file `<file>.rejected.csv`: rejected rows with line and reason. */
+/** The rejects file `<file>.rejected.csv`: rejected rows or lines, each with its line number and reason. */
 export interface Rejects {
   readonly path: string
   readonly count: number
@@ -25,10 +25,16 @@ export interface Rejects {
 const BUFFER_CHARS = 1 << 20
 
 /**
+ * @param columns of the fields of a row
  * @param beside path of the file whose rows they are
  * @param mode of that file: whoever may not read it may not read its rows here
  */
-export function openRejects(beside: string, mode: number, disk: ColdDisk): Rejects {
+export function openRejects(
+  columns: readonly string[],
+  beside: string,
+  mode: number,
+  disk: ColdDisk,
+): Rejects {
   const path = `${beside}.rejected.csv`
   const unfinished = `${path}.tmp`
   let fd: number | null = null
@@ -62,7 +68,7 @@ export function openRejects(beside: string, mode: number, disk: ColdDisk): Rejec
       return count
     },
     add(line, reason, fields) {
-      if (count === 0) write([...REJECT_COLUMNS, ...CSV_COLUMNS])
+      if (count === 0) write([...REJECT_COLUMNS, ...columns])
       count += 1
       write([String(line), reason, ...fields])
     },

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { groupByRows } from '../cold/groups.ts'
 import { dayOf, formatDay } from '../event/time.ts'
 import type { Day } from '../event/time.ts'
 import type { Catalog, ColdFile } from '../store/catalog.ts'
@@ -14,6 +15,9 @@ export interface QueryPlan extends Statement {
   files: readonly ColdFile[]
   cold_events: number
 }
+
+/** DuckDB copies the list of their days for each piece of a file. */
+const FILES_PER_SCAN_MAX = 256
 
 const COUNTED = 'day, user_id, event_type, properties'
 const READ = 'occurred_at, event_id'
@@ -85,9 +89,11 @@ function planOver(statement: Statement, files: readonly ColdFile[]): QueryPlan {
 /** Returns the SQL of both tiers as one relation. */
 function unite(hot: string, columns: string, files: readonly ColdFile[], cold_folder: string): string {
   if (files.length === 0) return hot
-  const paths = files.map((file) => join(cold_folder, file.path))
-  // The day of a file is a constant for DuckDB; made of each row's time it would cost twice as much.
-  const days = files.map((file) => `DATE '${formatDay(file.day)}'`).join(', ')
-  return `${hot} UNION ALL SELECT ${columns}
-    FROM (SELECT *, [${days}][(file_index + 1)::BIGINT] AS day FROM ${readParquetSql(paths)})`
+  const scans = groupByRows(files, Infinity, FILES_PER_SCAN_MAX).map((group) => {
+    const paths = group.map((file) => join(cold_folder, file.path))
+    // The day of a file is a constant for DuckDB; made of each row's time it would cost twice as much.
+    const days = group.map((file) => `DATE '${formatDay(file.day)}'`).join(', ')
+    return `SELECT ${columns} FROM (SELECT *, [${days}][(file_index + 1)::BIGINT] AS day FROM ${readParquetSql(paths)})`
+  })
+  return [hot, ...scans].join(' UNION ALL ')
 }

@@ -76,9 +76,9 @@ export async function openRowCheck({
       const source = readParquetSql([pathOf(file)])
       const digest = new IdDigest()
       let unknown = 0
-      await forEachUuid(connection, `SELECT event_id FROM ${source}`, (...words) => {
-        digest.add(...words)
-        if (index_is_whole && !isIndexed(segments.values(), words, file.day)) unknown += 1
+      await forEachUuid(connection, `SELECT event_id FROM ${source}`, (w0, w1, w2, w3) => {
+        digest.add(w0, w1, w2, w3)
+        if (index_is_whole && !isIndexed(segments.values(), [w0, w1, w2, w3], file.day)) unknown += 1
       })
       const reader = await connection.runAndReadAll(
         `SELECT count(*) FILTER (epoch_us(occurred_at) // ${MICROS_PER_DAY} IS DISTINCT FROM ${file.day})::DOUBLE,

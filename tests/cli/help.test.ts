@@ -56,7 +56,7 @@ describe('help', () => {
     assert.deepEqual(await run(), { code: 2, stdout: '', stderr: await helpOf('--help') })
   })
 
-  it('shows the usage, options with their defaults, and two examples of each command', async () => {
+  it('shows the usage, options with their defaults, and the examples of each command', async () => {
     for (const command of COMMANDS) {
       const words = command.name.split(' ')
       const help = await helpOf(...words, '--help')
@@ -77,7 +77,7 @@ describe('help', () => {
 
   it('has only examples that parse', () => {
     for (const { name, examples } of COMMANDS) {
-      assert.equal(new Set(examples.map(([line]) => line)).size, 2, name)
+      assert.equal(new Set(examples.map(([line]) => line)).size, examples.length, name)
       for (const [line] of examples) {
         const words = line.replace(/^.*(?<!\/)frostline /, '').replace(/ <.*$/, '')
         const found = findCommand(words.split(' '))

@@ -42,7 +42,7 @@ describe('hot rows that are in cold already', () => {
       const others = openStore(store.path)
       const count = others.prepare('SELECT count(*) FROM events').pluck()
       const seen: unknown[] = []
-      const collecting = collectSealedRows(db, DAY)
+      const collecting = collectSealedRows(db, [DAY])
       const ended = collecting.then(() => true)
       do {
         if (count.get() !== seen.at(-1)) seen.push(count.get())
@@ -62,7 +62,7 @@ describe('hot rows that are in cold already', () => {
     seal()
     insert(DAY, 3)
     assert.deepEqual(daysToCollect(db), [DAY])
-    assert.equal(await collectSealedRows(db, DAY), 20)
+    assert.equal(await collectSealedRows(db, [DAY]), 20)
     assert.deepEqual(db.prepare('SELECT day, count(*) AS n FROM events GROUP BY day').all(), [
       { day: DAY, n: 3 },
       { day: DAY + 1, n: 5 },

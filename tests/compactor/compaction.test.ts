@@ -177,8 +177,8 @@ describe('a compaction run', () => {
     const other = join(home.layout.cold, home.listed()[0]!)
     const swapping: ColdDisk = {
       ...realDisk,
-      sync(path) {
-        if (path.startsWith(home.layout.staging)) copyFileSync(other, path)
+      async syncAll(paths) {
+        for (const path of paths) if (path.startsWith(home.layout.staging)) copyFileSync(other, path)
       },
     }
     await assert.rejects(home.compact({ disk: swapping }), VerifyError)

@@ -10,7 +10,9 @@ const day = fc.integer({ min: 0, max: 40_000 })
 const hotDays = fc.integer({ min: 0, max: 400 })
 
 function planOf(visible_rows: number, cold_files: number): unknown {
-  const states: DayState[] = [{ day: 7, newest_seq: 9 + visible_rows, sealed_through: 9, cold_files }]
+  const states: DayState[] = [
+    { day: 7, rows: visible_rows, newest_seq: 9 + visible_rows, sealed_through: 9, cold_files },
+  ]
   return planCompaction(states, 100 * MICROS_PER_DAY, 1)
 }
 
@@ -29,6 +31,7 @@ describe('the compaction plan', () => {
   it('moves what is hot in closed days, and nothing else, oldest day first', () => {
     const state = fc.record({
       day,
+      rows: fc.nat(),
       newest_seq: fc.integer({ min: 0, max: 3 }),
       sealed_through: fc.integer({ min: 0, max: 3 }),
       cold_files: fc.integer({ min: 0, max: 7 }),
@@ -59,10 +62,10 @@ describe('the compaction plan', () => {
 
   it('merges a day once it would have more than four files', () => {
     assert.equal(FILES_PER_DAY_MAX, 4)
-    assert.deepEqual(planOf(1, 3), [{ day: 7, seal: true, merge: false }])
-    assert.deepEqual(planOf(1, 4), [{ day: 7, seal: true, merge: true }])
+    assert.deepEqual(planOf(1, 3), [{ day: 7, rows: 1, seal: true, merge: false }])
+    assert.deepEqual(planOf(1, 4), [{ day: 7, rows: 1, seal: true, merge: true }])
     assert.deepEqual(planOf(0, 4), [])
     // A run that was ended between sealing and merging, or an import that added files.
-    assert.deepEqual(planOf(0, 5), [{ day: 7, seal: false, merge: true }])
+    assert.deepEqual(planOf(0, 5), [{ day: 7, rows: 0, seal: false, merge: true }])
   })
 })

@@ -3,6 +3,7 @@ import { readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { realDisk } from '../../src/store/disk.ts'
+import { CSV_COLUMNS } from '../../src/event/csv-header.ts'
 import { openRejects } from '../../src/import/rejects.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { filesBelow } from '../support/in-process.ts'
@@ -100,7 +101,7 @@ describe(
     it('fails a list of rejected rows that does not fit, and keeps no part of it', () => {
       fillUp(ballast, 64 * 1024)
       const listed = join(disk!, 'history.csv')
-      const rejects = openRejects(listed, 0o600, realDisk)
+      const rejects = openRejects(CSV_COLUMNS, listed, 0o600, realDisk)
       assert.throws(
         () => {
           for (let line = 1; line <= 5_000; line += 1)

@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import papaparse from 'papaparse'
 import { openDuck } from '../../src/store/duckdb.ts'
 import type { Duck } from '../../src/store/duckdb.ts'
+import { CSV_COLUMNS } from '../../src/event/csv-header.ts'
 import { createEventSchema } from '../../src/event/event.ts'
 import { realDisk } from '../../src/store/disk.ts'
 import { readFileHeader } from '../../src/import/header.ts'
@@ -31,7 +32,7 @@ async function readWith(reader: 'fast' | 'careful') {
   // Each reader has tables of its own; to open DuckDB for each takes longer than to read.
   await connection.run(`ATTACH ':memory:' AS reading; USE reading`)
   const staging = await openStaging(connection, folder)
-  const rejects = openRejects(csv, 0o600, realDisk)
+  const rejects = openRejects(CSV_COLUMNS, csv, 0o600, realDisk)
   const schema = createEventSchema(() => NOW_US)
   const header = readFileHeader(csv, 'rows.csv', {})
   try {

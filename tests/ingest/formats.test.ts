@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { encode, ExtData } from '@msgpack/msgpack'
-import { BODY_DEPTH_MAX, BRACKETS_UNCHECKED_MAX } from '../../src/ingest/formats/nesting.ts'
+import { BODY_DEPTH_MAX, BRACKETS_UNCHECKED_MAX } from '../../src/event/nesting.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { serveStore } from '../support/in-process.ts'
 import { toCsv } from '../support/sample.ts'

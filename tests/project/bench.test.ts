@@ -25,6 +25,7 @@ const CASES = [
   ['latency', '100 a request'],
   ['cold-ids', 'cold-ids'],
   ['soak', 'soak'],
+  ['small-days', 'days of one event'],
 ] as const
 const SIZES = {
   '--rounds': 1,
@@ -34,6 +35,7 @@ const SIZES = {
   '--pairs': howMany('bench_pairs'),
   '--compact-rows': 2_000,
   '--import-rows': '1000,300',
+  '--small-days': 150,
   '--minutes': howMany('bench_soak_seconds') / 60,
   '--stats-events': 2_000,
 }

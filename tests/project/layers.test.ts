@@ -24,6 +24,7 @@ const FLOORS = [
   'hot',
   'cold',
   'store',
+  'vendors',
   'event',
   'env-file.ts',
   'config.ts',

@@ -10,10 +10,14 @@ export function failingDisk(failing: number): ColdDisk {
       if (calls === failing) throw new Error('the disk is full')
       return act(...args)
     }
+  const sync = step(realDisk.sync)
   return {
     ...realDisk,
     makeFolder: step(realDisk.makeFolder),
-    sync: step(realDisk.sync),
+    sync,
+    async syncAll(paths) {
+      for (const path of paths) sync(path)
+    },
     rename: step(realDisk.rename),
     remove: step(realDisk.remove),
     size: step(realDisk.size),

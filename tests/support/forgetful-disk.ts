@@ -88,11 +88,17 @@ export function createForgetfulDisk(root: string, sqlite: readonly string[] = []
     note,
     makeFolder: (path, mode) => noted('make', path, () => realDisk.makeFolder(path, mode)),
     sync: (path) => noted('sync', path, () => keep(path)),
+    async syncAll(paths) {
+      for (const path of paths) noted('sync', path, () => keep(path))
+    },
     rename: (from, to) =>
       noted('rename', from, () => {
         realDisk.rename(from, to)
-        const entry = entryAt(to)
-        now.set(to, now.get(from) ?? entry)
+        const entry = now.get(from) ?? entryAt(to)
+        forget(to)
+        now.set(to, entry)
+        for (const known of [...now.keys()].filter((path) => path.startsWith(from + sep)))
+          now.set(to + known.slice(from.length), now.get(known)!)
         forget(from)
       }),
     remove: (path) =>

@@ -9,7 +9,7 @@ import { realDisk } from '../../src/store/disk.ts'
 import type { ColdDisk } from '../../src/store/disk.ts'
 import { BUSY, tryColdLock } from '../../src/store/lock.ts'
 import { readConfig } from '../../src/config.ts'
-import { importCsv } from '../../src/import/import.ts'
+import { importFile } from '../../src/import/import.ts'
 import type { ImportOptions, ImportReport } from '../../src/import/job.ts'
 import type { Progress } from '../../src/import/progress.ts'
 import { openLayout } from '../../src/store/layout.ts'
@@ -43,7 +43,7 @@ export interface InProcessStore {
     disk?: ColdDisk
   }): Promise<CompactionReport>
   /** Imports CSV text under the lock. */
-  importCsv(csv: string, disk?: ColdDisk, options?: ImportOptions): Promise<ImportReport>
+  importCsv(csv: string | Uint8Array, disk?: ColdDisk, options?: ImportOptions): Promise<ImportReport>
   /** Looks into SQLite, or changes it behind the service's back. */
   inSqlite<T>(act: (db: Sqlite) => T): T
   /** Paths of all files in the folder of cold files and in staging, relative to each. */
@@ -122,11 +122,11 @@ export function createInProcessStore(other?: InProcessStore): InProcessStore {
         runCompaction({ ...job(db), disk, log: LOG, now_us: () => now_us, hot_days, grace_s, signal: NEVER }),
       )
     },
-    async importCsv(csv, disk = realDisk, options = { strict: false, force: false }) {
+    async importCsv(csv, disk = realDisk, options = { format: 'csv', strict: false, force: false }) {
       const path = join(dir, 'import.csv')
       writeFileSync(path, csv)
       const { report } = await underLock((db) =>
-        importCsv({ ...job(db), disk, progress: QUIET, now_us: nowMicros, grace_s: 0 }, path, options),
+        importFile({ ...job(db), disk, progress: QUIET, now_us: nowMicros, grace_s: 0 }, path, options),
       )
       return report
     },

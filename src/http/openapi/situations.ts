@@ -1,5 +1,5 @@
 import type { Config } from '../../config.ts'
-import { BODY_DEPTH_MAX } from '../../ingest/formats/nesting.ts'
+import { BODY_DEPTH_MAX } from '../../event/nesting.ts'
 import type { ProblemCode } from '../../problem/problems.ts'
 
 /** Problems that no single request can cause, each with an example of its `detail`. */

@@ -5,7 +5,7 @@ import { CsvScanner } from '../../event/csv-scanner.ts'
 import { Problem } from '../../problem/problem.ts'
 import { tooManyEvents, Unreadable } from './batch.ts'
 import type { Batch } from './batch.ts'
-import { BODY_DEPTH_MAX, parseJson } from './nesting.ts'
+import { BODY_DEPTH_MAX, parseJson } from '../../event/nesting.ts'
 
 /** Parses `text/csv`: a header and one event per row, with the columns of an import. */
 export function readCsv(bytes: Uint8Array, events_max: number): Batch {

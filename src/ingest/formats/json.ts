@@ -1,6 +1,6 @@
 import { Problem } from '../../problem/problem.ts'
 import type { Batch } from './batch.ts'
-import { NestedTooDeep, parseJson } from './nesting.ts'
+import { NestedTooDeep, parseJson } from '../../event/nesting.ts'
 
 /** Parses `application/json`: an array of events, or one event. */
 export function readJson(bytes: ArrayBuffer | Uint8Array): Batch {

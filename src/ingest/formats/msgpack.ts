@@ -5,7 +5,7 @@ import { Problem } from '../../problem/problem.ts'
 import { tooManyEvents, Unreadable } from './batch.ts'
 import type { Batch } from './batch.ts'
 import { batchOf } from './json.ts'
-import { BODY_DEPTH_MAX } from './nesting.ts'
+import { BODY_DEPTH_MAX } from '../../event/nesting.ts'
 
 /**
  * Parses `application/msgpack`: an array of maps, or one map, without binary values and extension types.

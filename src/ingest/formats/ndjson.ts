@@ -1,45 +1,14 @@
-import { isUtf8 } from 'node:buffer'
+import { NdjsonScanner } from '../../event/ndjson.ts'
 import { tooManyEvents, Unreadable } from './batch.ts'
 import type { Batch } from './batch.ts'
-import { BODY_DEPTH_MAX, NestedTooDeep, parseJson } from './nesting.ts'
-
-const NEWLINE = 0x0a
-const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 
 /** Parses `application/x-ndjson`: one event per line; blank lines are skipped. */
 export function readNdjson(body: Uint8Array, events_max: number): Batch {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
   const batch: unknown[] = []
-  let line = 1
-  let at = BYTE_ORDER_MARK.every((byte, i) => bytes[i] === byte) ? BYTE_ORDER_MARK.length : 0
-  while (at < bytes.length) {
-    const byte = bytes[at]!
-    if (isBlank(byte)) {
-      if (byte === NEWLINE) line += 1
-      at += 1
-      continue
-    }
+  new NdjsonScanner().push(body, true, (line) => {
     if (batch.length === events_max) throw tooManyEvents(events_max)
-    const newline = bytes.indexOf(NEWLINE, at)
-    const end = newline === -1 ? bytes.length : newline
-    batch.push(readLine(bytes.subarray(at, end), line))
-    at = end
-  }
+    const read = line.read()
+    batch.push('value' in read ? read.value : new Unreadable(line.text(), read.error.message))
+  })
   return batch
-}
-
-function readLine(bytes: Buffer, line: number): unknown {
-  const text = bytes.toString('utf8')
-  if (!isUtf8(bytes)) return new Unreadable(text, `line ${line} is not valid UTF-8`)
-  try {
-    return parseJson(text, BODY_DEPTH_MAX)
-  } catch (error) {
-    if (error instanceof NestedTooDeep) return new Unreadable(text, `line ${line} is nested too deep`)
-    return new Unreadable(text, `line ${line} is not JSON`)
-  }
-}
-
-/** JSON whitespace. */
-function isBlank(byte: number): boolean {
-  return byte === NEWLINE || byte === 0x20 || byte === 0x0d || byte === 0x09
 }

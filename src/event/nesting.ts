@@ -1,8 +1,8 @@
-import { parseExactJson } from '../../event/json.ts'
+import { parseExactJson } from './json.ts'
 
 /**
  * Protects the parser from input that cannot be an event. JSON.parse does not overflow the stack, but 32
- * MiB of `[` takes ten seconds and a gigabyte. The depth of valid events is limited in src/event/event.ts.
+ * MiB of `[` takes ten seconds and a gigabyte. The depth of valid events is limited in event.ts.
  */
 export const BODY_DEPTH_MAX = 1_000
 

@@ -1,0 +1,49 @@
+import { judgeEvent } from '../event/event.ts'
+import type { EventSchema, Verdict } from '../event/event.ts'
+import { NdjsonScanner } from '../event/ndjson.ts'
+import type { NdjsonLine } from '../event/ndjson.ts'
+import type { DuckConnection } from '../store/duckdb.ts'
+import { judgeVendorEvent } from '../vendors/vendor.ts'
+import type { Vendor } from '../vendors/vendor.ts'
+import { forEachPiece } from './pieces.ts'
+import type { Rejects } from './rejects.ts'
+import { appendJudged } from './staging.ts'
+
+/** Reads a file of one JSON event a line, ours or a vendor's. */
+
+/**
+ * Validates every line. Valid lines are staged, others go to `rejects`. Returns the number of lines.
+ * @param vendor null for events as they are posted
+ */
+export async function readLines(
+  connection: DuckConnection,
+  path: string,
+  vendor: Vendor | null,
+  schema: EventSchema,
+  rejects: Rejects,
+): Promise<number> {
+  const appender = await appendJudged(connection)
+  const scanner = new NdjsonScanner()
+  let lines = 0
+
+  function take(line: NdjsonLine): void {
+    const verdict = judgeLine(line, vendor, schema)
+    if ('event' in verdict) appender.add(verdict.event, lines)
+    else rejects.add(line.number, verdict.error.message, [line.text()])
+    lines += 1
+  }
+
+  try {
+    await forEachPiece(path, (piece, last) => scanner.push(piece, last, take))
+  } finally {
+    appender.close()
+  }
+  return lines
+}
+
+function judgeLine(line: NdjsonLine, vendor: Vendor | null, schema: EventSchema): Verdict {
+  const read = line.read()
+  if ('error' in read) return read
+  if (vendor === null) return judgeEvent(schema, read.value)
+  return judgeVendorEvent(schema, vendor, read.value, line.text())
+}
