@@ -33,6 +33,8 @@ const PROMISED: Readonly<Record<Scope | 'everybody', readonly string[]>> = {
     'GET /docs/{file}',
     'GET /livez',
     'GET /openapi.json',
+    'GET /problems',
+    'GET /problems/{code}',
     'GET /readyz',
     'POST /auth/login',
     'POST /auth/register',

@@ -47,7 +47,10 @@ const ANSWERS: readonly (readonly [line: string, keys: readonly string[]])[] = [
   ['users list', ['data']],
   ['users remove anna', ['name', 'removed']],
   ['dead-letters list', ['data', 'next_cursor']],
-  ['dead-letters show 1', ['id', 'received_at', 'source', 'path', 'message', 'event_id', 'is_cut', 'event']],
+  [
+    'dead-letters show 1',
+    ['id', 'received_at', 'source', 'path', 'message', 'event_id', 'is_cut', 'events_omitted', 'event'],
+  ],
   ['dead-letters replay 1', ['received', 'accepted', 'duplicates', 'rejected', 'errors']],
   ['dead-letters delete 2', ['id', 'deleted']],
 ]
