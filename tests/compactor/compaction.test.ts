@@ -339,9 +339,9 @@ function reportsOf(log: Readable) {
   const seen = { moved: 0, failed: false }
   const lines = createInterface({ input: log })
   lines.on('line', (line) => {
-    const { msg, report } = JSON.parse(line) as { msg: string; report?: string }
+    const { msg, rows = 0 } = JSON.parse(line) as { msg: string; rows?: number }
     seen.failed ||= msg.includes('failed')
-    if (msg === 'compaction') seen.moved += (JSON.parse(report!) as { rows?: number }).rows ?? 0
+    if (msg === 'compaction') seen.moved += rows
   })
   return {
     failed: () => seen.failed,
