@@ -122,15 +122,18 @@ export async function collectSealedRows(db: Sqlite, days: readonly Day[]): Promi
     }
     return rows
   })
-  for (let collected = 0; ;) {
+  let collected = 0
+  // Without a day left it would wait for the write lock to do nothing.
+  while (next < days.length) {
     const rows = collectSome.immediate()
-    if (rows === 0) return collected
+    if (rows === 0) break
     collected += rows
     failpoint('compaction.collected')
     await new Promise((resolve) => {
       setTimeout(resolve, COLLECT_PAUSE_MS)
     })
   }
+  return collected
 }
 
 /** Lists the days that still have hot rows that are in cold. */

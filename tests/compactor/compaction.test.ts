@@ -273,11 +273,10 @@ describe('compaction in processes of its own', () => {
     async () => {
       await postAll(service.url, sampleEvents(600, 200, '2025-08-01', 2))
       const layout = openLayout(home.data_dir)
-      const day = join(layout.cold, 'day=2025-08-01')
       const db = openStore(layout.database)
-      // It cannot publish now, so it waits with its first file in place.
+      // It cannot publish now, so it waits with its files written.
       const placed = new Promise((resolve) => {
-        watch(day).once('change', function (this: FSWatcher) {
+        watch(layout.staging).once('change', function (this: FSWatcher) {
           this.close()
           resolve(null)
         })
