@@ -1,0 +1,175 @@
+import {
+  faultOf,
+  FILTER_CHARS_MAX,
+  FILTER_DEPTH_MAX,
+  FILTER_KEYS_MAX,
+  FILTER_TESTS_MAX,
+  FILTER_VALUES_MAX,
+  OPERATORS,
+} from './tree.ts'
+import type { Field, Filter, Operator, Test, Value } from './tree.ts'
+
+import { KEYWORDS, tokensOf, wrong } from './tokens.ts'
+import type { Token } from './tokens.ts'
+import { FilterError } from './tokens.ts'
+
+/**
+ * Reads `where=`:
+ *
+ *     either = both {"or" both}
+ *     both   = one {"and" one}
+ *     one    = "not" one | "(" either ")" | test
+ *     test   = field ("exists" | ["not"] "in" "(" value {"," value} ")" | operator value)
+ *     field  = "event_type" | "user_id" | "properties" key {key};  key = "." word | "[" quoted "]"
+ */
+
+/** Property keys stand behind it: in `properties.plan` with a dot. */
+const PROPERTIES = /^properties(?:\.|$)/
+
+/** @throws {FilterError} whose message names the column */
+export function parseFilter(text: string): Filter {
+  if (text.length > FILTER_CHARS_MAX) {
+    throw new FilterError(`must have at most ${FILTER_CHARS_MAX} characters`)
+  }
+  return new Parser(tokensOf(text)).filter()
+}
+
+/**
+ * Reads a field alone, such as `properties.plan`.
+ * @throws {FilterError}
+ */
+export function parseField(text: string): Field {
+  return new Parser(tokensOf(text)).field()
+}
+
+class Parser {
+  readonly #tokens: readonly Token[]
+  #at = 0
+  #depth = 0
+  #tests = 0
+
+  constructor(tokens: readonly Token[]) {
+    this.#tokens = tokens
+  }
+
+  filter(): Filter {
+    const filter = this.#either()
+    const { kind, column } = this.#token
+    if (kind !== 'end') throw wrong(column, 'expected and, or, or the end')
+    return filter
+  }
+
+  field(): Field {
+    const field = this.#field()
+    const { kind, column } = this.#token
+    if (kind !== 'end') throw wrong(column, 'unexpected text behind the field')
+    return field
+  }
+
+  #either(): Filter {
+    const parts = [this.#both()]
+    while (this.#takes('or')) parts.push(this.#both())
+    return parts.length === 1 ? parts[0]! : { or: parts }
+  }
+
+  #both(): Filter {
+    const parts = [this.#one()]
+    while (this.#takes('and')) parts.push(this.#one())
+    return parts.length === 1 ? parts[0]! : { and: parts }
+  }
+
+  #one(): Filter {
+    const { column } = this.#token
+    if (this.#takes('not')) return { not: this.#deeper(column, () => this.#one()) }
+    if (!this.#takes('(')) return this.#test()
+    const filter = this.#deeper(column, () => this.#either())
+    this.#expect(')')
+    return filter
+  }
+
+  #deeper(column: number, read: () => Filter): Filter {
+    this.#depth += 1
+    if (this.#depth > FILTER_DEPTH_MAX) throw wrong(column, `nested more than ${FILTER_DEPTH_MAX} deep`)
+    const filter = read()
+    this.#depth -= 1
+    return filter
+  }
+
+  #test(): Filter {
+    const { column } = this.#token
+    this.#tests += 1
+    if (this.#tests > FILTER_TESTS_MAX) throw wrong(column, `more than ${FILTER_TESTS_MAX} tests`)
+    const field = this.#field()
+    const operator = this.#token
+    const is_negated = this.#takes('not')
+    const name = this.#takes('!=') ? '!=' : OPERATORS.find((each) => this.#takes(each))
+    if (name === undefined || (is_negated && name !== 'in')) {
+      throw wrong(operator.column, `expected one of != not in ${OPERATORS.join(' ')}`)
+    }
+    const op: Operator = name === '!=' ? '=' : name
+    const values = op === 'exists' ? [] : op === 'in' ? this.#list() : [this.#value()]
+    const test: Test = { field, op, values }
+    const fault = faultOf(test)
+    if (fault !== null) throw wrong(operator.column, fault)
+    return is_negated || name === '!=' ? { not: test } : test
+  }
+
+  #field(): Field {
+    const { kind, text, column } = this.#next()
+    if (kind === 'word' && (text === 'event_type' || text === 'user_id')) return text
+    const expected = 'expected event_type, user_id, properties.<key> or properties["any key"]'
+    if (kind !== 'word' || !PROPERTIES.test(text)) throw wrong(column, expected)
+    const keys = text.split('.').slice(1)
+    while (this.#takes('[')) {
+      const key = this.#next()
+      if (key.kind !== 'quoted') throw wrong(key.column, 'expected a key in quotes')
+      keys.push(key.text)
+      this.#expect(']')
+      const { kind: next, text: more } = this.#token
+      if (next === 'word' && more.startsWith('.')) keys.push(...this.#next().text.split('.').slice(1))
+    }
+    if (keys.length === 0 || keys.some((key) => key === '')) throw wrong(column, expected)
+    if (keys.length > FILTER_KEYS_MAX) throw wrong(column, `more than ${FILTER_KEYS_MAX} keys`)
+    return keys
+  }
+
+  #list(): Value[] {
+    const { column } = this.#token
+    this.#expect('(')
+    const values = [this.#value()]
+    while (this.#takes(',')) values.push(this.#value())
+    this.#expect(')')
+    if (values.length > FILTER_VALUES_MAX) throw wrong(column, `more than ${FILTER_VALUES_MAX} values`)
+    return values
+  }
+
+  #value(): Value {
+    const { kind, text, column } = this.#next()
+    const is_value = kind === 'quoted' || (kind === 'word' && !KEYWORDS.has(text.toLowerCase()))
+    if (!is_value) throw wrong(column, 'expected a value; text with blanks or signs stands in quotes')
+    return { text, quoted: kind === 'quoted' }
+  }
+
+  get #token(): Token {
+    return this.#tokens[this.#at]!
+  }
+
+  #next(): Token {
+    const token = this.#token
+    if (token.kind !== 'end') this.#at += 1
+    return token
+  }
+
+  /** Whether the next token is this keyword or sign, which is then taken. */
+  #takes(text: string): boolean {
+    const token = this.#token
+    const is_it = token.kind !== 'quoted' && token.kind !== 'end' && token.text.toLowerCase() === text
+    if (is_it) this.#at += 1
+    return is_it
+  }
+
+  #expect(sign: string): void {
+    const { column } = this.#token
+    if (!this.#takes(sign)) throw wrong(column, `expected ${sign}`)
+  }
+}
