@@ -1,9 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatDay } from '../src/event/time.ts'
-import type { Row } from '../src/query/answer.ts'
-import { daysAskedFor, WINDOW_DAYS } from '../src/query/question.ts'
-import type { Question } from '../src/query/question.ts'
+import type { Asked, Row } from '../src/questions/asked.ts'
 import { sqlText } from '../src/store/duckdb.ts'
 import { MEMORY_MB, THREADS } from './duck.ts'
 import { importPeer } from './peers.ts'
@@ -12,7 +10,7 @@ import { importPeer } from './peers.ts'
 export interface ClickHouse {
   /** Loads the cold files and merges the table into one part. */
   fill(cold_folder: string): void
-  ask(question: Question): Row[]
+  ask(asked: Asked): Row[]
   close(): void
 }
 
@@ -44,8 +42,8 @@ export async function openClickHouse(folder: string): Promise<ClickHouse> {
       )
       run('OPTIMIZE TABLE bench.events FINAL')
     },
-    ask(question) {
-      const lines = session.query(`${statementFor(question)} ${LIMITS}`, 'JSONCompactEachRow')
+    ask(asked) {
+      const lines = session.query(`${statementFor(asked)} ${LIMITS}`, 'JSONCompactEachRow')
       return lines
         .split('\n')
         .filter(Boolean)
@@ -55,18 +53,20 @@ export async function openClickHouse(folder: string): Promise<ClickHouse> {
   }
 }
 
-/** The SQL of src/query/sql.ts for a question without filters, in ClickHouse's dialect. */
-function statementFor(question: Question): string {
-  const { from, to } = daysAskedFor(question)
+/** The SQL of src/questions for a question without filters and in UTC, in ClickHouse's dialect. */
+function statementFor({ name, parameters, days: { from, to } }: Asked): string {
   const selected = `FROM bench.events WHERE day BETWEEN '${formatDay(from)}' AND '${formatDay(to)}'`
-  switch (question.kind) {
+  const { limit, window } = parameters as { limit: number; window: 'day' | 'week' }
+  switch (name) {
     case 'dau':
-      return `SELECT toString(day), uniqExact(user_id) ${selected} GROUP BY day`
-    case 'top_events':
-      return `SELECT event_type, count() AS n ${selected} GROUP BY event_type ORDER BY n DESC, event_type LIMIT ${question.limit}`
+      return `SELECT toRelativeDayNum(day), uniqExact(user_id) ${selected} GROUP BY day`
+    case 'top-events':
+      return `SELECT event_type, count() AS n ${selected} GROUP BY event_type ORDER BY n DESC, event_type LIMIT ${limit}`
     case 'retention':
       return `WITH active AS (
-                SELECT DISTINCT user_id, intDiv(day - toDate('${formatDay(from)}'), ${WINDOW_DAYS[question.window]}) AS w ${selected})
+                SELECT DISTINCT user_id, intDiv(day - toDate('${formatDay(from)}'), ${window === 'week' ? 7 : 1}) AS w ${selected})
               SELECT w, count() FROM active WHERE user_id IN (SELECT user_id FROM active WHERE w = 0) GROUP BY w`
+    default:
+      throw new Error(`${name} is not asked of ClickHouse`)
   }
 }

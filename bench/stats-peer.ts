@@ -1,7 +1,8 @@
 import { join } from 'node:path'
-import type { Row } from '../src/query/answer.ts'
-import type { Question } from '../src/query/question.ts'
-import { statementFor } from '../src/query/sql.ts'
+import type { Asked as Question, Row } from '../src/questions/asked.ts'
+import { createSource } from '../src/questions/source.ts'
+import { questionNamed } from '../src/questions/table.ts'
+import { statement } from '../src/sql/statement.ts'
 import { openDuck, sqlText } from '../src/store/duckdb.ts'
 import { openClickHouse } from './clickhouse.ts'
 import { MEMORY_MB, THREADS } from './duck.ts'
@@ -36,11 +37,13 @@ const ENGINES = {
     const duck = await openDuck({ threads: THREADS, memory_mb: MEMORY_MB, spill: join(folder, '../spill') })
     const connection = await duck.connect()
     await connection.run('SET parquet_metadata_cache = true')
-    const events = `SELECT day, user_id, event_type, properties
+    const events = `SELECT day, epoch_us(occurred_at) AS at_us, event_id, user_id, event_type, properties
       FROM read_parquet(${sqlText(join(folder, '*/*.parquet'))}, hive_partitioning = true, hive_types = {'day': DATE})`
     return {
       async ask(question) {
-        const { sql, params } = statementFor(question, events)
+        const { sql, params } = statement((bind) =>
+          questionNamed(question.name).sql(question, createSource(question, events, bind)),
+        )
         return (await connection.runAndReadAll(sql, params)).getRows() as unknown as Row[]
       },
     }

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { nowMicros } from '../src/event/time.ts'
-import { shapeAnswer } from '../src/query/answer.ts'
-import { parseQuestion } from '../src/query/parameters.ts'
+import { answerOf } from '../src/questions/answer.ts'
+import { parseQuestion } from '../src/questions/parameters.ts'
+import { questionNamed } from '../src/questions/table.ts'
 import { get } from '../tests/support/store.ts'
 import type { Benchmark, Case } from './benchmark.ts'
 import { MEMORY_MB, THREADS } from './duck.ts'
@@ -101,7 +102,7 @@ async function askPeer(engine: 'duckdb' | 'clickhouse', stores: Stores): Promise
   const parameters = parametersOver(await stores.rows())
   const questionOf = (kind: Kind) => {
     const lists = Object.entries(parameters[kind]).map(([name, value]): [string, string[]] => [name, [value]])
-    return parseQuestion(kind, Object.fromEntries(lists))
+    return parseQuestion(questionNamed(kind.replace('_', '-')), Object.fromEntries(lists), nowMicros())
   }
   const questions = {
     dau: questionOf('dau'),
@@ -110,7 +111,7 @@ async function askPeer(engine: 'duckdb' | 'clickhouse', stores: Stores): Promise
   }
   const order: PeerOrder = { act: 'ask', engine, folder, questions }
   const { answers, ...seen } = await runApart<PeerReport>('stats-peer', order)
-  const shaped = KINDS.map((kind) => [kind, shapeAnswer(questions[kind], answers[kind], nowMicros())])
+  const shaped = KINDS.map((kind) => [kind, answerOf(questions[kind], answers[kind])])
   return { ...seen, answers: Object.fromEntries(shaped) as Seen['answers'] }
 }
 

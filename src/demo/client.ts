@@ -1,4 +1,6 @@
-import type { DauAnswer, RetentionAnswer, TopEventsAnswer } from '../query/answer.ts'
+import type { DauAnswer } from '../questions/dau.ts'
+import type { RetentionAnswer } from '../questions/retention.ts'
+import type { TopEventsAnswer } from '../questions/top-events.ts'
 import type { Meta } from '../query/question.ts'
 import type { Tiers } from '../store/tiers.ts'
 import type { DemoEvent } from './generate.ts'

@@ -62,10 +62,10 @@ function readTest(json: object): Filter {
       `${name} takes ${op === 'in' ? 'values' : op === 'exists' ? 'neither value nor values' : 'value'}`,
     )
   }
-  const read: Test = { field: parseField(output.field), op, values: given.map(valueOf) }
-  const fault = faultOf(read)
+  const filter: Test = { field: parseField(output.field), op, values: given.map(valueOf) }
+  const fault = faultOf(filter)
   if (fault !== null) throw new FilterError(fault)
-  return op === name ? read : { not: read }
+  return op === name ? filter : { not: filter }
 }
 
 function valueOf(value: v.InferOutput<typeof scalar>): Value {

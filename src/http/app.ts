@@ -108,7 +108,9 @@ export function createApp(deps: Deps): Hono<Env> {
 
   for (const route of routes) {
     if (route.scope !== null) app.on(route.method, route.path, admission.require(route.scope))
-    for (const handler of [handlers[nameOf(route)]].flat()) app.on(route.method, route.path, handler)
+    const given = handlers[nameOf(route)]
+    if (given === undefined) throw new Error(`${nameOf(route)} has no handler`)
+    for (const handler of [given].flat()) app.on(route.method, [route.path], handler)
   }
   for (const path of new Set(routes.map((route) => route.path))) {
     const methods = routes.filter((route) => route.path === path).map(({ method }) => method)

@@ -1,4 +1,5 @@
 import type { Scope } from '../auth/scope.ts'
+import { QUESTIONS } from '../questions/table.ts'
 
 /**
  * Every route and the scope it needs. Handlers (`handlers/`) and OpenAPI operations
@@ -13,6 +14,9 @@ export interface Route {
   scope: Scope | null
 }
 
+/** The path of a question. */
+export const statsRoute = (name: string) => `/stats/${name}` as const
+
 export const ROUTES = [
   { method: 'POST', path: '/events', scope: 'ingest' },
   { method: 'GET', path: '/events', scope: 'read' },
@@ -20,9 +24,7 @@ export const ROUTES = [
   { method: 'GET', path: '/dead-letters/:id', scope: 'admin' },
   { method: 'POST', path: '/dead-letters/:id/replay', scope: 'admin' },
   { method: 'DELETE', path: '/dead-letters/:id', scope: 'admin' },
-  { method: 'GET', path: '/stats/dau', scope: 'read' },
-  { method: 'GET', path: '/stats/top-events', scope: 'read' },
-  { method: 'GET', path: '/stats/retention', scope: 'read' },
+  ...QUESTIONS.map(({ name }) => ({ method: 'GET', path: statsRoute(name), scope: 'read' }) as const),
   { method: 'GET', path: '/tiers', scope: 'read' },
   { method: 'GET', path: '/metrics', scope: 'read' },
   { method: 'GET', path: '/', scope: null },

@@ -1,6 +1,7 @@
 import type { Ingest } from '../ingest/ingest.ts'
 import { Problem } from '../problem/problem.ts'
 import type { Queries } from '../query/tier.ts'
+import { questionNamed } from '../questions/table.ts'
 import type { Meters } from './meters.ts'
 import type { Rate } from './rate.ts'
 
@@ -74,7 +75,7 @@ export function timeQueries(query: Queries, meters: Meters): Queries {
     }
   }
   return {
-    ask: (question, asker) => time(question.kind, asker.signal, () => query.ask(question, asker)),
+    ask: (asked, asker) => time(questionNamed(asked.name).kind, asker.signal, () => query.ask(asked, asker)),
     events: (question, format, asker) =>
       time('events', asker.signal, () => query.events(question, format, asker)),
     tiers: (asker) => time('tiers', asker.signal, () => query.tiers(asker)),

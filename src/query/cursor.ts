@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { formatEventId, ID_BYTES, isEventId, writeEventId } from '../event/id.ts'
 import type { Day } from '../event/time.ts'
-import type { EventsQuestion, Position, Segment } from './question.ts'
+import { printFilter } from '../filter/print.ts'
+import type { Filter } from '../filter/tree.ts'
+import type { EventsQuestion, Position } from './question.ts'
 
 /**
  * The cursor of the next page, in base64url: position (time, id), days, and a fingerprint of these
- * and the segments. It contains the days because a request may omit them, and the default range
+ * and the filter. It contains the days because a request may omit them, and the default range
  * moves every day. The fingerprint is not a signature: it only detects use with other filters by
  * mistake. A forged cursor gives access to nothing that the same client could not query directly.
  */
@@ -26,16 +28,16 @@ export interface Cursor {
 }
 
 /** The part of a question that a cursor is bound to. */
-type Filters = Pick<EventsQuestion, 'from' | 'to' | 'segments'>
+type Filters = Pick<EventsQuestion, 'from' | 'to' | 'filter'>
 
-export function writeCursor(after: Position, { from, to, segments }: Filters): string {
+export function writeCursor(after: Position, { from, to, filter }: Filters): string {
   const bytes = Buffer.alloc(CURSOR_BYTES)
   bytes.writeBigUInt64BE(BigInt(after.at_us), 0)
   if (!isEventId(after.event_id)) throw new Error('a cursor needs an event id')
   writeEventId(after.event_id, bytes, AT_BYTES)
   bytes.writeUInt32BE(from, AT_BYTES + ID_BYTES)
   bytes.writeUInt32BE(to, AT_BYTES + ID_BYTES + DAY_BYTES)
-  fingerprintOf(bytes, segments).copy(bytes, POSITION_BYTES)
+  fingerprintOf(bytes, filter).copy(bytes, POSITION_BYTES)
   return bytes.toString('base64url')
 }
 
@@ -52,20 +54,26 @@ export function readCursor(text: string): Cursor | null {
 }
 
 /** Whether a cursor was made for these filters and is unchanged. */
-export function belongsTo(cursor: Cursor, { from, to, segments }: Filters): boolean {
+export function belongsTo(cursor: Cursor, { from, to, filter }: Filters): boolean {
   return (
     cursor.from === from &&
     cursor.to === to &&
-    fingerprintOf(cursor.bytes, segments).equals(cursor.bytes.subarray(POSITION_BYTES))
+    fingerprintOf(cursor.bytes, filter).equals(cursor.bytes.subarray(POSITION_BYTES))
   )
 }
 
-/** Sorted first, because the order of segments and of their values has no meaning. */
-function fingerprintOf(bytes: Buffer, segments: readonly Segment[]): Buffer {
-  const filters = segments.map(({ field, values }) => JSON.stringify([field, values.toSorted()])).toSorted()
+function fingerprintOf(bytes: Buffer, filter: Filter | null): Buffer {
   return createHash('sha256')
     .update(bytes.subarray(0, POSITION_BYTES))
-    .update(JSON.stringify(filters))
+    .update(filter === null ? '' : canonicalOf(filter))
     .digest()
     .subarray(0, FINGERPRINT_BYTES)
+}
+
+/** The order of what `and`, `or` and `in` combine has no meaning, so it is the same text for all orders. */
+function canonicalOf(filter: Filter): string {
+  if ('and' in filter) return `(${filter.and.map(canonicalOf).toSorted().join(' and ')})`
+  if ('or' in filter) return `(${filter.or.map(canonicalOf).toSorted().join(' or ')})`
+  if ('not' in filter) return `not ${canonicalOf(filter.not)}`
+  return printFilter({ ...filter, values: filter.values.toSorted((a, b) => (a.text < b.text ? -1 : 1)) })
 }

@@ -1,6 +1,6 @@
 import { ColdFileError, createFileCheck } from '../cold/file-check.ts'
 import { formatDay } from '../event/time.ts'
-import type { Day } from '../event/time.ts'
+import type { Asked, Days, Row } from '../questions/asked.ts'
 import { readGeneration } from '../store/catalog.ts'
 import type { Catalog, ColdFile } from '../store/catalog.ts'
 import { openDuck } from '../store/duckdb.ts'
@@ -9,14 +9,12 @@ import type { Layout } from '../store/layout.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 import { readTiers } from '../store/tiers.ts'
 import type { Tiers } from '../store/tiers.ts'
-import type { Row } from './answer.ts'
 import { EVENTS_BYTES_MAX, pageOf } from './events.ts'
 import type { EventsPage, EventRow } from './events.ts'
 import { openMirror } from './mirror.ts'
 import { planDayGroups, planEvents, planPlaces, planQuery } from './plan.ts'
 import type { QueryPlan } from './plan.ts'
-import { daysAskedFor } from './question.ts'
-import type { EventsQuestion, Position, Question } from './question.ts'
+import type { EventsQuestion, Position } from './question.ts'
 
 /** Runs questions on DuckDB, in the query thread. */
 
@@ -28,7 +26,7 @@ export interface Reading {
 }
 
 export interface Engine {
-  ask(question: Question, signal: AbortSignal): Promise<Reading>
+  ask(asked: Asked, signal: AbortSignal): Promise<Reading>
   /** Returns a page of events, newest first. */
   events(question: EventsQuestion, signal: AbortSignal): Promise<EventsPage>
   tiers(): Tiers
@@ -132,15 +130,15 @@ export async function openEngine(
 
   async function run(
     connection: DuckConnection,
-    question: Question,
+    asked: Asked,
     catalog: Catalog,
     signal: AbortSignal,
   ): Promise<Reading> {
-    const plan = planQuery(question, catalog, layout.cold)
+    const plan = planQuery(asked, catalog, layout.cold)
     const rows = await read(connection, plan, signal)
     return {
       rows: rows as Row[],
-      hot_events: await countHot(connection, daysAskedFor(question)),
+      hot_events: await countHot(connection, plan.days),
       cold_events: plan.cold_events,
       cold_files: plan.files.length,
     }
@@ -204,8 +202,8 @@ export async function openEngine(
   }
 
   return {
-    ask: (question, signal) =>
-      inSnapshot(signal, (connection, catalog) => run(connection, question, catalog, signal)),
+    ask: (asked, signal) =>
+      inSnapshot(signal, (connection, catalog) => run(connection, asked, catalog, signal)),
     events: (question, signal) =>
       inSnapshot(signal, (connection, catalog) => readEvents(connection, question, catalog, signal)),
     tiers: () => readTiers(db),
@@ -222,7 +220,7 @@ export async function openEngine(
   }
 }
 
-async function countHot(connection: DuckConnection, { from, to }: { from: Day; to: Day }): Promise<number> {
+async function countHot(connection: DuckConnection, { from, to }: Days): Promise<number> {
   const hot = await connection.runAndReadAll(
     'SELECT count(*)::DOUBLE FROM hot WHERE day BETWEEN $1::DATE AND $2::DATE',
     [formatDay(from), formatDay(to)],

@@ -7,7 +7,7 @@ import type { Cursor } from './cursor.ts'
 import { EVENTS_FORMATS } from './events-reply.ts'
 import type { EventsFormat } from './events-reply.ts'
 import { acceptedFormat } from './format.ts'
-import { day, integer, rangeFault, readParameters, refuse } from './parameters.ts'
+import { allOf, day, integer, rangeFault, readParameters, refuse, where } from '../questions/parameters.ts'
 import type { EventsQuestion } from './question.ts'
 
 /** Parses the parameters of `GET /events`. */
@@ -40,6 +40,7 @@ export const eventsSchema = (limit_max: number) =>
     to: v.optional(day),
     limit: v.optional(integer(1, limit_max), String(EVENTS_LIMIT_DEFAULT)),
     cursor: v.optional(cursor),
+    where: v.optional(where),
     format: v.optional(format),
   })
 
@@ -55,12 +56,13 @@ export function parseEventsQuestion(
   const named = v.safeParse(format, query['format']?.[0])
   const answer_in = named.success ? named.output : acceptedFormat(EVENTS_FORMATS, accept)
   const schema = eventsSchema(EVENTS_LIMIT_MAX[answer_in])
-  const { output, segments, errors } = readParameters(schema, query, ['user_id', 'event_type'])
+  const { output, filters, errors } = readParameters(schema, query, ['user_id', 'event_type'])
   if (output === null || errors.length > 0) throw refuse(errors)
   const days = rangeOf(output, dayOf(now_us))
-  const fault = rangeFault('events', days.from, days.to) ?? cursorFault(output.cursor, { ...days, segments })
+  const filter = allOf(output.where === undefined ? filters : [output.where, ...filters])
+  const fault = rangeFault(days) ?? cursorFault(output.cursor, { ...days, filter })
   if (fault !== null) throw refuse([fault])
-  const question = { ...days, segments, limit: output.limit, after: output.cursor?.after ?? null }
+  const question = { ...days, filter, limit: output.limit, after: output.cursor?.after ?? null }
   return { question, format: answer_in }
 }
 
@@ -78,7 +80,7 @@ function rangeOf(given: Given, today: Day): { from: Day; to: Day } {
 
 function cursorFault(
   read: Cursor | undefined,
-  filters: Pick<EventsQuestion, 'from' | 'to' | 'segments'>,
+  filters: Pick<EventsQuestion, 'from' | 'to' | 'filter'>,
 ): ProblemEntry | null {
   if (read === undefined || belongsTo(read, filters)) return null
   return { path: 'cursor', message: 'belongs to other days or filters, or was changed' }

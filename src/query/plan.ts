@@ -4,14 +4,20 @@ import { dayOf, formatDay } from '../event/time.ts'
 import type { Day } from '../event/time.ts'
 import type { Catalog, ColdFile } from '../store/catalog.ts'
 import { readParquetSql } from '../store/duckdb.ts'
-import { daysAskedFor } from './question.ts'
-import type { EventsQuestion, Position, Question } from './question.ts'
-import { eventsStatement, placesStatement, statementFor } from './sql.ts'
-import type { Statement } from './sql.ts'
+import type { Asked, Days } from '../questions/asked.ts'
+import { createSource } from '../questions/source.ts'
+import { questionNamed } from '../questions/table.ts'
+import { statement } from '../sql/statement.ts'
+import type { Statement } from '../sql/statement.ts'
+import { utcDaysOf } from '../sql/time.ts'
+import { eventsStatement, placesStatement } from './events-sql.ts'
+import type { EventsQuestion, Position } from './question.ts'
 
 /** Plans queries: which cold files to read, and the SQL. Pure. */
 
 export interface QueryPlan extends Statement {
+  /** The UTC days it reads. */
+  days: Days
   files: readonly ColdFile[]
   cold_events: number
 }
@@ -19,23 +25,24 @@ export interface QueryPlan extends Statement {
 /** DuckDB copies the list of their days for each piece of a file. */
 const FILES_PER_SCAN_MAX = 256
 
-const COUNTED = 'day, user_id, event_type, properties'
-const READ = 'occurred_at, event_id'
+const COLUMNS = 'day, user_id, event_type, properties, event_id'
 /** The mirror of the visible hot rows; see mirror.ts. */
-const HOT = `SELECT ${COUNTED} FROM hot`
-const HOT_READ = `SELECT ${COUNTED}, make_timestamptz(occurred_at_us) AS occurred_at, event_id FROM hot`
+const HOT = `SELECT ${COLUMNS}, occurred_at_us AS at_us, make_timestamptz(occurred_at_us) AS occurred_at FROM hot`
+const COLD = `SELECT ${COLUMNS}, epoch_us(occurred_at) AS at_us, occurred_at`
 
 /** Chooses the cold files of a question, and builds its SQL over them and the hot mirror. */
-export function planQuery(question: Question, catalog: Catalog, cold_folder: string): QueryPlan {
-  const { from, to } = daysAskedFor(question)
-  const files = catalog.files.filter(({ day }) => day >= from && day <= to)
-  return planOver(statementFor(question, unite(HOT, COUNTED, files, cold_folder)), files)
+export function planQuery(asked: Asked, catalog: Catalog, cold_folder: string): QueryPlan {
+  const definition = questionNamed(asked.name)
+  const read = definition.reads?.(asked) ?? asked.days
+  const days = utcDaysOf(asked.zone, read.from, read.to)
+  const files = catalog.files.filter(({ day }) => day >= days.from && day <= days.to)
+  const events = unite(files, cold_folder)
+  const built = statement((bind) => definition.sql(asked, createSource(asked, events, bind)))
+  return planOver(built, days, files)
 }
 
 /** Consecutive days, both ends included, and their cold files. */
-export interface DayGroup {
-  from: Day
-  to: Day
+export interface DayGroup extends Days {
   files: readonly ColdFile[]
 }
 
@@ -65,8 +72,8 @@ export function planPlaces(
   limit: number,
   cold_folder: string,
 ): QueryPlan {
-  const events = unite(HOT_READ, `${COUNTED}, ${READ}`, group.files, cold_folder)
-  return planOver(placesStatement(question, group, limit, events), group.files)
+  const events = unite(group.files, cold_folder)
+  return planOver(placesStatement(question, group, limit, events), group, group.files)
 }
 
 /** Plans the query for the matching events between two positions, both included. */
@@ -77,23 +84,24 @@ export function planEvents(
   files: readonly ColdFile[],
   cold_folder: string,
 ): QueryPlan {
-  const between = files.filter(({ day }) => day >= dayOf(last.at_us) && day <= dayOf(first.at_us))
-  const events = unite(HOT_READ, `${COUNTED}, ${READ}`, between, cold_folder)
-  return planOver(eventsStatement(question, first, last, bytes_max, events), between)
+  const days = { from: dayOf(last.at_us), to: dayOf(first.at_us) }
+  const between = files.filter(({ day }) => day >= days.from && day <= days.to)
+  const events = unite(between, cold_folder)
+  return planOver(eventsStatement(question, first, last, bytes_max, events), days, between)
 }
 
-function planOver(statement: Statement, files: readonly ColdFile[]): QueryPlan {
-  return { ...statement, files, cold_events: files.reduce((n, file) => n + file.rows, 0) }
+function planOver(built: Statement, days: Days, files: readonly ColdFile[]): QueryPlan {
+  return { ...built, days, files, cold_events: files.reduce((n, file) => n + file.rows, 0) }
 }
 
 /** Returns the SQL of both tiers as one relation. */
-function unite(hot: string, columns: string, files: readonly ColdFile[], cold_folder: string): string {
-  if (files.length === 0) return hot
+function unite(files: readonly ColdFile[], cold_folder: string): string {
+  if (files.length === 0) return HOT
   const scans = groupByRows(files, Infinity, FILES_PER_SCAN_MAX).map((group) => {
     const paths = group.map((file) => join(cold_folder, file.path))
     // The day of a file is a constant for DuckDB; made of each row's time it would cost twice as much.
     const days = group.map((file) => `DATE '${formatDay(file.day)}'`).join(', ')
-    return `SELECT ${columns} FROM (SELECT *, [${days}][(file_index + 1)::BIGINT] AS day FROM ${readParquetSql(paths)})`
+    return `${COLD} FROM (SELECT *, [${days}][(file_index + 1)::BIGINT] AS day FROM ${readParquetSql(paths)})`
   })
-  return [hot, ...scans].join(' UNION ALL ')
+  return [HOT, ...scans].join(' UNION ALL ')
 }

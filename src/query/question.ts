@@ -1,35 +1,8 @@
-import type { Day, Micros } from '../event/time.ts'
+import type { Micros } from '../event/time.ts'
+import type { Filter } from '../filter/tree.ts'
+import type { Days } from '../questions/asked.ts'
 
-/** Questions as plain data, independent of the engine: they are posted to the query thread. */
-
-export type Window = 'day' | 'week'
-
-export const WINDOW_DAYS = { day: 1, week: 7 } as const satisfies Record<Window, number>
-
-/** A filter: the field has one of the values. All segments of a question must match. */
-export interface Segment {
-  field: 'event_type' | 'user_id' | { property: string }
-  values: readonly string[]
-}
-
-interface Range {
-  from: Day
-  /** Inclusive. */
-  to: Day
-  segments: readonly Segment[]
-}
-
-export type Question =
-  | ({ kind: 'dau' } & Range)
-  | ({ kind: 'top_events'; limit: number } & Range)
-  | {
-      kind: 'retention'
-      start: Day
-      /** Number of windows after window 0, the cohort's. */
-      windows: number
-      window: Window
-      segments: readonly Segment[]
-    }
+/** Questions for events as plain data: they are posted to the query thread. Those of `../questions` are their own. */
 
 /**
  * The position of an event in the order of pages: newest first, then by descending id. Compaction
@@ -41,7 +14,9 @@ export interface Position {
 }
 
 /** A question for events, newest first. */
-export interface EventsQuestion extends Range {
+export interface EventsQuestion extends Days {
+  /** Null: all events. */
+  filter: Filter | null
   limit: number
   /** Only events after this position, so older ones; null for the first page. */
   after: Position | null
@@ -53,11 +28,4 @@ export interface Meta {
   cold_events: number
   cold_files: number
   took_ms: number
-}
-
-/** Returns the days of a question, both ends included. */
-export function daysAskedFor(question: Question): { from: Day; to: Day } {
-  if (question.kind !== 'retention') return { from: question.from, to: question.to }
-  const length = WINDOW_DAYS[question.window]
-  return { from: question.start, to: question.start + (question.windows + 1) * length - 1 }
 }

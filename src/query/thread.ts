@@ -82,8 +82,8 @@ async function close(): Promise<void> {
 
 port.on('message', (message: ToQueryThread) => {
   if (message.kind === 'ask') {
-    const { question } = message
-    serve(message.id, async (signal) => ({ value: await engine.ask(question, signal) }))
+    const { asked } = message
+    serve(message.id, async (signal) => ({ value: await engine.ask(asked, signal) }))
   } else if (message.kind === 'events') {
     const { question, format } = message
     serve(message.id, async (signal) => {

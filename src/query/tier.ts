@@ -4,8 +4,9 @@ import { Problem } from '../problem/problem.ts'
 import { startThread } from '../process/threads.ts'
 import type { Tiers } from '../store/tiers.ts'
 import type { Mirrored, Reading } from './engine.ts'
+import type { Asked } from '../questions/asked.ts'
 import type { EventsFormat, RenderedPage } from './events-reply.ts'
-import type { EventsQuestion, Question } from './question.ts'
+import type { EventsQuestion } from './question.ts'
 
 /** The service's side of the query thread: a bounded queue, the timeout, and a restart if the thread dies. */
 
@@ -23,7 +24,7 @@ export interface Queries {
    * Answers as of now or later: with at least every event acknowledged before the call.
    * @throws {Problem} `query_line_full`, `query_timeout`, `not_ready`, `cold_file_damaged`, `query_failed`
    */
-  ask(question: Question, asker: Asker): Promise<Reading>
+  ask(asked: Asked, asker: Asker): Promise<Reading>
   /** Returns a page of events, rendered, with the same freshness and errors. */
   events(question: EventsQuestion, format: EventsFormat, asker: Asker): Promise<RenderedPage>
   tiers(asker: Asker): Promise<Tiers>
@@ -49,7 +50,7 @@ export interface QuerySetup {
 }
 
 export type ToQueryThread =
-  | { kind: 'ask'; id: number; question: Question }
+  | { kind: 'ask'; id: number; asked: Asked }
   | { kind: 'events'; id: number; question: EventsQuestion; format: EventsFormat }
   | { kind: 'tiers'; id: number }
   | { kind: 'cancel'; id: number }
@@ -73,7 +74,7 @@ export interface QueryTierOptions extends QuerySetup {
 const RESTART_PAUSE_MS = 1_000
 
 type Work =
-  | { kind: 'ask'; question: Question }
+  | { kind: 'ask'; asked: Asked }
   | { kind: 'events'; question: EventsQuestion; format: EventsFormat }
   | { kind: 'tiers' }
 
@@ -81,7 +82,7 @@ type Work =
 export function openQueryTier(options: QueryTierOptions): QueryTier {
   const { timeout_ms, running_max, waiting_max, onTrouble, ...setup } = options
   const line = createLine(running_max, waiting_max)
-  const asked = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
+  const open = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
   let ids = 0
   let ready = false
   let told: { mirrored: Mirrored; at_ms: number } | null = null
@@ -109,7 +110,7 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
         ready = false
         told = null
         worker = null
-        for (const id of asked.keys()) {
+        for (const id of open.keys()) {
           settle(id)?.reject(
             new Problem('query_failed', 'The query engine failed and is restarting. Try again later.'),
           )
@@ -121,8 +122,8 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
   }
 
   function settle(id: number) {
-    const entry = asked.get(id)
-    asked.delete(id)
+    const entry = open.get(id)
+    open.delete(id)
     return entry
   }
 
@@ -159,7 +160,7 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
     const cancel = () => thread.postMessage({ kind: 'cancel', id } satisfies ToQueryThread)
     return new Promise((resolve, reject) => {
       const done = () => signal.removeEventListener('abort', cancel)
-      asked.set(id, {
+      open.set(id, {
         resolve(value) {
           done()
           resolve(value)
@@ -190,7 +191,7 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
     get waiting() {
       return line.waiting
     },
-    ask: (question, asker) => send({ kind: 'ask', question }, asker) as Promise<Reading>,
+    ask: (asked, asker) => send({ kind: 'ask', asked }, asker) as Promise<Reading>,
     events: (question, format, asker) =>
       send({ kind: 'events', question, format }, asker) as Promise<RenderedPage>,
     tiers: (asker) => send({ kind: 'tiers' }, asker) as Promise<Tiers>,

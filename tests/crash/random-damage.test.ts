@@ -7,11 +7,11 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import { readCatalog } from '../../src/store/catalog.ts'
 import { ColdFileError } from '../../src/cold/file-check.ts'
 import { openEngine } from '../../src/query/engine.ts'
-import type { Question } from '../../src/query/question.ts'
+import type { Asked } from '../../src/questions/asked.ts'
 import { openStoreForReading } from '../../src/store/sqlite.ts'
 import { readTiers } from '../../src/store/tiers.ts'
-import { parseDay } from '../../src/event/time.ts'
 import { howMany } from '../support/counts.ts'
+import { askedFor } from '../support/asked.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents, seeded } from '../support/sample.ts'
@@ -63,12 +63,11 @@ async function withDamageInEach(
 }
 
 describe(`damage at random places (FROSTLINE_SEED=${SEED})`, () => {
-  const from = parseDay('2025-08-01')!
-  const to = parseDay('2025-08-05')!
-  const questions: Question[] = [
-    { kind: 'top_events', from, to, limit: 100, segments: [] },
-    { kind: 'dau', from, to, segments: [] },
-    { kind: 'retention', start: from, windows: 3, window: 'day', segments: [] },
+  const [from, to] = ['2025-08-01', '2025-08-05']
+  const questions = [
+    askedFor('top-events', { from, to, limit: '100' }),
+    askedFor('dau', { from, to }),
+    askedFor('retention', { start_date: from }),
   ]
   const store = createTestStore()
   let home: InProcessStore
@@ -89,7 +88,7 @@ describe(`damage at random places (FROSTLINE_SEED=${SEED})`, () => {
   })
 
   /** Answers and tiers, as a service that has just started gives them. */
-  async function answersOf(asked: readonly Question[]): Promise<unknown[]> {
+  async function answersOf(asked: readonly Asked[]): Promise<unknown[]> {
     const db = openStoreForReading(home.layout.database)
     try {
       const engine = await openEngine(db, home.layout, { threads: 1, memory_mb: 256 })

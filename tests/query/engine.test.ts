@@ -5,18 +5,16 @@ import { after, before, describe, it } from 'node:test'
 import { applyChange, readCatalog } from '../../src/store/catalog.ts'
 import { openEngine } from '../../src/query/engine.ts'
 import type { Engine } from '../../src/query/engine.ts'
-import type { Question } from '../../src/query/question.ts'
 import { openStoreForReading } from '../../src/store/sqlite.ts'
 import type { Sqlite } from '../../src/store/sqlite.ts'
-import { parseDay } from '../../src/event/time.ts'
+import { askedFor } from '../support/asked.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents } from '../support/sample.ts'
 import { post } from '../support/store.ts'
 
 describe('the query engine', () => {
-  const day = parseDay('2025-08-01')!
-  const question: Question = { kind: 'top_events', from: day, to: day, limit: 100, segments: [] }
+  const question = askedFor('top-events', { from: '2025-08-01', to: '2025-08-01', limit: '100' })
   let home: InProcessStore
   let db: Sqlite
   let engine: Engine

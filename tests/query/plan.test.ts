@@ -3,9 +3,10 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Catalog, ColdFile } from '../../src/store/catalog.ts'
 import { planDayGroups, planEvents, planPlaces, planQuery } from '../../src/query/plan.ts'
-import { daysAskedFor } from '../../src/query/question.ts'
-import type { EventsQuestion, Question } from '../../src/query/question.ts'
-import { MICROS_PER_DAY } from '../../src/event/time.ts'
+import type { Filter } from '../../src/filter/tree.ts'
+import type { EventsQuestion } from '../../src/query/question.ts'
+import { formatDay, MICROS_PER_DAY } from '../../src/event/time.ts'
+import { askedFor } from '../support/asked.ts'
 import { coldFileOf } from '../support/cold-file.ts'
 
 const day = fc.integer({ min: 0, max: 40_000 })
@@ -13,7 +14,7 @@ const day = fc.integer({ min: 0, max: 40_000 })
 const fileOf = (d: number, n: number) => coldFileOf({ path: `day=${d}/${n}.parquet`, day: d, rows: n })
 
 function retentionDays(window: 'day' | 'week') {
-  return daysAskedFor({ kind: 'retention', start: 100, windows: 3, window, segments: [] })
+  return askedFor('retention', { start_date: formatDay(100), window }).days
 }
 
 const catalogOf = (files: ColdFile[]): Catalog => ({ generation: 1, files, days: [], segments: [] })
@@ -23,37 +24,40 @@ const asked = (from: number, to: number): EventsQuestion => ({
   to,
   limit: 10,
   after: null,
-  segments: [],
+  filter: null,
 })
 
 const OTHER_ID = '25a4b866-040b-466f-945c-148e4720f511'
 
-const OTHER_VALUES: Question = {
-  kind: 'dau',
-  from: 1,
-  to: 2,
-  segments: [
-    { field: { property: 'k' }, values: ['v'] },
-    { field: 'user_id', values: ['u'] },
-  ],
-}
+/** `key:value` of a property, and a user. */
+const filtered = (property: string, value: string, user: string) =>
+  askedFor('dau', {
+    from: '2025-08-01',
+    to: '2025-08-02',
+    [`properties.${property}`]: value,
+    segment: `user_id:${user}`,
+  })
+/** As it stands in a list of values. */
+const written = (value: string) => value.replaceAll(/[\\,]/g, String.raw`\$&`)
 
 describe('the query plan', () => {
   const range = fc.tuple(day, fc.nat(60)).map(([from, length]) => ({ from, to: from + length }))
-  const segments: Question['segments'] = []
-  const question: fc.Arbitrary<Question> = fc.oneof(
-    range.map((r): Question => ({ kind: 'dau', ...r, segments })),
-    range.map((r): Question => ({ kind: 'top_events', limit: 3, ...r, segments })),
+  const dates = range.map(({ from, to }) => ({ from: formatDay(from), to: formatDay(to) }))
+  const question = fc.oneof(
+    dates.map((range_asked) => askedFor('dau', range_asked)),
+    dates.map((range_asked) => askedFor('top-events', { ...range_asked, limit: '3' })),
     fc
-      .tuple(day, fc.integer({ min: 1, max: 9 }), fc.constantFrom('day' as const, 'week' as const))
-      .map(([start, windows, window]): Question => ({ kind: 'retention', start, windows, window, segments })),
+      .tuple(day, fc.integer({ min: 1, max: 9 }), fc.constantFrom('day', 'week'))
+      .map(([start, windows, window]) =>
+        askedFor('retention', { start_date: formatDay(start), windows: String(windows), window }),
+      ),
   )
 
   it('names exactly the files of the days asked for', () => {
     const around = fc.array(fc.integer({ min: -80, max: 80 }), { maxLength: 40 })
     fc.assert(
       fc.property(question, around, (q, offsets) => {
-        const { from, to } = daysAskedFor(q)
+        const { from, to } = q.days
         const files = offsets.map((offset, n) => fileOf(Math.max(0, from + offset), n))
         const plan = planQuery(q, catalogOf(files), '/cold')
         const wanted = files.filter((file) => file.day >= from && file.day <= to)
@@ -76,21 +80,20 @@ describe('the query plan', () => {
 
   it('binds what a client chose and never writes it into the SQL', () => {
     fc.assert(
-      // A dot in a name makes another condition, because it may be a path.
-      fc.property(fc.stringMatching(/^[^.]+$/s), fc.string({ minLength: 1 }), (property, value) => {
-        const q: Question = {
-          kind: 'dau',
-          from: 1,
-          to: 2,
-          segments: [
-            { field: { property: `key ${property}` }, values: [`text ${value}`] },
-            { field: 'user_id', values: [`user ${value}`] },
-          ],
-        }
-        const plan = planQuery(q, catalogOf([]), '/cold')
-        assert.equal(plan.sql, planQuery(OTHER_VALUES, catalogOf([]), '/cold').sql)
-        assert.ok(plan.params.includes(`text ${value}`) && plan.params.includes(`user ${value}`))
-      }),
+      // A dot in a name makes another condition, because it may be a path; NUL is refused.
+      fc.property(
+        fc.stringMatching(/^[^.\0]+$/s).filter((text) => text.isWellFormed()),
+        fc.string({ minLength: 1 }).filter((text) => !text.includes('\0')),
+        (property, value) => {
+          const plan = planQuery(
+            filtered(`key ${property}`, written(`text ${value}`), written(`user ${value}`)),
+            catalogOf([]),
+            '/cold',
+          )
+          assert.equal(plan.sql, planQuery(filtered('k', 'v', 'u'), catalogOf([]), '/cold').sql)
+          assert.ok(plan.params.includes(`text ${value}`) && plan.params.includes(`user ${value}`))
+        },
+      ),
     )
   })
 })
@@ -139,8 +142,9 @@ describe('the plan of reading events', () => {
     const last = { at_us: 2 * MICROS_PER_DAY, event_id: OTHER_ID }
     fc.assert(
       fc.property(fc.string({ minLength: 1 }), fc.uuid(), (text, event_id) => {
-        const segments = [{ field: { property: `key ${text}` }, values: [`text ${text}`] }]
-        const question = { ...asked(1, 4), after: { at_us: 4 * MICROS_PER_DAY, event_id }, segments }
+        const values = [{ text: `text ${text}`, quoted: false }]
+        const filter: Filter = { field: [`key ${text}`], op: 'in', values }
+        const question = { ...asked(1, 4), after: { at_us: 4 * MICROS_PER_DAY, event_id }, filter }
         const group = planDayGroups(question, catalogOf(files))[0]!
         const places = planPlaces(question, group, 3, '/cold')
         const events = planEvents(question, [first, last], 1_000, files, '/cold')

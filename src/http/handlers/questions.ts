@@ -1,16 +1,17 @@
 import type { Context } from 'hono'
 import type { Micros } from '../../event/time.ts'
 import { Problem } from '../../problem/problem.ts'
-import { shapeAnswer } from '../../query/answer.ts'
-import type { Row } from '../../query/answer.ts'
-import { toCsv } from '../../query/csv.ts'
 import { parseEventsQuestion } from '../../query/events-parameters.ts'
 import { nextCursor, nextLink, renderEvents } from '../../query/events-reply.ts'
 import { answerFormat, CONTENT_TYPES } from '../../query/format.ts'
-import { parseQuestion } from '../../query/parameters.ts'
-import type { Meta, Question } from '../../query/question.ts'
+import type { Meta } from '../../query/question.ts'
 import type { Asker, Queries } from '../../query/tier.ts'
+import { answerOf, csvOf } from '../../questions/answer.ts'
+import type { Definition } from '../../questions/definition.ts'
+import { parseQuestion } from '../../questions/parameters.ts'
+import { QUESTIONS } from '../../questions/table.ts'
 import type { Env, Handler, Handlers } from '../handler.ts'
+import { statsRoute } from '../routes.ts'
 
 /** `GET /events`, `/stats/*` and `/tiers`. */
 
@@ -18,22 +19,19 @@ import type { Env, Handler, Handlers } from '../handler.ts'
 export function questionHandlers(
   query: Queries,
   now_us: () => Micros,
-): Handlers<
-  'GET /events' | 'GET /stats/dau' | 'GET /stats/top-events' | 'GET /stats/retention' | 'GET /tiers'
-> {
+): Handlers<'GET /events' | `GET /stats/${string}` | 'GET /tiers'> {
   const answer =
-    (kind: Question['kind']): Handler =>
+    (definition: Definition): Handler =>
     async (c) => {
       const started = performance.now()
-      const asked_us = now_us()
       const { format: given, ...parameters } = c.req.queries()
       const format = answerFormat(['json', 'csv'], given, c.req.header('accept'))
-      const question = parseQuestion(kind, parameters)
-      const { rows, ...read } = await askFor(c, (asker) => query.ask(question, asker))
+      const asked = parseQuestion(definition, parameters, now_us())
+      const { rows, ...read } = await askFor(c, (asker) => query.ask(asked, asker))
       const meta: Meta = { ...read, took_ms: tenthsSince(started) }
-      const shaped = shapeAnswer(question, rows as readonly Row[], asked_us)
+      const shaped = answerOf(asked, rows)
       c.header('vary', 'Accept', { append: true })
-      if (format === 'csv') return c.body(toCsv(shaped), 200, { 'content-type': CONTENT_TYPES.csv })
+      if (format === 'csv') return c.body(csvOf(asked, shaped), 200, { 'content-type': CONTENT_TYPES.csv })
       return c.json({ ...shaped, meta })
     }
 
@@ -51,9 +49,9 @@ export function questionHandlers(
         'content-type': CONTENT_TYPES[format],
       })
     },
-    'GET /stats/dau': answer('dau'),
-    'GET /stats/top-events': answer('top_events'),
-    'GET /stats/retention': answer('retention'),
+    ...Object.fromEntries(
+      QUESTIONS.map((definition) => [`GET ${statsRoute(definition.name)}`, answer(definition)]),
+    ),
     'GET /tiers': async (c) => c.json(await askFor(c, (asker) => query.tiers(asker))),
   }
 }

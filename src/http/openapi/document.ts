@@ -17,7 +17,7 @@ import { getEvents } from './operations/get-events.ts'
 import { postLogin, postRegister } from './operations/logins.ts'
 import { postEvents } from './operations/post-events.ts'
 import { getProblem, listProblems } from './operations/problems.ts'
-import { getDau, getRetention, getTiers, getTopEvents } from './operations/questions.ts'
+import { getTiers, QUESTION_OPERATIONS } from './operations/questions.ts'
 import {
   getDocs,
   getDocsFile,
@@ -50,9 +50,7 @@ function operationsOf({ routes, limits }: DocumentOptions): Record<RouteName, Op
     'GET /dead-letters/:id': getDeadLetter,
     'POST /dead-letters/:id/replay': replayDeadLetter,
     'DELETE /dead-letters/:id': deleteDeadLetter,
-    'GET /stats/dau': getDau,
-    'GET /stats/top-events': getTopEvents,
-    'GET /stats/retention': getRetention,
+    ...QUESTION_OPERATIONS,
     'GET /tiers': getTiers,
     'GET /metrics': getMetrics,
     'GET /': getRoot(routes),

@@ -1,18 +1,19 @@
 import type * as v from 'valibot'
-import {
-  SEGMENT_CHARS_MAX,
-  SEGMENT_VALUES_MAX,
-  SEGMENTS_MAX,
-  QUESTION_SCHEMAS,
-} from '../../query/parameters.ts'
+import { FILTER_VALUES_MAX } from '../../filter/tree.ts'
+import type { Definition } from '../../questions/definition.ts'
+import { COMMON } from '../../questions/parameters.ts'
+import { SEGMENT_CHARS_MAX, SEGMENTS_MAX } from '../../questions/segments.ts'
 import { jsonSchemaOf } from './json-schema.ts'
 import type { Json } from './json-schema.ts'
 
 /** Query parameters, as OpenAPI objects. */
 
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
-  from: 'First day, UTC.',
-  to: 'Last day, UTC, inclusive.',
+  from: 'First day.',
+  to: 'Last day, inclusive.',
+  tz: 'Time zone of all days, by its IANA name.',
+  week_start: 'First day of a week.',
+  where: 'A filter, such as `properties.plan = pro and not event_type in (a, b)`.',
   start_date: 'First day of window 0. The cohort is every user active in window 0.',
   windows: 'Number of windows after window 0.',
   window: 'Length of a window.',
@@ -52,7 +53,7 @@ export const FILTERS: readonly Json[] = [
     explode: true,
     description:
       '`event_type:purchase`, `user_id:anna` or `properties.country:UA,PL`; ' +
-      `matches any of up to ${SEGMENT_VALUES_MAX} values. A comma within a value is \`\\,\`. All segments must match.`,
+      `matches any of up to ${FILTER_VALUES_MAX} values. A comma within a value is \`\\,\`. All segments must match.`,
   },
   {
     // style form with explode: each key of the object is a parameter.
@@ -69,6 +70,7 @@ export const FILTERS: readonly Json[] = [
 
 const format = inQuery('format', { enum: ['json', 'csv'] })
 
-export const DAU_PARAMETERS = [...queryOf(QUESTION_SCHEMAS.dau), ...FILTERS, format]
-export const TOP_EVENTS_PARAMETERS = [...queryOf(QUESTION_SCHEMAS.top_events), ...FILTERS, format]
-export const RETENTION_PARAMETERS = [...queryOf(QUESTION_SCHEMAS.retention), ...FILTERS, format]
+/** All parameters of a question. */
+export function parametersOf({ parameters }: Definition): Json[] {
+  return [...queryOf(parameters), ...queryOf(COMMON), ...FILTERS, format]
+}

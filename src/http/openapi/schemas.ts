@@ -3,6 +3,8 @@ import { createEventSchema } from '../../event/event.ts'
 import { LETTERS_PER_REQUEST_MAX } from '../../dead-letters/letter.ts'
 import type { EVENT_FIELDS } from '../../event/event.ts'
 import { ERRORS_LISTED_MAX } from '../../ingest/judge.ts'
+import { listOf, objectOf } from '../../questions/json-schema.ts'
+import { QUESTIONS } from '../../questions/table.ts'
 import { jsonSchemaOf } from './json-schema.ts'
 import type { Json } from './json-schema.ts'
 
@@ -16,19 +18,7 @@ const instant = {
   format: 'date-time',
   description: 'UTC, with six decimals.',
 }
-const incomplete = {
-  const: true,
-  description: 'These days have begun and not ended: the numbers still grow.',
-}
 const cursor = { type: ['string', 'null'], description: 'Cursor of the next page; null on the last page.' }
-
-export const listOf = (items: Json) => ({ type: 'array', items })
-
-/** An object schema without other fields. All fields are required except `optional`. */
-export function objectOf(properties: Json, optional: readonly string[] = []): Json {
-  const required = Object.keys(properties).filter((name) => !optional.includes(name))
-  return { type: 'object', properties, required, additionalProperties: false }
-}
 
 export const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
 
@@ -41,8 +31,16 @@ const events_omitted = {
 }
 const errors_truncated = { const: true, description: `There are more than ${ERRORS_LISTED_MAX} errors.` }
 
-const answer = (fields: Json, entry: Json) => objectOf({ ...fields, data: listOf(entry), meta: ref('Meta') })
-const range = { from: day, to: day }
+/** The answers of all questions, each with what was read for it. */
+const ANSWERS = Object.fromEntries(
+  QUESTIONS.map(({ schema: { name, of } }) => {
+    const { properties, required } = of as { properties: Json; required: readonly string[] }
+    return [
+      name,
+      { ...of, properties: { ...properties, meta: ref('Meta') }, required: [...required, 'meta'] },
+    ]
+  }),
+)
 
 const letter = {
   id: { type: 'integer', minimum: 1 },
@@ -129,37 +127,7 @@ export const SCHEMAS = {
     description: 'What was read to answer the query.',
   },
   EventsPage: objectOf({ data: listOf(ref('StoredEvent')), next_cursor: cursor, meta: ref('Meta') }),
-  DailyActiveUsers: answer(
-    range,
-    objectOf(
-      {
-        date: day,
-        dau: { ...count, type: ['integer', 'null'], description: 'Null if the day has not begun.' },
-        incomplete,
-      },
-      ['incomplete'],
-    ),
-  ),
-  TopEvents: answer({ ...range, limit: count }, objectOf({ event_type: text, count })),
-  Retention: answer(
-    { start_date: day, window: { enum: ['day', 'week'] }, windows: count, cohort_size: count },
-    objectOf(
-      {
-        window: count,
-        from: day,
-        to: day,
-        users: { ...count, type: ['integer', 'null'], description: 'Null if the window has not begun.' },
-        rate: {
-          type: ['number', 'null'],
-          minimum: 0,
-          maximum: 1,
-          description: 'Rounded to four decimals; null if the window has not begun.',
-        },
-        incomplete,
-      },
-      ['incomplete'],
-    ),
-  ),
+  ...ANSWERS,
   DeadLetters: objectOf({ data: listOf(objectOf(letter)), next_cursor: cursor }),
   DeadLetter: objectOf({
     ...letter,

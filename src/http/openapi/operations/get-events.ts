@@ -23,7 +23,7 @@ const NEXT_PAGE = writeCursor(
   {
     from: parseDay('2025-08-01')!,
     to: parseDay('2025-08-03')!,
-    segments: [{ field: 'user_id', values: ['anna'] }],
+    filter: { field: 'user_id', op: 'in', values: [{ text: 'anna', quoted: false }] },
   },
 )
 

@@ -2,26 +2,22 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { Problem } from '../../src/problem/problem.ts'
-import {
-  parseQuestion,
-  RANGE_DAYS_MAX,
-  RETENTION_WINDOWS_MAX,
-  SEGMENT_CHARS_MAX,
-  SEGMENT_VALUES_MAX,
-  SEGMENTS_MAX,
-  TOP_EVENTS_LIMIT_MAX,
-} from '../../src/query/parameters.ts'
-import { daysAskedFor } from '../../src/query/question.ts'
-import type { Question } from '../../src/query/question.ts'
+import { FILTER_VALUES_MAX } from '../../src/filter/tree.ts'
+import type { Test } from '../../src/filter/tree.ts'
+import { RANGE_DAYS_MAX } from '../../src/questions/parameters.ts'
+import { RETENTION_WINDOWS_MAX } from '../../src/questions/retention.ts'
+import { SEGMENT_CHARS_MAX, SEGMENTS_MAX } from '../../src/questions/segments.ts'
+import { TOP_EVENTS_LIMIT_MAX } from '../../src/questions/top-events.ts'
+import { askedFor } from '../support/asked.ts'
 import { formatDay, parseDay } from '../../src/event/time.ts'
 
 const RANGE = { from: ['2025-08-01'], to: ['2025-08-31'] }
 const START = { start_date: ['2025-08-01'] }
 
 /** Which parameters a refusal names; empty where there is none. */
-function faults(kind: Question['kind'], query: Record<string, string[]>): string[] {
+function faults(kind: string, query: Record<string, string[]>): string[] {
   try {
-    parseQuestion(kind, query)
+    askedFor(kind, query)
     return []
   } catch (error) {
     assert.ok(error instanceof Problem)
@@ -30,41 +26,44 @@ function faults(kind: Question['kind'], query: Record<string, string[]>): string
   }
 }
 
-const segmentsOf = (query: Record<string, string[]>) => parseQuestion('dau', { ...RANGE, ...query }).segments
+/** The tests that the segments make, without their operator, which is always `in`, and values as text. */
+function segmentsOf(query: Record<string, string[]>) {
+  const { filter } = askedFor('dau', { ...RANGE, ...query })
+  const tests = (filter !== null && 'and' in filter ? filter.and : [filter]) as readonly Test[]
+  return tests.map(({ field, op, values }) => {
+    assert.equal(op, 'in')
+    assert.ok(values.every(({ quoted }) => !quoted))
+    return { field, values: values.map(({ text }) => text) }
+  })
+}
 const segmentOf = (text: string) => segmentsOf({ segment: [text] })[0]!
 
 describe('a question', () => {
   it('is read with its defaults', () => {
-    const [from, to] = [parseDay('2025-08-01')!, parseDay('2025-08-31')!]
-    assert.deepEqual(parseQuestion('dau', RANGE), { kind: 'dau', from, to, segments: [] })
-    assert.deepEqual(parseQuestion('top_events', RANGE), {
-      kind: 'top_events',
-      from,
-      to,
-      limit: 10,
-      segments: [],
-    })
-    assert.deepEqual(parseQuestion('retention', START), {
-      kind: 'retention',
-      start: from,
-      windows: 3,
-      window: 'day',
-      segments: [],
+    const days = { from: parseDay('2025-08-01')!, to: parseDay('2025-08-31')! }
+    const common = { zone: { zone: 'UTC', week_start: 'monday' }, filter: null, now_us: 5 }
+    assert.deepEqual(askedFor('dau', RANGE, 5), { name: 'dau', parameters: days, days, ...common })
+    const top = askedFor('top-events', RANGE, 5)
+    assert.deepEqual(top, { name: 'top-events', parameters: { ...days, limit: 10 }, days, ...common })
+    assert.deepEqual(askedFor('retention', START, 5), {
+      name: 'retention',
+      parameters: { start_date: days.from, windows: 3, window: 'day' },
+      days: { from: days.from, to: days.from + 3 },
+      ...common,
     })
   })
 
   it('is about whole windows, the first of them the cohort', () => {
     const ends = { day: '2025-08-02', week: '2025-08-14' }
     for (const [window, end] of Object.entries(ends)) {
-      const question = parseQuestion('retention', { ...START, windows: ['1'], window: [window] })
-      const { from, to } = daysAskedFor(question)
+      const { from, to } = askedFor('retention', { ...START, windows: ['1'], window: [window] }).days
       assert.deepEqual([formatDay(from), formatDay(to)], ['2025-08-01', end])
     }
   })
 
   it('may have each number up to its limit and not past it', () => {
-    const edges: [kind: Question['kind'], name: string, max: number][] = [
-      ['top_events', 'limit', TOP_EVENTS_LIMIT_MAX],
+    const edges: [kind: string, name: string, max: number][] = [
+      ['top-events', 'limit', TOP_EVENTS_LIMIT_MAX],
       ['retention', 'windows', RETENTION_WINDOWS_MAX],
     ]
     for (const [kind, name, max] of edges) {
@@ -101,7 +100,7 @@ describe('a question', () => {
 
   it('is refused with every fault at once', () => {
     assert.deepEqual(
-      faults('top_events', {
+      faults('top-events', {
         to: ['x'],
         limit: ['0'],
         segment: ['y'],
@@ -123,7 +122,7 @@ describe('a question', () => {
       [marker]: [marker],
     }
     assert.throws(
-      () => parseQuestion('top_events', query),
+      () => askedFor('top-events', query),
       (error) => {
         assert.ok(error instanceof Problem)
         assert.ok(!JSON.stringify([error.message, error.errors]).includes(marker))
@@ -138,23 +137,21 @@ describe('a segment', () => {
     assert.deepEqual(segmentOf('event_type:purchase'), { field: 'event_type', values: ['purchase'] })
     assert.deepEqual(segmentOf('user_id:1,2'), { field: 'user_id', values: ['1', '2'] })
     assert.deepEqual(segmentOf('properties.country:UA,PL'), {
-      field: { property: 'country' },
+      field: ['country'],
       values: ['UA', 'PL'],
     })
   })
 
   it('ends its name at the first colon, and only there', () => {
     assert.deepEqual(segmentOf('event_type:a:b'), { field: 'event_type', values: ['a:b'] })
-    assert.deepEqual(segmentOf('properties.a.b:c:d'), { field: { property: 'a.b' }, values: ['c:d'] })
+    assert.deepEqual(segmentOf('properties.a.b:c:d'), { field: ['a', 'b'], values: ['c:d'] })
   })
 
   it('has a short form, whose key may hold a colon', () => {
-    assert.deepEqual(segmentsOf({ 'properties.a:b': ['c:d,e'] }), [
-      { field: { property: 'a:b' }, values: ['c:d', 'e'] },
-    ])
+    assert.deepEqual(segmentsOf({ 'properties.a:b': ['c:d,e'] }), [{ field: ['a:b'], values: ['c:d', 'e'] }])
     assert.deepEqual(segmentsOf({ 'properties.x': ['1'], segment: ['event_type:t'] }), [
       { field: 'event_type', values: ['t'] },
-      { field: { property: 'x' }, values: ['1'] },
+      { field: ['x'], values: ['1'] },
     ])
     assert.throws(() => segmentsOf({ 'properties.x': ['1', '2'] }), /is given twice; for either value/)
   })
@@ -192,8 +189,8 @@ describe('a segment', () => {
     const longest = 'event_type:'.padEnd(SEGMENT_CHARS_MAX, 'x')
     assert.equal(segmentOf(longest).values[0]!.length, SEGMENT_CHARS_MAX - 'event_type:'.length)
     assert.deepEqual(faults('dau', { ...RANGE, segment: [`${longest}x`] }), ['segment'])
-    const values = `user_id:1${',2'.repeat(SEGMENT_VALUES_MAX - 1)}`
-    assert.equal(segmentOf(values).values.length, SEGMENT_VALUES_MAX)
+    const values = `user_id:1${',2'.repeat(FILTER_VALUES_MAX - 1)}`
+    assert.equal(segmentOf(values).values.length, FILTER_VALUES_MAX)
     assert.deepEqual(faults('dau', { ...RANGE, segment: [`${values},3`] }), ['segment'])
     const segment = Array.from({ length: SEGMENTS_MAX }, () => 'user_id:1')
     assert.equal(segmentsOf({ segment }).length, SEGMENTS_MAX)

@@ -1,0 +1,14 @@
+import { dau } from './dau.ts'
+import type { Definition } from './definition.ts'
+import { retention } from './retention.ts'
+import { topEvents } from './top-events.ts'
+
+/** All questions. */
+export const QUESTIONS: readonly Definition[] = [dau, topEvents, retention]
+
+/** @throws {Error} if there is none of this name */
+export function questionNamed(name: string): Definition {
+  const found = QUESTIONS.find((definition) => definition.name === name)
+  if (found === undefined) throw new Error(`no question ${name}`)
+  return found
+}
