@@ -34,12 +34,18 @@ export function parseFilter(text: string): Filter {
   return new Parser(tokensOf(text)).filter()
 }
 
-/**
- * Reads a field alone, such as `properties.plan`.
- * @throws {FilterError}
- */
+/** Reads a field alone, such as `properties.plan`. */
 export function parseField(text: string): Field {
-  return new Parser(tokensOf(text)).field()
+  const [field, ...more] = parseFields(text)
+  if (field === undefined || more.length > 0) throw new FilterError('must be one field')
+  return field
+}
+
+/** Reads fields that are separated by commas. */
+export function parseFields(text: string): Field[] {
+  if (text.length > FILTER_CHARS_MAX)
+    throw new FilterError(`must have at most ${FILTER_CHARS_MAX} characters`)
+  return new Parser(tokensOf(text)).fields()
 }
 
 class Parser {
@@ -59,11 +65,12 @@ class Parser {
     return filter
   }
 
-  field(): Field {
-    const field = this.#field()
+  fields(): Field[] {
+    const fields = [this.#field()]
+    while (this.#takes(',')) fields.push(this.#field())
     const { kind, column } = this.#token
-    if (kind !== 'end') throw wrong(column, 'unexpected text behind the field')
-    return field
+    if (kind !== 'end') throw wrong(column, 'expected a comma or the end')
+    return fields
   }
 
   #either(): Filter {

@@ -25,4 +25,4 @@ export interface Asked<P = unknown> {
 }
 
 /** A row of a result; big integers do not occur. */
-export type Row = readonly (string | number | null)[]
+export type Row = readonly (string | number | boolean | null)[]

@@ -22,6 +22,11 @@ export function marked<L extends object, N extends object>(
   return { ...labels, ...told, ...(state === 'incomplete' ? { incomplete: true } : {}) }
 }
 
+/** A number that was computed, rounded to six decimals. */
+export function rounded(value: number): number {
+  return Math.round(value * 1e6) / 1e6
+}
+
 /** A share, rounded to four decimals; 0 of nobody. */
 export function rateOf(part: number, whole: number): number {
   return whole === 0 ? 0 : Math.round((part / whole) * 10_000) / 10_000

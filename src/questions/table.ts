@@ -2,9 +2,10 @@ import { dau } from './dau.ts'
 import type { Definition } from './definition.ts'
 import { retention } from './retention.ts'
 import { topEvents } from './top-events.ts'
+import { trend } from './trend.ts'
 
 /** All questions. */
-export const QUESTIONS: readonly Definition[] = [dau, topEvents, retention]
+export const QUESTIONS: readonly Definition[] = [dau, topEvents, trend, retention]
 
 /** @throws {Error} if there is none of this name */
 export function questionNamed(name: string): Definition {

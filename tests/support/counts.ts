@@ -299,6 +299,13 @@ const COUNTS = {
     unit: 'repairs',
     what: 'of each damage to the index of cold ids: by a service that starts, and by a compaction',
   },
+  questions_asked_of_the_reference: {
+    short: 40,
+    long: 500,
+    unit: 'seeds',
+    what: 'of each question, over hot and cold days and changes of the clock, against a reference in plain TypeScript',
+    variable: 'FROSTLINE_SEEDS',
+  },
   torture_kills: {
     short: 25,
     long: 200,

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { parseInstant } from '../../src/event/time.ts'
+import { openEngine } from '../../src/query/engine.ts'
+import type { Engine } from '../../src/query/engine.ts'
+import { answerOf } from '../../src/questions/answer.ts'
+import { QUESTIONS } from '../../src/questions/table.ts'
+import { openStoreForReading } from '../../src/store/sqlite.ts'
+import type { Sqlite } from '../../src/store/sqlite.ts'
+import { askedFor } from '../support/asked.ts'
+import { howMany } from '../support/counts.ts'
+import { createInProcessStore } from '../support/in-process.ts'
+import { pick, seeded } from '../support/sample.ts'
+import type { SampleEvent } from '../support/sample.ts'
+import { post } from '../support/store.ts'
+import { below, makeCommon, makeGroups, makeHistory, makeNow, makeRange } from './histories.ts'
+import type { History, Random } from './histories.ts'
+import type { PlainEvent } from './reference/events.ts'
+import { dateOf } from './reference/events.ts'
+import { REFERENCE } from './reference/table.ts'
+
+/**
+ * Random questions about random histories, each answered by the engine and by the reference in plain TypeScript. Events come twice and late;
+ * some days are hot, some cold, some both. One question again: FROSTLINE_SEED=17 node tests/run.js questions/differential.
+ */
+const ONLY_SEED = process.env['FROSTLINE_SEED']
+const SEEDS = howMany('questions_asked_of_the_reference')
+/** Of which each has as many questions. */
+const HISTORIES = 10
+
+/** How each question is asked. */
+const PARAMETERS: Readonly<Record<string, (history: History, random: Random) => Record<string, string>>> = {
+  dau: makeRange,
+  'top-events': (history, random) => ({ ...makeRange(history, random), limit: String(1 + below(random, 6)) }),
+  retention: (history, random) => ({
+    start_date: makeRange(history, random).from,
+    windows: String(1 + below(random, 5)),
+    window: pick(random, ['day', 'week']),
+  }),
+  trend: (history, random) => ({
+    ...makeRange(history, random),
+    interval: pick(random, ['hour', 'day', 'week', 'month']),
+    measure: pick(random, [
+      'events',
+      'users',
+      'events_per_user',
+      ...['sum', 'avg', 'min', 'max', 'p50', 'p90', 'p99'].map((name) => `${name}:price`),
+    ]),
+    ...(random() < 0.4 ? { compare: 'previous' } : {}),
+    ...makeGroups(random),
+  }),
+}
+
+function plain({ occurred_at, user_id, ...event }: SampleEvent): PlainEvent {
+  return { ...event, user_id: String(user_id), at_us: parseInstant(occurred_at)! }
+}
+
+describe('every question', () => {
+  const home = createInProcessStore()
+  const histories = Array.from({ length: HISTORIES }, (_, n) => makeHistory(n, seeded(n)))
+  const stored = histories.map(({ events }) => [
+    ...new Map(events.map((event) => [event.event_id, plain(event)])).values(),
+  ])
+  let db: Sqlite
+  let engine: Engine
+  before(async () => {
+    await home.start()
+    const parts: [SampleEvent[], SampleEvent[]] = [[], []]
+    // A third of them is only hot, a third only cold, and the rest both.
+    for (const [n, { events }] of histories.entries()) {
+      for (const [i, event] of events.entries()) parts[n % 3 === 0 ? 1 : n % 3 === 1 ? 0 : i % 2]!.push(event)
+    }
+    await postAllOnce(home.url, parts[0])
+    await home.compact()
+    await postAllOnce(home.url, parts[1])
+    await home.stop()
+    db = openStoreForReading(home.layout.database)
+    engine = await openEngine(db, home.layout, { threads: 1, memory_mb: 256 })
+  })
+  after(async () => {
+    await engine.close()
+    db.close()
+    await home.remove()
+  })
+
+  for (const { name } of QUESTIONS) {
+    const seeds =
+      ONLY_SEED === undefined ? Array.from({ length: SEEDS }, (_, seed) => seed) : [Number(ONLY_SEED)]
+    it(`${name} is answered as the reference does, ${seeds.length} times`, async () => {
+      for (const seed of seeds) {
+        const random = seeded(seed * 7 + name.length)
+        const n = seed % HISTORIES
+        const history = histories[n]!
+        const query = { ...PARAMETERS[name]!(history, random), ...makeCommon(history, random) }
+        const asked = askedFor(name, query, makeNow(history, random))
+        const { rows } = await engine.ask(asked, new AbortController().signal)
+        const expected = REFERENCE[name]!(stored[n]!, asked)
+        const told = `FROSTLINE_SEED=${seed} ${name} ${JSON.stringify(query)} now ${dateOf(Math.floor(asked.now_us / 86_400_000_000))}`
+        assert.deepEqual(JSON.parse(JSON.stringify(answerOf(asked, rows))), expected, told)
+      }
+    })
+  }
+})
+
+async function postAllOnce(url: string, events: readonly SampleEvent[]): Promise<void> {
+  const { status, json } = await post(`${url}/events`, events)
+  assert.equal(status, 200)
+  assert.equal(json['rejected'], 0)
+}

@@ -1,0 +1,12 @@
+import type { Asked } from '../../../src/questions/asked.ts'
+import { dau, retention, topEvents } from './basic.ts'
+import type { PlainEvent } from './events.ts'
+import { trend } from './trend.ts'
+
+/** The reference of every question, by its name. */
+export const REFERENCE: Readonly<Record<string, (events: readonly PlainEvent[], asked: Asked) => object>> = {
+  dau,
+  'top-events': topEvents,
+  retention,
+  trend,
+}
