@@ -1,12 +1,21 @@
 import { firstDayOf, hoursOf, intervalOfDay, intervalsOf } from '../calendar/interval.ts'
 import type { Interval, Unit, Zone } from '../calendar/interval.ts'
 import type { Micros } from '../event/time.ts'
+import type { ProblemEntry } from '../problem/problem.ts'
 import type { Days } from './asked.ts'
 
 /** The intervals of a range of days, and the range before it. */
 
 export function intervalsBetween(unit: Unit, { from, to }: Days, zone: Zone, now_us: Micros): Interval[] {
   return unit === 'hour' ? hoursOf(from, to, zone, now_us) : intervalsOf(unit, from, to, zone, now_us)
+}
+
+/** Days of an answer by the hour. */
+export const HOURS_DAYS_MAX = 92
+
+export function tooManyHours({ from, to }: Days): ProblemEntry[] {
+  if (to - from < HOURS_DAYS_MAX) return []
+  return [{ path: 'to', message: `the range may have at most ${HOURS_DAYS_MAX} days of hours` }]
 }
 
 /** As many intervals before: days and weeks by their length, months by the calendar. */

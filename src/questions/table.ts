@@ -1,11 +1,24 @@
+import { activeUsers } from './active-users.ts'
 import { dau } from './dau.ts'
 import type { Definition } from './definition.ts'
+import { lifecycle } from './lifecycle.ts'
 import { retention } from './retention.ts'
+import { sessions } from './sessions.ts'
+import { stickiness } from './stickiness.ts'
 import { topEvents } from './top-events.ts'
 import { trend } from './trend.ts'
 
 /** All questions. */
-export const QUESTIONS: readonly Definition[] = [dau, topEvents, trend, retention]
+export const QUESTIONS: readonly Definition[] = [
+  dau,
+  activeUsers,
+  topEvents,
+  trend,
+  retention,
+  stickiness,
+  lifecycle,
+  sessions,
+]
 
 /** @throws {Error} if there is none of this name */
 export function questionNamed(name: string): Definition {

@@ -8,11 +8,8 @@ import type { Group } from './groups.ts'
 import { DAY, listOf, objectOf, TEXT } from './json-schema.ts'
 import { aggregate, emptyOf, measure, MEASURES, valueColumn } from './measure.ts'
 import { choice, RANGE } from './parameters.ts'
-import { intervalsBetween, previousOf } from './periods.ts'
+import { intervalsBetween, previousOf, tooManyHours } from './periods.ts'
 import { rounded } from './states.ts'
-
-/** Intervals of one answer: a month of hours, ten years of days. */
-export const TREND_INTERVALS_MAX = 4_000
 
 export interface TrendAnswer {
   from: string
@@ -59,11 +56,7 @@ export const trend = define({
     compare: 'Adds the intervals before.',
   },
   days: ({ from, to }) => ({ from, to }),
-  faults({ from, to, interval }) {
-    const count = interval === 'hour' ? (to - from + 1) * 24 : 0
-    if (count <= TREND_INTERVALS_MAX) return []
-    return [{ path: 'to', message: `the range may have at most ${TREND_INTERVALS_MAX} intervals` }]
-  },
+  faults: ({ interval, from, to }) => (interval === 'hour' ? tooManyHours({ from, to }) : []),
   reads: ({ parameters: { compare, interval }, days, zone }) =>
     compare === undefined ? days : { from: previousOf(days, interval, zone).from, to: days.to },
   sql({ parameters: p, days, zone }, { select, interval, bind }) {

@@ -28,6 +28,8 @@ const SEEDS = howMany('questions_asked_of_the_reference')
 /** Of which each has as many questions. */
 const HISTORIES = 10
 
+const DAYS = ['day', 'week', 'month'] as const
+
 /** How each question is asked. */
 const PARAMETERS: Readonly<Record<string, (history: History, random: Random) => Record<string, string>>> = {
   dau: makeRange,
@@ -36,6 +38,17 @@ const PARAMETERS: Readonly<Record<string, (history: History, random: Random) => 
     start_date: makeRange(history, random).from,
     windows: String(1 + below(random, 5)),
     window: pick(random, ['day', 'week']),
+  }),
+  'active-users': (history, random) => ({
+    ...makeRange(history, random),
+    ...(random() < 0.7 ? { mau_days: String(1 + below(random, 12)) } : {}),
+  }),
+  stickiness: (history, random) => ({ ...makeRange(history, random), interval: pick(random, DAYS) }),
+  lifecycle: (history, random) => ({ ...makeRange(history, random), interval: pick(random, DAYS) }),
+  sessions: (history, random) => ({
+    ...makeRange(history, random),
+    interval: pick(random, ['hour', ...DAYS]),
+    gap: pick(random, ['30m', '1h', '900s', '12h', '24h']),
   }),
   trend: (history, random) => ({
     ...makeRange(history, random),

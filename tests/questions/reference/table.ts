@@ -1,4 +1,5 @@
 import type { Asked } from '../../../src/questions/asked.ts'
+import { activeUsers, lifecycle, sessions, stickiness } from './activity.ts'
 import { dau, retention, topEvents } from './basic.ts'
 import type { PlainEvent } from './events.ts'
 import { trend } from './trend.ts'
@@ -9,4 +10,8 @@ export const REFERENCE: Readonly<Record<string, (events: readonly PlainEvent[], 
   'top-events': topEvents,
   retention,
   trend,
+  'active-users': activeUsers,
+  stickiness,
+  lifecycle,
+  sessions,
 }
