@@ -1,13 +1,14 @@
 import * as v from 'valibot'
 import { dayOf } from '../event/time.ts'
 import type { Day, Micros } from '../event/time.ts'
+import { expression } from '../questions/expression.ts'
 import type { ProblemEntry } from '../problem/problem.ts'
 import { belongsTo, CURSOR_CHARS, readCursor } from './cursor.ts'
 import type { Cursor } from './cursor.ts'
 import { EVENTS_FORMATS } from './events-reply.ts'
 import type { EventsFormat } from './events-reply.ts'
 import { acceptedFormat } from './format.ts'
-import { allOf, day, integer, rangeFault, readParameters, refuse, where } from '../questions/parameters.ts'
+import { allOf, day, integer, rangeFault, readParameters, refuse } from '../questions/parameters.ts'
 import type { EventsQuestion } from './question.ts'
 
 /** Parses the parameters of `GET /events`. */
@@ -40,7 +41,7 @@ export const eventsSchema = (limit_max: number) =>
     to: v.optional(day),
     limit: v.optional(integer(1, limit_max), String(EVENTS_LIMIT_DEFAULT)),
     cursor: v.optional(cursor),
-    where: v.optional(where),
+    where: v.optional(expression),
     format: v.optional(format),
   })
 

@@ -3,14 +3,12 @@ import { isZone, UTC } from '../calendar/zone.ts'
 import type { Zone } from '../calendar/interval.ts'
 import { formatDay, parseDay } from '../event/time.ts'
 import type { Micros } from '../event/time.ts'
-import { parseFilter } from '../filter/parse.ts'
-import { FilterError } from '../filter/tokens.ts'
-import { FILTER_CHARS_MAX } from '../filter/tree.ts'
 import type { Filter } from '../filter/tree.ts'
 import { Problem } from '../problem/problem.ts'
 import type { ProblemEntry } from '../problem/problem.ts'
 import type { Asked, Days } from './asked.ts'
 import type { Definition } from './definition.ts'
+import { expression } from './expression.ts'
 import { readSegments, PROPERTY_PREFIX } from './segments.ts'
 
 /** Reads questions from query strings. */
@@ -48,21 +46,6 @@ export function choice<const T extends readonly [string, ...string[]]>(words: T)
 /** The days of most questions. */
 export const RANGE = { from: day, to: day }
 
-/** `where=`. */
-export const where = v.pipe(
-  v.string(),
-  v.metadata({ json_schema: { type: 'string', maxLength: FILTER_CHARS_MAX } }),
-  v.rawTransform(({ dataset, addIssue, NEVER }) => {
-    try {
-      return parseFilter(dataset.value)
-    } catch (error) {
-      if (!(error instanceof FilterError)) throw error
-      addIssue({ message: error.message })
-      return NEVER
-    }
-  }),
-)
-
 /** What every question takes beside its own. */
 export const COMMON = v.object({
   tz: v.optional(
@@ -74,7 +57,7 @@ export const COMMON = v.object({
     UTC,
   ),
   week_start: v.optional(choice(['monday', 'sunday']), 'monday'),
-  where: v.optional(where),
+  where: v.optional(expression),
 })
 
 /**
@@ -85,14 +68,14 @@ export function parseQuestion(definition: Definition, query: Query, now_us: Micr
   const read = readParameters(v.object({ ...COMMON.entries, ...definition.parameters.entries }), query)
   const { errors, filters } = read
   if (read.output !== null && errors.length === 0) {
-    const { tz, week_start, where: expression, ...parameters } = read.output as v.InferOutput<typeof COMMON>
+    const { tz, week_start, where: condition, ...parameters } = read.output as v.InferOutput<typeof COMMON>
     errors.push(...(definition.faults?.(parameters) ?? []))
     const days = definition.days(parameters)
     const fault = rangeFault(days, definition.days_parameters)
     if (fault !== null) errors.push(fault)
     if (errors.length === 0) {
       const zone: Zone = { zone: tz, week_start }
-      const filter = allOf(expression === undefined ? filters : [expression, ...filters])
+      const filter = allOf(condition === undefined ? filters : [condition, ...filters])
       return { name: definition.name, parameters, days, zone, filter, now_us }
     }
   }
@@ -132,20 +115,31 @@ export function readParameters<S extends ParameterSchema>(
     const known = [...names, ...short, 'segment', 'properties.<key>']
     errors.push({ path: '', message: `unknown parameter; this question takes ${known.join(', ')}` })
   }
-  const single: Record<string, string> = {}
+  const given: Record<string, string | string[]> = {}
   for (const name of names) {
     const values = query[name]
     if (values === undefined) continue
-    if (values.length > 1) errors.push({ path: name, message: 'may be given only once' })
-    single[name] = values[0]!
+    const is_list = takesSeveral(schema.entries[name]!)
+    if (values.length > 1 && !is_list) errors.push({ path: name, message: 'may be given only once' })
+    given[name] = is_list ? values : values[0]!
   }
-  const result = v.safeParse(schema, single)
+  const result = v.safeParse(schema, given)
   for (const issue of result.issues ?? []) {
     const path = String(issue.path?.[0]?.key ?? '')
-    const missing = single[path] === undefined
-    errors.push({ path, message: missing ? 'is required, as YYYY-MM-DD' : issue.message })
+    errors.push({ path, message: given[path] === undefined ? missing(schema, path) : issue.message })
   }
   return { output: result.success ? result.output : null, filters, errors }
+}
+
+/** Whether a parameter is a list, which may be given more than once. */
+function takesSeveral(schema: v.ObjectEntries[string]): boolean {
+  return schema.type === 'array' || ('wrapped' in schema && takesSeveral(schema.wrapped as typeof schema))
+}
+
+function missing({ entries }: ParameterSchema, name: string): string {
+  return entries[name] !== undefined && takesSeveral(entries[name])
+    ? 'is required'
+    : 'is required, as YYYY-MM-DD'
 }
 
 const LAST_DAY = parseDay('9999-12-31')!

@@ -52,7 +52,7 @@ const SEGMENT_FORM = 'must be event_type:…, user_id:… or properties.<key>:�
  * Parses `field:value,value`; within a value, a comma is `\,` and a backslash `\\`.
  * @returns the segment, or an error message
  */
-function parseSegment(text: string, colon: number): Filter | string {
+export function parseSegment(text: string, colon = text.indexOf(':')): Filter | string {
   if (text.length > SEGMENT_CHARS_MAX) return `must have at most ${SEGMENT_CHARS_MAX} characters`
   if (text.includes('\0') || !text.isWellFormed()) return SEGMENT_FORM
   if (colon === -1) return SEGMENT_FORM

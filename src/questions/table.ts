@@ -1,6 +1,7 @@
 import { activeUsers } from './active-users.ts'
 import { dau } from './dau.ts'
 import type { Definition } from './definition.ts'
+import { funnel } from './funnel.ts'
 import { lifecycle } from './lifecycle.ts'
 import { retention } from './retention.ts'
 import { sessions } from './sessions.ts'
@@ -18,6 +19,7 @@ export const QUESTIONS: readonly Definition[] = [
   stickiness,
   lifecycle,
   sessions,
+  funnel,
 ]
 
 /** @throws {Error} if there is none of this name */

@@ -13,7 +13,7 @@ import { createInProcessStore } from '../support/in-process.ts'
 import { pick, seeded } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
 import { post } from '../support/store.ts'
-import { below, makeCommon, makeGroups, makeHistory, makeNow, makeRange } from './histories.ts'
+import { below, makeCommon, makeGroups, makeHistory, makeNow, makeRange, makeStep } from './histories.ts'
 import type { History, Random } from './histories.ts'
 import type { PlainEvent } from './reference/events.ts'
 import { dateOf } from './reference/events.ts'
@@ -31,7 +31,9 @@ const HISTORIES = 10
 const DAYS = ['day', 'week', 'month'] as const
 
 /** How each question is asked. */
-const PARAMETERS: Readonly<Record<string, (history: History, random: Random) => Record<string, string>>> = {
+const PARAMETERS: Readonly<
+  Record<string, (history: History, random: Random) => Record<string, string | string[]>>
+> = {
   dau: makeRange,
   'top-events': (history, random) => ({ ...makeRange(history, random), limit: String(1 + below(random, 6)) }),
   retention: (history, random) => ({
@@ -45,6 +47,14 @@ const PARAMETERS: Readonly<Record<string, (history: History, random: Random) => 
   }),
   stickiness: (history, random) => ({ ...makeRange(history, random), interval: pick(random, DAYS) }),
   lifecycle: (history, random) => ({ ...makeRange(history, random), interval: pick(random, DAYS) }),
+  funnel: (history, random) => ({
+    ...makeRange(history, random),
+    step: Array.from({ length: 2 + below(random, 3) }, () => makeStep(random)),
+    within: pick(random, ['30m', '6h', '1d', '3d', '30d']),
+    order: pick(random, ['ordered', 'strict', 'any']),
+    ...(random() < 0.3 ? { exclude: [makeStep(random)] } : {}),
+    ...makeGroups(random),
+  }),
   sessions: (history, random) => ({
     ...makeRange(history, random),
     interval: pick(random, ['hour', ...DAYS]),

@@ -104,6 +104,13 @@ export function makeGroups(random: Random): Record<string, string> {
   return { group_by, ...(random() < 0.6 ? { groups: String(1 + below(random, 3)) } : {}) }
 }
 
+/** A step of a funnel: most are one event type. */
+export function makeStep(random: Random): string {
+  const dice = random()
+  if (dice < 0.7) return `event_type:${pick(random, TYPES)}`
+  return dice < 0.85 ? 'event_type in (open, view, cart)' : printFilter(makeFilter(random, 1))
+}
+
 /** When a question is asked, in µs: mostly after its days. */
 export function makeNow({ from, to }: History, random: Random): number {
   const day = random() < 0.5 ? to + 400 : from + below(random, to - from + 1)

@@ -26,8 +26,10 @@ export function activeUsers(events: readonly PlainEvent[], asked: Asked): object
     const to = dayOf(date)
     const usersIn = (days: number) => usersOf(eventsOf(events, asked, { from: to - days + 1, to })).size
     const [dau, wau, mau] = [usersIn(1), usersIn(7), usersIn(mau_days)]
-    const stickiness = mau === 0 ? 0 : rounded(dau / mau, 4)
-    return { date, ...told('day', asked, date, { dau, wau, mau, stickiness }) }
+    return {
+      date,
+      ...told('day', asked, date, { dau, wau, mau, stickiness: mau === 0 ? 0 : rounded(dau / mau, 4) }),
+    }
   })
   return { ...range(asked), mau_days, data }
 }

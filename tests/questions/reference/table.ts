@@ -2,6 +2,7 @@ import type { Asked } from '../../../src/questions/asked.ts'
 import { activeUsers, lifecycle, sessions, stickiness } from './activity.ts'
 import { dau, retention, topEvents } from './basic.ts'
 import type { PlainEvent } from './events.ts'
+import { funnel } from './funnel.ts'
 import { trend } from './trend.ts'
 
 /** The reference of every question, by its name. */
@@ -10,6 +11,7 @@ export const REFERENCE: Readonly<Record<string, (events: readonly PlainEvent[], 
   'top-events': topEvents,
   retention,
   trend,
+  funnel,
   'active-users': activeUsers,
   stickiness,
   lifecycle,
