@@ -36,11 +36,27 @@ const PARAMETERS: Readonly<
 > = {
   dau: makeRange,
   'top-events': (history, random) => ({ ...makeRange(history, random), limit: String(1 + below(random, 6)) }),
-  retention: (history, random) => ({
-    start_date: makeRange(history, random).from,
-    windows: String(1 + below(random, 5)),
-    window: pick(random, ['day', 'week']),
-  }),
+  retention(history, random) {
+    const windows = 1 + below(random, 6)
+    const kind = pick(random, ['n-day', 'unbounded', 'bracket'])
+    const step = () => (random() < 0.5 ? [] : [makeStep(random)])
+    const [start, back] = [step(), step()]
+    const one: Record<string, string> =
+      random() < 0.5 ? { cohorts: String(1 + below(random, 4)) } : makeGroups(random)
+    return {
+      start_date: makeRange(history, random).from,
+      windows: String(windows),
+      window: pick(random, ['day', '24h', 'day', 'week', 'month', '24h']),
+      kind,
+      ...(kind === 'bracket'
+        ? { brackets: windows > 2 ? `1,${windows - 1},${windows}` : String(windows) }
+        : {}),
+      cohort: pick(random, ['active', 'first']),
+      ...(start.length > 0 ? { start: start[0]! } : {}),
+      ...(back.length > 0 ? { return: back[0]! } : {}),
+      ...one,
+    }
+  },
   'active-users': (history, random) => ({
     ...makeRange(history, random),
     ...(random() < 0.7 ? { mau_days: String(1 + below(random, 12)) } : {}),

@@ -19,9 +19,9 @@ const CHANGES: readonly [zone: string, month_day: string][] = [
   ['America/St_Johns', '03-12'],
   ['Pacific/Apia', '12-30'],
 ]
-/** The year of Apia's missing day; others go on from there. */
-const FIRST_YEAR = 2011
-const YEARS = 12
+/** Histories are two years apart, farther than a question reaches; the seventh is in the year of Apia's missing day. */
+const FIRST_YEAR = 1999
+const YEARS_APART = 2
 
 export interface History {
   zone: string
@@ -39,7 +39,7 @@ export const KEYS = [['plan'], ['price'], ['a', 'b'], ['none'], ['a b']] as cons
 /** @param n tells it from other histories of the same store: its users and days are its own */
 export function makeHistory(n: number, random: Random): History {
   const [zone, month_day] = CHANGES[n % CHANGES.length]!
-  const year = FIRST_YEAR + (n % YEARS)
+  const year = FIRST_YEAR + n * YEARS_APART
   const days = 4 + below(random, 12)
   const from = dayOf(`${year}-${month_day}`) - below(random, days)
   const users = 2 + below(random, 8)

@@ -2,10 +2,9 @@ import type { Asked } from '../../../src/questions/asked.ts'
 import { dateOf, dayOf, eventsOf, localDate } from './events.ts'
 import type { PlainEvent } from './events.ts'
 
-/** The first three questions. */
+/** The first questions. */
 
 const usersOf = (events: readonly PlainEvent[]) => new Set(events.map(({ user_id }) => user_id))
-const rounded = (rate: number) => Math.round(rate * 10_000) / 10_000
 
 /** Numbers of the local days from `first` to `last`: null if they have not begun, marked if they have not ended. */
 function ofDays<N extends object>({ zone, now_us }: Asked, first: number, last: number, numbers: N) {
@@ -33,27 +32,4 @@ export function topEvents(events: readonly PlainEvent[], asked: Asked): object {
     .map(([event_type, count]) => ({ event_type, count }))
     .toSorted((a, b) => b.count - a.count || (a.event_type < b.event_type ? -1 : 1))
   return { from: dateOf(asked.days.from), to: dateOf(asked.days.to), limit, data: data.slice(0, limit) }
-}
-
-export function retention(events: readonly PlainEvent[], asked: Asked): object {
-  const { start_date, windows, window } = asked.parameters as {
-    start_date: number
-    windows: number
-    window: 'day' | 'week'
-  }
-  const length = window === 'week' ? 7 : 1
-  const daysOf = (i: number) => ({ from: start_date + i * length, to: start_date + (i + 1) * length - 1 })
-  const cohort = usersOf(eventsOf(events, asked, daysOf(0)))
-  const data = Array.from({ length: windows }, (_, i) => {
-    const days = daysOf(i + 1)
-    const users = [...usersOf(eventsOf(events, asked, days))].filter((user) => cohort.has(user)).length
-    const rate = cohort.size === 0 ? 0 : rounded(users / cohort.size)
-    return {
-      window: i + 1,
-      from: dateOf(days.from),
-      to: dateOf(days.to),
-      ...ofDays(asked, days.from, days.to, { users, rate }),
-    }
-  })
-  return { start_date: dateOf(start_date), window, windows, cohort_size: cohort.size, data }
 }
