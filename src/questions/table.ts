@@ -1,8 +1,12 @@
 import { activeUsers } from './active-users.ts'
 import { dau } from './dau.ts'
 import type { Definition } from './definition.ts'
+import { eventTypes } from './event-types.ts'
 import { funnel } from './funnel.ts'
 import { lifecycle } from './lifecycle.ts'
+import { paths } from './paths.ts'
+import { properties } from './properties.ts'
+import { propertyValues } from './property-values.ts'
 import { retention } from './retention.ts'
 import { sessions } from './sessions.ts'
 import { stickiness } from './stickiness.ts'
@@ -20,6 +24,10 @@ export const QUESTIONS: readonly Definition[] = [
   lifecycle,
   sessions,
   funnel,
+  paths,
+  eventTypes,
+  properties,
+  propertyValues,
 ]
 
 /** @throws {Error} if there is none of this name */

@@ -30,6 +30,14 @@ const HISTORIES = 10
 
 const DAYS = ['day', 'week', 'month'] as const
 
+function makeNames(history: History, random: Random): Record<string, string> {
+  return {
+    ...makeRange(history, random),
+    ...(random() < 0.4 ? { search: pick(random, ['E', 'p', '1', 'zzz']) } : {}),
+    ...(random() < 0.5 ? { limit: String(1 + below(random, 4)) } : {}),
+  }
+}
+
 /** How each question is asked. */
 const PARAMETERS: Readonly<
   Record<string, (history: History, random: Random) => Record<string, string | string[]>>
@@ -63,6 +71,24 @@ const PARAMETERS: Readonly<
   }),
   stickiness: (history, random) => ({ ...makeRange(history, random), interval: pick(random, DAYS) }),
   lifecycle: (history, random) => ({ ...makeRange(history, random), interval: pick(random, DAYS) }),
+  paths: (history, random) => ({
+    ...makeRange(history, random),
+    [pick(random, ['start', 'end'])]: makeStep(random),
+    depth: String(1 + below(random, 5)),
+    top: String(1 + below(random, 3)),
+  }),
+  'event-types': makeNames,
+  properties: makeNames,
+  'property-values': (history, random) => ({
+    ...makeNames(history, random),
+    property: pick(random, [
+      'properties.plan',
+      'properties.price',
+      'properties.a',
+      'properties.a.b',
+      'properties.none',
+    ]),
+  }),
   funnel: (history, random) => ({
     ...makeRange(history, random),
     step: Array.from({ length: 2 + below(random, 3) }, () => makeStep(random)),

@@ -3,6 +3,7 @@ import { activeUsers, lifecycle, sessions, stickiness } from './activity.ts'
 import { dau, topEvents } from './basic.ts'
 import type { PlainEvent } from './events.ts'
 import { funnel } from './funnel.ts'
+import { eventTypes, paths, properties, propertyValues } from './names.ts'
 import { retention } from './retention.ts'
 import { trend } from './trend.ts'
 
@@ -13,6 +14,10 @@ export const REFERENCE: Readonly<Record<string, (events: readonly PlainEvent[], 
   retention,
   trend,
   funnel,
+  paths,
+  'event-types': eventTypes,
+  properties,
+  'property-values': propertyValues,
   'active-users': activeUsers,
   stickiness,
   lifecycle,
