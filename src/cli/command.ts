@@ -31,7 +31,7 @@ export interface Context extends Pick<Terminal, 'out' | 'note'> {
 export interface Argument<T = unknown> {
   meaning: string
   kind: Kind<T>
-  /** Takes all remaining words, one at least. */
+  /** An argument takes all remaining words, one at least; an option is repeated for each of its values. */
   many?: true
 }
 
@@ -39,7 +39,7 @@ export interface Flag {
   meaning: string
 }
 
-/** An option with a value. No option can be repeated. */
+/** An option with a value. Only one that takes many can be repeated. */
 export interface Setting<T = unknown> extends Argument<T> {
   /** The option stands for this variable, and wins over it. */
   sets?: keyof typeof ENV_SCHEMA.entries

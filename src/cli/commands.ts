@@ -1,5 +1,7 @@
 import { DEMO_DAYS } from '../demo/run.ts'
+import { QUESTIONS } from '../questions/table.ts'
 import { ACCESS_COMMANDS } from './access-commands.ts'
+import { ASK_OPTIONS } from './ask-options.ts'
 import { command, JSON_FLAG as json } from './command.ts'
 import type { Command } from './command.ts'
 import { FORMATS } from '../import/format.ts'
@@ -118,6 +120,26 @@ const DATA_COMMANDS: readonly Command[] = [
       ],
     ],
     load: async () => (await import('./import.ts')).importCommand,
+  }),
+  command({
+    name: 'ask',
+    group: 'Data',
+    summary: 'Answer a question about the events: dau, trend, funnel, …',
+    arguments: {
+      question: {
+        kind: choice(...(QUESTIONS.map(({ name }) => name) as [string, ...string[]])),
+        meaning: QUESTIONS.map(({ name }) => name).join(', '),
+      },
+    },
+    options: { ...ASK_OPTIONS, json },
+    examples: [
+      ['frostline ask dau --from 2025-08-01 --to 2025-08-31', 'Prints the users of each day of August'],
+      [
+        'frostline ask funnel --from 2025-08-01 --to 2025-08-31 --step event_type:app_open --step event_type:purchase',
+        'Prints how many users who opened the app bought something within a week',
+      ],
+    ],
+    load: async () => (await import('./ask.ts')).askCommand,
   }),
   command({
     name: 'compact',

@@ -68,11 +68,14 @@ function readOptions(command: Command, parsed: Values): Values {
   return Object.fromEntries(
     Object.entries(command.options).map(([name, option]) => {
       const value = parsed[camelCase(name)] as string | string[] | undefined
-      if (Array.isArray(value)) throw new UsageError(`--${name} can be given only once.`)
+      const takes_many = 'kind' in option && option.many
+      if (Array.isArray(value) && !takes_many) throw new UsageError(`--${name} can be given only once.`)
       if (!('kind' in option)) return [name, value !== undefined]
       if (value === undefined && option.required) throw new UsageError(`\`${command.name}\` needs --${name}.`)
-      const text = value?.slice(MARK.length) ?? option.default
-      return [name, text === undefined ? undefined : read(`--${name}`, option, text)]
+      const texts = value === undefined ? [] : [value].flat().map((marked) => marked.slice(MARK.length))
+      if (texts.length === 0 && option.default !== undefined) texts.push(option.default)
+      const values = texts.map((text) => read(`--${name}`, option, text))
+      return [name, option.many && values.length > 0 ? values : values[0]]
     }),
   )
 }

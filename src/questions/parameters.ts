@@ -132,7 +132,7 @@ export function readParameters<S extends ParameterSchema>(
 }
 
 /** Whether a parameter is a list, which may be given more than once. */
-function takesSeveral(schema: v.ObjectEntries[string]): boolean {
+export function takesSeveral(schema: v.ObjectEntries[string]): boolean {
   return schema.type === 'array' || ('wrapped' in schema && takesSeveral(schema.wrapped as typeof schema))
 }
 
