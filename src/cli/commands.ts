@@ -128,15 +128,15 @@ const DATA_COMMANDS: readonly Command[] = [
     arguments: {
       question: {
         kind: choice(...(QUESTIONS.map(({ name }) => name) as [string, ...string[]])),
-        meaning: QUESTIONS.map(({ name }) => name).join(', '),
+        meaning: 'dau, trend, funnel, …: a name of GET /stats/<name>',
       },
     },
     options: { ...ASK_OPTIONS, json },
     examples: [
       ['frostline ask dau --from 2025-08-01 --to 2025-08-31', 'Prints the users of each day of August'],
       [
-        'frostline ask funnel --from 2025-08-01 --to 2025-08-31 --step event_type:app_open --step event_type:purchase',
-        'Prints how many users who opened the app bought something within a week',
+        'frostline ask funnel --from 2025-08-01 --to 2025-08-31 --step event_type:a --step event_type:b',
+        'Prints how many users who did a did b within a week',
       ],
     ],
     load: async () => (await import('./ask.ts')).askCommand,

@@ -5,12 +5,10 @@ import { routePath } from 'hono/route'
 import type { Gate } from '../auth/gate.ts'
 import type { Logins } from '../auth/logins.ts'
 import type { Config } from '../config.ts'
-import type { Micros } from '../event/time.ts'
 import type { MetricsRoutes } from '../metrics/metrics.ts'
 import { Problem } from '../problem/problem.ts'
 import type { Logger } from '../process/log.ts'
 import { readVersion } from '../process/version.ts'
-import type { Queries } from '../query/tier.ts'
 import type { Admission } from './admission.ts'
 import { allowOrigins } from './cors.ts'
 import { SECURITY_HEADERS } from './edge.ts'
@@ -23,6 +21,7 @@ import type { IngestDeps } from './handlers/events.ts'
 import { loginHandlers } from './handlers/logins.ts'
 import { problemHandlers } from './handlers/problems.ts'
 import { questionHandlers } from './handlers/questions.ts'
+import type { QuestionDeps } from './handlers/questions.ts'
 import { serviceHandlers } from './handlers/service.ts'
 import type { ServiceDeps } from './handlers/service.ts'
 import { guardOpenStore } from './host.ts'
@@ -31,13 +30,11 @@ import { renderProblem } from './problem-reply.ts'
 import { METRICS_PATH, nameOf, REGISTER, ROUTES } from './routes.ts'
 import type { RouteName } from './routes.ts'
 
-export interface Deps extends Omit<IngestDeps, 'admission'>, LetterDeps, Omit<ServiceDeps, 'metrics'> {
+export interface Deps
+  extends Omit<IngestDeps, 'admission'>, QuestionDeps, LetterDeps, Omit<ServiceDeps, 'metrics'> {
   admission: Admission
   gate: Pick<Gate, 'closed'>
   logins: Pick<Logins, 'login'> & { register: Logins['register'] | null }
-  query: Queries
-  /** The wall clock. */
-  now_us: () => Micros
   metrics: MetricsRoutes
   config: Config
   log: Logger
@@ -45,7 +42,7 @@ export interface Deps extends Omit<IngestDeps, 'admission'>, LetterDeps, Omit<Se
 
 /** Assembles all routes and middleware. Works without a port: `app.request('/livez')`. */
 export function createApp(deps: Deps): Hono<Env> {
-  const { admission, logins, query, now_us, metrics, config, log } = deps
+  const { admission, logins, metrics, config, log } = deps
   const { URL_BYTES_MAX: url_bytes_max, CORS_ORIGINS: cors_origins } = config
   // Not strict: `/events/` is `/events`, for every route.
   const app = new Hono<Env>({ strict: false })
@@ -54,7 +51,7 @@ export function createApp(deps: Deps): Hono<Env> {
   const routes = ROUTES.filter(({ path }) => path !== REGISTER || logins.register !== null)
   const handlers: Handlers<RouteName> = {
     ...eventHandlers(deps),
-    ...questionHandlers(query, now_us),
+    ...questionHandlers(deps),
     ...letterHandlers(deps),
     ...loginHandlers(logins, admission.addressOf),
     ...serviceHandlers(routes, deps),

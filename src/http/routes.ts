@@ -24,7 +24,13 @@ export const ROUTES = [
   { method: 'GET', path: '/dead-letters/:id', scope: 'admin' },
   { method: 'POST', path: '/dead-letters/:id/replay', scope: 'admin' },
   { method: 'DELETE', path: '/dead-letters/:id', scope: 'admin' },
-  ...QUESTIONS.map(({ name }) => ({ method: 'GET', path: statsRoute(name), scope: 'read' }) as const),
+  ...QUESTIONS.flatMap(
+    ({ name }) =>
+      [
+        { method: 'GET', path: statsRoute(name), scope: 'read' },
+        { method: 'POST', path: statsRoute(name), scope: 'read' },
+      ] as const,
+  ),
   { method: 'GET', path: '/tiers', scope: 'read' },
   { method: 'GET', path: '/metrics', scope: 'read' },
   { method: 'GET', path: '/', scope: null },

@@ -39,6 +39,7 @@ const ANSWERS: readonly (readonly [line: string, keys: readonly string[]])[] = [
   ],
   ['compact', ['days', 'rows', 'files', 'merged_files', 'collected_rows', 'removed_files', 'took_ms']],
   ['tiers', ['hot', 'cold']],
+  ['ask dau --from 2025-08-01 --to 2025-08-02', ['from', 'to', 'data', 'meta']],
   ['verify', ['deep', 'files', 'events', 'damage', 'notes', 'took_ms']],
   ['keys create --scope ingest,read --name web', ['id', 'name', 'scope', 'key']],
   ['keys list', ['data']],

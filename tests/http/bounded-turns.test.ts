@@ -5,6 +5,7 @@ import { createKey } from '../../src/auth/keys.ts'
 import { LETTER_BYTES_MAX } from '../../src/dead-letters/letter.ts'
 import { LETTERS_LISTED_MAX } from '../../src/dead-letters/desk.ts'
 import { IdDigest } from '../../src/event/id.ts'
+import { QUESTIONS } from '../../src/questions/table.ts'
 import { ROUTES, nameOf } from '../../src/http/routes.ts'
 import type { RouteName } from '../../src/http/routes.ts'
 import { EVENTS_LIMIT_MAX } from '../../src/query/events-parameters.ts'
@@ -60,6 +61,15 @@ function fillStore(db: Sqlite): string {
 
 type Request = [path: string, body?: unknown, type?: string]
 
+const OWN_PARAMETERS: Readonly<Record<string, string>> = {
+  trend: '&interval=hour&group_by=event_type&groups=100',
+  funnel: '&step=event_type:a&step=event_type:b',
+  paths: '&start=user_id+exists&depth=10&top=20',
+  'event-types': '&limit=1000',
+  properties: '&limit=1000',
+  'property-values': '&property=properties.a&limit=1000',
+}
+
 /** Of each route the requests that could take long; a new route does not compile without. */
 const REQUESTS: Record<RouteName, readonly Request[]> = {
   'POST /events': [['/events', [eventOf()]]],
@@ -83,6 +93,12 @@ const REQUESTS: Record<RouteName, readonly Request[]> = {
   'GET /stats/dau': [['/stats/dau?from=2020-01-01&to=2029-12-31']],
   'GET /stats/top-events': [['/stats/top-events?from=2025-08-01&to=2025-08-01&limit=1000']],
   'GET /stats/retention': [['/stats/retention?start_date=2025-08-01&windows=366']],
+  ...Object.fromEntries(
+    QUESTIONS.filter(({ name }) => !['dau', 'top-events', 'retention'].includes(name)).map(({ name }) => {
+      const own = OWN_PARAMETERS[name] ?? ''
+      return [`GET /stats/${name}`, [[`/stats/${name}?from=2025-07-01&to=2025-08-31${own}`]]]
+    }),
+  ),
   'GET /tiers': [['/tiers']],
   'GET /metrics': [['/metrics']],
   'GET /': [['/']],

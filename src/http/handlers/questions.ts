@@ -1,5 +1,8 @@
 import type { Context } from 'hono'
 import type { Micros } from '../../event/time.ts'
+import { parseExactJson } from '../../event/json.ts'
+import { sizeOf } from '../../ingest/body.ts'
+import type { Body, BodyReader } from '../../ingest/body.ts'
 import { Problem } from '../../problem/problem.ts'
 import { parseEventsQuestion } from '../../query/events-parameters.ts'
 import { nextCursor, nextLink, renderEvents } from '../../query/events-reply.ts'
@@ -8,32 +11,49 @@ import type { Meta } from '../../query/question.ts'
 import type { Asker, Queries } from '../../query/tier.ts'
 import { answerOf, csvOf } from '../../questions/answer.ts'
 import type { Definition } from '../../questions/definition.ts'
+import { queryOfBody, QUESTION_BYTES_MAX } from '../../questions/body.ts'
 import { parseQuestion } from '../../questions/parameters.ts'
+import type { Query } from '../../questions/parameters.ts'
 import { QUESTIONS } from '../../questions/table.ts'
 import type { Env, Handler, Handlers } from '../handler.ts'
+import { incomingBody } from '../incoming.ts'
 import { statsRoute } from '../routes.ts'
 
 /** `GET /events`, `/stats/*` and `/tiers`. */
 
-/** @param now_us the wall clock */
-export function questionHandlers(
-  query: Queries,
-  now_us: () => Micros,
-): Handlers<'GET /events' | `GET /stats/${string}` | 'GET /tiers'> {
-  const answer =
+export interface QuestionDeps {
+  query: Queries
+  /** The wall clock. */
+  now_us: () => Micros
+  bodies: BodyReader
+}
+
+export function questionHandlers({
+  query,
+  now_us,
+  bodies,
+}: QuestionDeps): Handlers<'GET /events' | `${'GET' | 'POST'} /stats/${string}` | 'GET /tiers'> {
+  async function answer(c: Context<Env>, definition: Definition, given: Query): Promise<Response> {
+    const started = performance.now()
+    const { format: formats, ...parameters } = given
+    const format = answerFormat(['json', 'csv'], formats, c.req.header('accept'))
+    const asked = parseQuestion(definition, parameters, now_us())
+    const { rows, ...read } = await askFor(c, (asker) => query.ask(asked, asker))
+    const meta: Meta = { ...read, took_ms: tenthsSince(started) }
+    const shaped = answerOf(asked, rows)
+    c.header('vary', 'Accept', { append: true })
+    if (format === 'csv') return c.body(csvOf(asked, shaped), 200, { 'content-type': CONTENT_TYPES.csv })
+    return c.json({ ...shaped, meta })
+  }
+
+  const ofUrl =
     (definition: Definition): Handler =>
-    async (c) => {
-      const started = performance.now()
-      const { format: given, ...parameters } = c.req.queries()
-      const format = answerFormat(['json', 'csv'], given, c.req.header('accept'))
-      const asked = parseQuestion(definition, parameters, now_us())
-      const { rows, ...read } = await askFor(c, (asker) => query.ask(asked, asker))
-      const meta: Meta = { ...read, took_ms: tenthsSince(started) }
-      const shaped = answerOf(asked, rows)
-      c.header('vary', 'Accept', { append: true })
-      if (format === 'csv') return c.body(csvOf(asked, shaped), 200, { 'content-type': CONTENT_TYPES.csv })
-      return c.json({ ...shaped, meta })
-    }
+    (c) =>
+      answer(c, definition, c.req.queries())
+  const ofBody =
+    (definition: Definition): Handler =>
+    async (c) =>
+      answer(c, definition, await bodies.withBody(incomingBody(c), readQuestion))
 
   return {
     async 'GET /events'(c) {
@@ -50,9 +70,30 @@ export function questionHandlers(
       })
     },
     ...Object.fromEntries(
-      QUESTIONS.map((definition) => [`GET ${statsRoute(definition.name)}`, answer(definition)]),
+      QUESTIONS.flatMap((definition) => [
+        [`GET ${statsRoute(definition.name)}`, ofUrl(definition)],
+        [`POST ${statsRoute(definition.name)}`, ofBody(definition)],
+      ]),
     ),
     'GET /tiers': async (c) => c.json(await askFor(c, (asker) => query.tiers(asker))),
+  }
+}
+
+/** @throws {Problem} */
+async function readQuestion(body: Body): Promise<Query> {
+  if (body.media_type !== 'application/json' && body.media_type !== 'text/plain') {
+    throw new Problem('unsupported_media_type', 'Content-Type must be application/json.')
+  }
+  if (sizeOf(body) > QUESTION_BYTES_MAX) {
+    throw new Problem('body_too_large', `A question may have at most ${QUESTION_BYTES_MAX} bytes.`)
+  }
+  try {
+    return queryOfBody(
+      parseExactJson(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(body.parts))),
+    )
+  } catch (error) {
+    if (error instanceof Problem) throw error
+    throw new Problem('not_json', 'The body could not be read as JSON.')
   }
 }
 

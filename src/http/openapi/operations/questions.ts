@@ -1,9 +1,11 @@
+import { writeCsvRow } from '../../../event/csv-row.ts'
 import { CONTENT_TYPES } from '../../../query/format.ts'
 import type { Definition, QuestionExample } from '../../../questions/definition.ts'
-import { describe } from '../../../questions/parameters.ts'
+import { QUESTION_BYTES_MAX } from '../../../questions/body.ts'
+import { COMMON, describe } from '../../../questions/parameters.ts'
 import { QUESTIONS } from '../../../questions/table.ts'
 import { statsRoute } from '../../routes.ts'
-import { jsonReply, refusal, textReply } from '../operation.ts'
+import { jsonBody, jsonReply, refusal, textReply } from '../operation.ts'
 import type { Example, Operation } from '../operation.ts'
 import { parametersOf } from '../parameters.ts'
 import { ref } from '../schemas.ts'
@@ -15,36 +17,106 @@ import { read } from './example-events.ts'
 /** How many events the examples of `POST /events` leave in the store. */
 const EVENTS_READ = 11
 
+const BODY_FAULTS: Operation['examples'] = {
+  not_json: {
+    summary: 'Broken JSON',
+    body: { type: 'application/json', text: '{"from":' },
+    ...refusal('not_json', 'The body could not be read as JSON.'),
+  },
+  csv: {
+    summary: 'Another format',
+    body: { type: 'text/csv', text: 'from\n2025-08-01\n' },
+    ...refusal('unsupported_media_type', 'Content-Type must be application/json.'),
+  },
+}
+
 export const QUESTION_OPERATIONS: Readonly<Record<string, Operation>> = Object.fromEntries(
-  QUESTIONS.map((definition) => [`GET ${statsRoute(definition.name)}`, operationOf(definition)]),
+  QUESTIONS.flatMap((definition) => [
+    [`GET ${statsRoute(definition.name)}`, byUrl(definition)],
+    [`POST ${statsRoute(definition.name)}`, byBody(definition)],
+  ]),
 )
 
-function operationOf(definition: Definition): Operation {
-  const { name, title, text, schema, examples } = definition
+function replies({ schema }: Definition): Operation['replies'] {
+  return {
+    200: {
+      description:
+        'The answer over both tiers. It includes every event acknowledged before the query started.',
+      content: {
+        'application/json': ref(schema.name),
+        [CONTENT_TYPES.csv]: {
+          type: 'string',
+          description: 'The entries of `data`, after a header row. Null is an empty cell.',
+        },
+      },
+    },
+  }
+}
+
+function byUrl(definition: Definition): Operation {
+  const { name, title, text, schema } = definition
   return {
     id: `get${schema.name}`,
     tag: 'questions',
     summary: title,
     description: text,
     parameters: parametersOf(definition),
-    replies: {
-      200: {
-        description:
-          'The answer over both tiers. It includes every event acknowledged before the query started.',
-        content: {
-          'application/json': ref(schema.name),
-          [CONTENT_TYPES.csv]: {
-            type: 'string',
-            description: 'The entries of `data`, after a header row. Null is an empty cell.',
-          },
+    replies: replies(definition),
+    problems: WHEN_ASKING,
+    examples: Object.fromEntries(
+      examplesOf(definition).map(([key, example]) => [key, exampleOf(name, example)]),
+    ),
+  }
+}
+
+/** The same with the parameters as JSON, where filters may be trees. */
+function byBody(definition: Definition): Operation {
+  const { name, title, schema } = definition
+  const names = Object.keys({ ...definition.parameters.entries, ...COMMON.entries })
+  return {
+    id: `ask${schema.name}`,
+    tag: 'questions',
+    summary: `${title}, asked by a body`,
+    description: `The parameters of \`GET ${statsRoute(name)}\` as one JSON object; a filter may also be a tree.`,
+    body: {
+      required: true,
+      content: {
+        'application/json': {
+          type: 'object',
+          properties: Object.fromEntries(names.map((each) => [each, {}])),
+          description: `At most ${QUESTION_BYTES_MAX} bytes.`,
         },
       },
     },
-    problems: WHEN_ASKING,
-    examples: Object.fromEntries(
-      Object.entries(examples).map(([key, example]) => [key, exampleOf(name, example)]),
-    ),
+    replies: replies(definition),
+    problems: [...WHEN_ASKING, 'body_too_large'],
+    examples: {
+      ...Object.fromEntries(
+        examplesOf(definition).map(([key, example]) => [`${key}_by_body`, bodyOf(exampleOf(name, example))]),
+      ),
+      ...BODY_FAULTS,
+    },
   }
+}
+
+/** The query of an example as a body. */
+function bodyOf({ path, ...example }: Example): Example {
+  const query = new URLSearchParams(path!.split('?')[1])
+  const value = Object.fromEntries([...new Set(query.keys())].map((name) => [name, query.getAll(name)]))
+  return { ...example, path: path!.split('?')[0]!, body: jsonBody(value) }
+}
+
+/** The examples of a question; the first answer also as CSV, unless there is such an example. */
+function examplesOf({ examples, csv }: Definition): [string, QuestionExample][] {
+  const listed = Object.entries(examples)
+  const answered = listed.find(([, { reply }]) => 'answer' in reply)
+  if (answered === undefined || listed.some(([, { reply }]) => 'csv' in reply)) return listed
+  const [key, { query, reply }] = answered
+  const text = csv('answer' in reply ? reply.answer : {})
+    .map((cells) => writeCsvRow(cells))
+    .join('')
+  const as_csv = { summary: 'As CSV', query: `${query}&format=csv`, reply: { csv: text } }
+  return [...listed, [`${key}_csv`, as_csv]]
 }
 
 function exampleOf(name: string, { summary, query, reply }: QuestionExample): Example {
