@@ -12,6 +12,7 @@ import type { Tiers } from '../store/tiers.ts'
 import { EVENTS_BYTES_MAX, pageOf } from './events.ts'
 import type { EventsPage, EventRow } from './events.ts'
 import { openMirror } from './mirror.ts'
+import { checkPatterns, PatternError } from './patterns.ts'
 import { planDayGroups, planEvents, planPlaces, planQuery } from './plan.ts'
 import type { QueryPlan } from './plan.ts'
 import type { EventsQuestion, Position } from './question.ts'
@@ -134,6 +135,7 @@ export async function openEngine(
     catalog: Catalog,
     signal: AbortSignal,
   ): Promise<Reading> {
+    await checkPatterns(connection, asked)
     const plan = planQuery(asked, catalog, layout.cold)
     const rows = await read(connection, plan, signal)
     return {
@@ -154,6 +156,7 @@ export async function openEngine(
     catalog: Catalog,
     signal: AbortSignal,
   ): Promise<EventsPage> {
+    await checkPatterns(connection, { filter: question.filter, parameters: null })
     const places: Position[] = []
     const days = { from: question.from, to: question.to }
     const files: ColdFile[] = []
@@ -194,7 +197,8 @@ export async function openEngine(
           return await act(connection, catalog)
         } catch (error) {
           // A file that a merge replaced can be deleted during a slow question. The catalog has then changed.
-          if (signal.aborted || readGeneration(db) === catalog.generation) throw error
+          if (signal.aborted || error instanceof PatternError || readGeneration(db) === catalog.generation)
+            throw error
           await connection.run('ROLLBACK')
         }
       }

@@ -3,6 +3,7 @@ import { ColdFileError } from '../cold/file-check.ts'
 import { openLayout } from '../store/layout.ts'
 import { openStoreForReading } from '../store/sqlite.ts'
 import { openEngine } from './engine.ts'
+import { PatternError } from './patterns.ts'
 import { renderRows } from './events-reply.ts'
 import type { FromQueryThread, QuerySetup, ToQueryThread } from './tier.ts'
 
@@ -51,11 +52,20 @@ async function answer(id: number, result: Promise<Answer>): Promise<void> {
     tell({ kind: 'answer', id, value }, transfer)
   } catch (error) {
     if (isFatal(error)) throw error
-    const code = error instanceof ColdFileError ? 'cold_file_damaged' : 'query_failed'
-    tell({ kind: 'failed', id, code, reason: error instanceof Error ? error.message : String(error) })
+    tell({
+      kind: 'failed',
+      id,
+      code: codeOf(error),
+      reason: error instanceof Error ? error.message : String(error),
+    })
   } finally {
     running.delete(id)
   }
+}
+
+function codeOf(error: unknown): 'cold_file_damaged' | 'invalid_parameter' | 'query_failed' {
+  if (error instanceof ColdFileError) return 'cold_file_damaged'
+  return error instanceof PatternError ? 'invalid_parameter' : 'query_failed'
 }
 
 let closing = false

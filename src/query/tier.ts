@@ -5,6 +5,7 @@ import { startThread } from '../process/threads.ts'
 import type { Tiers } from '../store/tiers.ts'
 import type { Mirrored, Reading } from './engine.ts'
 import type { Asked } from '../questions/asked.ts'
+import { refuse } from '../questions/parameters.ts'
 import type { EventsFormat, RenderedPage } from './events-reply.ts'
 import type { EventsQuestion } from './question.ts'
 
@@ -60,7 +61,14 @@ export type FromQueryThread =
   | { kind: 'ready' }
   | { kind: 'mirrored'; mirrored: Mirrored }
   | { kind: 'answer'; id: number; value: unknown }
-  | { kind: 'failed'; id: number; code: 'cold_file_damaged' | 'query_failed'; reason: string }
+  | Failure
+
+interface Failure {
+  kind: 'failed'
+  id: number
+  code: 'cold_file_damaged' | 'query_failed' | 'invalid_parameter'
+  reason: string
+}
 
 export interface QueryTierOptions extends QuerySetup {
   timeout_ms: number
@@ -77,6 +85,17 @@ type Work =
   | { kind: 'ask'; asked: Asked }
   | { kind: 'events'; question: EventsQuestion; format: EventsFormat }
   | { kind: 'tiers' }
+
+function failureOf(code: Failure['code'], reason: string): Problem {
+  switch (code) {
+    case 'invalid_parameter':
+      return refuse([{ path: 'where', message: reason }])
+    case 'cold_file_damaged':
+      return new Problem(code, reason, { cause: reason })
+    case 'query_failed':
+      return new Problem(code, 'The query failed.', { cause: reason })
+  }
+}
 
 /** Starts the query thread. Returns before the mirror is built, which can take seconds; see `ready`. */
 export function openQueryTier(options: QueryTierOptions): QueryTier {
@@ -100,8 +119,7 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
       else if (message.kind === 'answer') settle(message.id)?.resolve(message.value)
       else {
         const { code, reason } = message
-        const detail = code === 'cold_file_damaged' ? reason : 'The query failed.'
-        settle(message.id)?.reject(new Problem(code, detail, { cause: reason }))
+        settle(message.id)?.reject(failureOf(code, reason))
       }
     })
     thread.on('error', (error) => onTrouble(String(error)))
