@@ -212,7 +212,9 @@ export async function runKillLoop({
   let batches = 0
 
   async function untilPostIsDue(): Promise<void> {
-    while (batches >= batches_per_kill * (killsSoFar() + 1) && !stop.signal.aborted) await once(turns, 'kill')
+    // After the last kill the service that still runs needs its replies, too.
+    const isDue = () => batches < batches_per_kill * (killsSoFar() + 1) || isOver() || stop.signal.aborted
+    while (!isDue()) await once(turns, 'kill')
     batches += 1
   }
 
