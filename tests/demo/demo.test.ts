@@ -154,6 +154,16 @@ describe('npm run demo', () => {
     }
   })
 
+  it('prints commands that work on its store', () => {
+    const [line] = /^ {2}DATA_DIR=data\/demo .* tiers$/m.exec(demo.stdout())!
+    const { status, stdout } = spawnSync('sh', ['-c', `${line} --json`], { cwd: folder, encoding: 'utf8' })
+    assert.equal(status, 0)
+    const { hot, cold } = JSON.parse(stdout) as Record<'hot' | 'cold', { events: number }>
+    assert.equal(hot.events + cold.events, events.length)
+    const creating = line.replace(/ tiers$/, ' keys create --scope admin --name me')
+    assert.ok(demo.stdout().includes(`\n${creating}\n`))
+  })
+
   it('prints lines that a shell runs', (t) => {
     if (spawnSync('curl', ['--version']).status !== 0) return t.skip('no curl here')
     const lines = [...demo.stdout().matchAll(/^ {2}(curl .*)$/gm)].map(([, line]) => line!)
@@ -163,16 +173,6 @@ describe('npm run demo', () => {
       assert.equal(status, 0, line)
       assert.equal(typeof JSON.parse(stdout), 'object')
     }
-  })
-
-  it('prints commands that work on its store', () => {
-    const [line] = /^ {2}DATA_DIR=data\/demo .* tiers$/m.exec(demo.stdout())!
-    const { status, stdout } = spawnSync('sh', ['-c', `${line} --json`], { cwd: folder, encoding: 'utf8' })
-    assert.equal(status, 0)
-    const { hot, cold } = JSON.parse(stdout) as Record<'hot' | 'cold', { events: number }>
-    assert.equal(hot.events + cold.events, events.length)
-    const creating = line.replace(/ tiers$/, ' keys create --scope admin --name me')
-    assert.ok(demo.stdout().includes(`\n${creating}\n`))
   })
 
   it('says in one line that the port is taken, and brings nothing in', async () => {

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import { GROUP_DAYS_MAX } from '../../src/cold/parquet.ts'
 import { openLayout } from '../../src/store/layout.ts'
 import type { Layout } from '../../src/store/layout.ts'
 import { openStore } from '../../src/store/sqlite.ts'
@@ -21,7 +22,8 @@ import { begin, logOf, untilLogged } from '../support/wire.ts'
  * write lock keeps both there, so no moment has to be guessed.
  */
 
-const DAYS = 6
+/** A run ends behind a group of days, so there are two groups. */
+const DAYS = GROUP_DAYS_MAX + 2
 const STORED = sampleEvents(1, 300, '2025-08-01', DAYS)
 const CLIENTS = 8
 /** Whose child a process is, and whether it runs, is read there. */
@@ -121,7 +123,7 @@ describe('SIGTERM during a compaction', { timeout: HANGS_AFTER_MS }, () => {
     assert.deepEqual((JSON.parse(verified.stdout) as { notes: unknown[] }).notes, [])
   }
 
-  it('and during posts keeps what was acknowledged, ends the run after its day, and exits with 0', async () => {
+  it('and during posts keeps what was acknowledged, ends the run after its group of days, and exits with 0', async () => {
     const service = await serveUntilPlaced()
     const posts = await postAllTheTime(service)
     // The bodies are read in later turns of the service than the heads, and then the writer has them.

@@ -134,7 +134,7 @@ describe('a compressed body', { timeout: HANGS_AFTER_MS }, () => {
       assertProblem(reply, 415, 'unsupported_media_type')
       assert.equal(reply.headers.get('accept-encoding'), 'gzip, deflate, br')
     }
-    const other = await send('gzip', body, 'text/plain')
+    const other = await send('gzip', body, 'text/html')
     assertProblem(other, 415, 'unsupported_media_type')
     assert.match(other.headers.get('accept-post') ?? '', /application\/json, application\/x-ndjson/)
     assert.equal((await send('identity', bodyOf(500))).status, 200)
