@@ -5,16 +5,17 @@ import type { Property } from './property.ts'
 import type { Bind } from './statement.ts'
 
 /**
- * Compiles a filter to a condition over `event_type`, `user_id` and `properties`, which is true or false and never NULL, so that `NOT` is its
- * opposite. Every value is bound.
+ * Compiles a filter to a condition over `event_type`, `user_id` and `properties`. It is true where the filter holds, and false or NULL
+ * elsewhere. Every value is bound.
  */
 export function conditionOf(filter: Filter, bind: Bind): string {
   const join = (parts: readonly Filter[], word: string) =>
     `(${parts.map((part) => conditionOf(part, bind)).join(` ${word} `)})`
   if ('and' in filter) return join(filter.and, 'AND')
   if ('or' in filter) return join(filter.or, 'OR')
-  if ('not' in filter) return `NOT ${conditionOf(filter.not, bind)}`
-  return `coalesce(${testOf(filter, bind)}, false)`
+  // Only a negation tells NULL from false.
+  if ('not' in filter) return `NOT coalesce(${conditionOf(filter.not, bind)}, false)`
+  return testOf(filter, bind)
 }
 
 const TEXT_FUNCTIONS = {
@@ -74,7 +75,7 @@ const textsOf = (values: readonly Value[]) => values.map(({ text }) => text)
 /** Whether a JSON value that is no array is one of these. */
 function matches(
   { text, type }: Pick<Property, 'text' | 'type'>,
-  among: (expression: string, texts: readonly string[], bind: (text: string) => string) => string,
+  among: (expression: string, texts: readonly string[], bind: Bind) => string,
   values: readonly Value[],
   bind: Bind,
 ): string {
@@ -85,23 +86,23 @@ function matches(
   if (bare.length > 0) tests.push(among(text, bare, bind))
   if (bare.includes('null')) tests.push(`${type} = 'NULL'`)
   const numbers = bare.flatMap((value) => plainNumber(value) ?? [])
-  const short = numbers.filter(isShort)
-  // The conditions are within the expression, because DuckDB looks up sets for all rows before it evaluates a CASE around them.
-  const when = (digits: string, then: string) =>
-    `CASE WHEN strlen(${text}) ${digits} ${SHORT_DIGITS} AND ${isNumber({ type })} THEN ${then} END`
-  if (short.length > 0) {
-    tests.push(among(when('<=', `TRY_CAST(${text} AS DOUBLE)`), short, (number) => `${bind(number)}::DOUBLE`))
+  if (numbers.length > 0) {
+    const doubles = numbers.filter(isShort).map((number) => `${bind(number)}::DOUBLE`)
+    const short =
+      doubles.length === 0 ? 'false' : `list_contains([${doubles.join(', ')}], TRY_CAST(${text} AS DOUBLE))`
+    // Two numbers of more digits may be one double and are compared as they are written, without zeros at their end.
+    const long = among(`rtrim(regexp_replace(${text}, '(\\.\\d*?)0+$', '\\1'), '.')`, numbers, bind)
+    tests.push(
+      `(${isNumber({ type })} AND CASE WHEN strlen(${text}) <= ${SHORT_DIGITS} THEN ${short} ELSE ${long} END)`,
+    )
   }
-  // Two numbers of more digits may be one double and are compared as they are written, without zeros at their end.
-  const long = `rtrim(regexp_replace(${text}, '(\\.\\d*?)0+$', '\\1'), '.')`
-  if (numbers.length > 0) tests.push(among(when('>', long), numbers, bind))
   return `(${tests.join(' OR ')})`
 }
 
 /** From so many values on, a set that is looked up is faster than comparing with one after the other. */
 const SET_VALUES_MIN = 4
 
-function isAmong(expression: string, values: readonly string[], bind: (text: string) => string): string {
+function isAmong(expression: string, values: readonly string[], bind: Bind): string {
   const list = values.map((value) => bind(value)).join(', ')
   return values.length < SET_VALUES_MIN
     ? `${expression} IN (${list})`
