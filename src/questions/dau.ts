@@ -23,7 +23,7 @@ export const dau = define({
   parameters: v.object(RANGE),
   days: ({ from, to }) => ({ from, to }),
   sql: (_asked, { select, interval }) =>
-    `SELECT n, count(DISTINCT user_id)::INTEGER FROM (${select(`${interval('day')} AS n, user_id`)}) GROUP BY n`,
+    `SELECT n::INTEGER, count(DISTINCT user_id)::INTEGER FROM (${select(`${interval('day')} AS n, user_id`)}) GROUP BY n`,
   answer({ days: { from, to }, zone, now_us }, rows): DauAnswer {
     const users = new Map(rows.map(([n, count]) => [Number(n), Number(count)]))
     return {

@@ -29,8 +29,8 @@ export interface Definition<P = unknown, A extends object = object> {
   parameter_texts?: Readonly<Record<string, string>>
   /** The local days it is about. */
   days(parameters: P): Days
-  /** The parameters to blame where there are too many days, or some after the calendar's last; `to` by default. */
-  days_parameters?: { many: string; late: string }
+  /** The parameters to blame where days are before or after those of the calendar, or too many. */
+  days_parameters?: { first: string; last: string; count: string }
   /** What its parameters must not say together. */
   faults?(parameters: P): ProblemEntry[]
   /** The local days whose events it reads, if others than it is about. */

@@ -65,7 +65,7 @@ export const COMMON = v.object({
  * @throws {Problem} `invalid_parameter`, with every invalid parameter
  */
 export function parseQuestion(definition: Definition, query: Query, now_us: Micros): Asked {
-  const read = readParameters(v.object({ ...COMMON.entries, ...definition.parameters.entries }), query)
+  const read = readParameters(v.object({ ...definition.parameters.entries, ...COMMON.entries }), query)
   const { errors, filters } = read
   if (read.output !== null && errors.length === 0) {
     const { tz, week_start, where: condition, ...parameters } = read.output as v.InferOutput<typeof COMMON>
@@ -146,15 +146,15 @@ const LAST_DAY = parseDay('9999-12-31')!
 
 export function rangeFault(
   { from, to }: Days,
-  blamed: NonNullable<Definition['days_parameters']> = { many: 'to', late: 'to' },
+  blamed: NonNullable<Definition['days_parameters']> = { first: 'from', last: 'to', count: 'to' },
 ): ProblemEntry | null {
   if (from > to) return { path: 'from', message: 'must not be after to' }
   if (to - from >= RANGE_DAYS_MAX) {
-    return { path: blamed.many, message: `the range may have at most ${RANGE_DAYS_MAX} days` }
+    return { path: blamed.count, message: `the range may have at most ${RANGE_DAYS_MAX} days` }
   }
   if (from < 0 || to > LAST_DAY) {
     const message = `all days must be between ${formatDay(0)} and ${formatDay(LAST_DAY)}`
-    return { path: from < 0 ? 'from' : blamed.late, message }
+    return { path: from < 0 ? blamed.first : blamed.last, message }
   }
   return null
 }

@@ -73,7 +73,7 @@ export const retention = define({
     cohorts: 'Number of cohorts, one for each window from `start_date` on.',
   },
   days: (p) => ({ from: p.start_date, to: startOf(p, p.windows + p.cohorts) - 1 }),
-  days_parameters: { many: 'windows', late: 'start_date' },
+  days_parameters: { first: 'start_date', last: 'start_date', count: 'windows' },
   faults: (p) => [
     ...((p.kind === 'bracket') === (p.brackets !== undefined)
       ? []

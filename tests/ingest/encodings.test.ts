@@ -136,7 +136,10 @@ describe('a compressed body', { timeout: HANGS_AFTER_MS }, () => {
     }
     const other = await send('gzip', body, 'text/html')
     assertProblem(other, 415, 'unsupported_media_type')
-    assert.match(other.headers.get('accept-post') ?? '', /application\/json, application\/x-ndjson/)
+    assert.match(
+      other.headers.get('accept-post') ?? '',
+      /application\/json, text\/plain, application\/x-ndjson/,
+    )
     assert.equal((await send('identity', bodyOf(500))).status, 200)
     assert.equal((await send('', bodyOf(500))).status, 200)
   })

@@ -67,7 +67,7 @@ describe('questions', () => {
       windows: ['0', '-1', '367', '1.5', 'three', '', '3&windows=3'].map(
         (value) => `/stats/retention?start_date=2025-01-01&windows=${value}`,
       ),
-      window: ['', 'month', 'Day', 'days', 'day&window=day', 'constructor'].map(
+      window: ['', 'hour', 'Day', 'days', 'day&window=day', 'constructor'].map(
         (value) => `/stats/retention?start_date=2025-01-01&window=${value}`,
       ),
       segment: [
@@ -129,7 +129,10 @@ describe('questions', () => {
         const { status, json } = await get<Problem>(`${home.url}/stats/dau?${range}&${name}=1`)
         assert.equal(status, 400, name)
         assert.equal(json.type, '/problems/invalid_parameter')
-        assert.match(json.detail, /unknown parameter; this question takes from, to, segment/)
+        assert.match(
+          json.detail,
+          /unknown parameter; this question takes from, to, tz, week_start, where, segment/,
+        )
       }
     })
 

@@ -47,7 +47,15 @@ describe('a question', () => {
     assert.deepEqual(top, { name: 'top-events', parameters: { ...days, limit: 10 }, days, ...common })
     assert.deepEqual(askedFor('retention', START, 5), {
       name: 'retention',
-      parameters: { start_date: days.from, windows: 3, window: 'day' },
+      parameters: {
+        start_date: days.from,
+        windows: 3,
+        window: 'day',
+        kind: 'n-day',
+        cohort: 'active',
+        cohorts: 1,
+        groups: 10,
+      },
       days: { from: days.from, to: days.from + 3 },
       ...common,
     })

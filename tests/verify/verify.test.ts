@@ -223,7 +223,7 @@ describe('the verify command', () => {
     const sound = await store.cli(['verify', '--deep'])
     assert.equal(sound.code, 0, sound.stdout)
     assert.match(sound.stdout, /^Checked 300 events and 2 cold files in \d.* m?s: no damage\.\n$/)
-    assert.match(sound.stderr, /^checking database\nchecking cold files/)
+    assert.match(sound.stderr, /^store: .*\nchecking database\nchecking cold files/)
 
     const day = join(store.data_dir, 'cold/day=2025-08-02')
     const [name] = realDisk.list(day)
