@@ -82,6 +82,8 @@ async function importRows(deps: ImportDeps, file: File, options: ImportOptions):
     const staging = await openStaging(connection, folder)
     // Runs in parallel with DuckDB's threads.
     const hashing = identify(source, wayOf(options))
+    // Whoever awaits it is told; a reader that fails first has a reason of its own.
+    hashing.catch(() => {})
     const rows = await reader.read(deps, staging, rejects)
     const checksum = await hashing
     const is_changed = !source.isUnchanged()
