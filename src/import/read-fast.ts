@@ -40,6 +40,8 @@ export async function readFast(
   if (extra.size > 0 || position.properties_json === -1 || time_format !== null) return NEEDS_CARE
   // On this thread, while DuckDB reads on its own.
   const counting = countBytes(path, header.bytes)
+  // It is awaited below, and may fail before.
+  counting.catch(() => {})
   try {
     await connection.run(
       `COPY (${stageSql(path, header, now_us)}) TO ${sqlText(parquet)} (FORMAT parquet, COMPRESSION zstd)`,
