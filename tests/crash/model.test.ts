@@ -54,6 +54,9 @@ const SHARE_WANTED = COMMANDS < COMMANDS_OF_LEAST ? COMMANDS / COMMANDS_OF_LEAST
 const leastOf = (name: string) => Math.ceil((LEAST[name] ?? LEAST_OF_OTHERS) * SHARE_WANTED)
 const NAMES = [...KINDS.map(({ name }) => name), 'kill', 'compaction with a merge']
 
+/** They give a new store something to kill and to damage. */
+const PREPARING = ['ingest', 'compact']
+
 /** In a short run the rare kinds come more often: each at least so often on average. */
 const EXPECTED_LEAST = 2
 const WEIGHTS = KINDS.reduce((sum, { weight }) => sum + weight, 0)
@@ -94,8 +97,10 @@ describe(`random commands (FROSTLINE_MODEL_SEED=${SEED})`, () => {
   const missing = () => NAMES.filter((name) => tally.of(name) < leastOf(name))
   const isEnough = () => commandsRun() >= COMMANDS && missing().length === 0
   const isFree = () => failed_at !== undefined || PATH !== undefined || commandsRun() < COMMANDS
-  /** Once there were commands enough, only those of which there were too few. */
-  const lists = anyList(({ name }) => isFree() || missing().some((rare) => name.startsWith(rare)))
+  /** Once there were commands enough, those of which there were too few, and what they need to find. */
+  const lists = anyList(
+    ({ name }) => isFree() || PREPARING.includes(name) || missing().some((rare) => name.startsWith(rare)),
+  )
 
   /** A list that is not to be made shorter ends where there were commands enough. */
   function* untilEnough<T>(commands: Iterable<T>): Generator<T> {
