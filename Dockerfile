@@ -7,7 +7,7 @@ WORKDIR /app
 # Dependencies before sources, so that a source change reuses the cached install.
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json ./
 COPY src ./src
 COPY compactor ./compactor
 RUN npm run build \

@@ -3,7 +3,8 @@ import type { ChildProcess, ForkOptions } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { modulePath } from '../src/process/threads.ts'
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /**
  * Runs loads and limits in child processes,
@@ -12,7 +13,7 @@ import { modulePath } from '../src/process/threads.ts'
 
 /** Starts `bench/<name>.ts`, from sources or compiled as this is. */
 export function forkModule(name: string, args: readonly string[], options: ForkOptions = {}): ChildProcess {
-  const path = modulePath(import.meta.url, `./${name}`)
+  const path = fileURLToPath(new URL(name + extname(import.meta.url), import.meta.url))
   return fork(path, args, { ...options, execArgv: path.endsWith('.ts') ? ['--import', 'tsx'] : [] })
 }
 

@@ -209,11 +209,11 @@ async function runBenchmark(
 }
 
 /** Builds the package, because the compiled program is measured and not its sources. */
-function compile(): void {
+async function compile(): Promise<void> {
   if (process.env[BUILD_VARIABLE] !== undefined) return
   const build = mkdtempSync(join(tmpdir(), 'frostline-build-'))
   process.once('exit', () => rmSync(build, { recursive: true }))
-  buildInto(build)
+  await buildInto(build)
   process.env[BUILD_VARIABLE] = build
 }
 
@@ -221,7 +221,7 @@ try {
   const { size, rounds, chosen, only, readme, out } = readOrder()
   if (readme) fillReadme(chosen)
   else {
-    compile()
+    await compile()
     for (const benchmark of chosen) {
       const times = rounds ?? Math.min(benchmark.rounds_max ?? Infinity, size.rounds)
       await runBenchmark(benchmark, { ...size, rounds: times }, only, out)

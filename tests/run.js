@@ -38,7 +38,7 @@ const build = mkdtempSync(join(tmpdir(), 'frostline-build-'))
 process.once('exit', () => rmSync(build, { recursive: true, force: true }))
 const stop = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => stop.abort())
-buildInto(build)
+await buildInto(build)
 
 Object.assign(process.env, {
   [BUILD_VARIABLE]: build,

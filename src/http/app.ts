@@ -56,7 +56,7 @@ export function createApp(deps: Deps): Hono<Env> {
     ...loginHandlers(logins, admission.addressOf),
     ...serviceHandlers(routes, deps),
     ...problemHandlers(),
-    ...docsHandlers(buildDocument({ routes, limits: config, version: readVersion() })),
+    ...docsHandlers(() => buildDocument({ routes, limits: config, version: readVersion() })),
   }
 
   app.use(async function logRequest(c, next) {

@@ -56,7 +56,7 @@ const FLUSH_ROWS = 20_000
 
 /** Appends rows that the schema has accepted. */
 export async function appendJudged(connection: DuckConnection): Promise<JudgedAppender> {
-  const { DuckDBTimestampTZValue } = loadDuckDb()
+  const { DuckDBTimestampTZValue } = await loadDuckDb()
   const appender = await connection.createAppender('judged')
   let rows = 0
   return {

@@ -68,7 +68,7 @@ export function createJudging({ events_max, timeout_ms }: JudgingOptions): Judgi
   }
 
   function start(): Worker {
-    const worker = startThread(import.meta.url, './judge-thread', { events_max } satisfies JudgeSetup)
+    const worker = startThread('ingest/judge-thread', { events_max } satisfies JudgeSetup)
     is_loaded = false
     worker.on('message', (message: FromJudge) => {
       // The body timed out while its judgement was on the way.

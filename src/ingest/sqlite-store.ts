@@ -87,7 +87,7 @@ interface Waiting {
  */
 export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
   const { queue_events_max, onCommit, onTrouble, onRepair, onDeath, ...setup } = options
-  const worker = startThread(import.meta.url, './writer-thread', setup)
+  const worker = startThread('ingest/writer-thread', setup)
   const waiting = new Map<number, Waiting>()
   let waiting_events = 0
   let requests = 0

@@ -111,7 +111,7 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
   let restart: NodeJS.Timeout | undefined
 
   function start(): void {
-    const thread = startThread(import.meta.url, './thread', setup)
+    const thread = startThread('query/thread', setup)
     worker = thread
     thread.on('message', (message: FromQueryThread) => {
       if (message.kind === 'ready') ready = true

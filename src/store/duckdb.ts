@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import type * as DuckDb from '@duckdb/node-api'
 import type {
   DuckDBAppender,
   DuckDBConnection,
@@ -35,12 +33,10 @@ export interface Duck {
   close(): void
 }
 
-/**
- * Loads the package on first use, because the writer thread rarely needs it. It uses `require`, because
- * `import` also scans all files of the package for their export names, which doubles the load time.
- */
-export function loadDuckDb(): typeof DuckDb {
-  return createRequire(import.meta.url)('@duckdb/node-api') as typeof DuckDb
+/** Loads the package on first use, because the writer thread rarely needs it. */
+export async function loadDuckDb() {
+  // The package is CommonJS: only its default export is the same bundled and not.
+  return (await import('@duckdb/node-api')).default
 }
 
 export async function openDuck(options: DuckOptions): Promise<Duck> {
@@ -48,7 +44,7 @@ export async function openDuck(options: DuckOptions): Promise<Duck> {
   // The pid in its name tells sweepSpill whether the process is still alive.
   const spill = join(options.spill, `${process.pid}-${randomUUID()}`)
   mkdirSync(spill, { recursive: true })
-  const { DuckDBInstance } = loadDuckDb()
+  const { DuckDBInstance } = await loadDuckDb()
   const instance = await DuckDBInstance.create(options.path ?? ':memory:', {
     threads: String(options.threads),
     memory_limit: `${options.memory_mb}MB`,

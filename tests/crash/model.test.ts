@@ -84,8 +84,8 @@ describe(`random commands (FROSTLINE_MODEL_SEED=${SEED})`, () => {
   const tally = createTally()
   const subjects = new Set<Subject>()
   let program: string
-  before(() => {
-    program = compiledCli(folder)
+  before(async () => {
+    program = await compiledCli(folder)
   })
   after(async () => {
     for (const subject of subjects) await subject.remove()

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { serveStore } from '../support/in-process.ts'
 import { begin } from '../support/wire.ts'
-import { ROOT } from '../support/root.ts'
 
 /** What a policy says, by directive. */
 function readPolicy(headers: Headers): Record<string, string> {
@@ -123,17 +121,5 @@ describe('the page of the document', { timeout: HANGS_AFTER_MS }, () => {
       const head = await ask(path, { method: 'HEAD' })
       assert.deepEqual([head.status, head.text, head.headers.get('etag')], [200, '', etag], path)
     }
-  })
-
-  it('is part of the built program', () => {
-    execFileSync('npm', ['run', 'build'], { cwd: ROOT, stdio: 'ignore' })
-    const built = `const { docsHandlers } = await import('./dist/src/http/handlers/docs.js')
-      const handlers = docsHandlers({})
-      for (const name of ['index.html', 'docs.js', 'docs.css']) {
-        const c = { req: { url: 'http://host/docs', header: () => undefined, param: () => name }, body: (_text, status) => console.log(status) }
-        handlers[name === 'index.html' ? 'GET /docs' : 'GET /docs/:file'](c)
-      }`
-    const printed = execFileSync(process.execPath, ['--input-type=module', '-e', built], { cwd: ROOT })
-    assert.equal(printed.toString(), '200\n200\n200\n')
   })
 })

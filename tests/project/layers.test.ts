@@ -9,6 +9,7 @@ import { ROOT } from '../support/root.ts'
  * place here first.
  */
 const FLOORS = [
+  'build',
   'cli',
   'main.ts',
   'http',

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Context } from 'hono'
 import { Problem } from '../../problem/problem.ts'
+import { ownFile } from '../../process/own-files.ts'
 import { CONTENT_TYPES } from '../../query/format.ts'
 import type { Handlers } from '../handler.ts'
 import { JSON_TYPE } from '../openapi/operation.ts'
@@ -36,11 +37,11 @@ interface Unchanging {
   headers: Record<string, string>
 }
 
-/** @param document the result of {@link buildDocument} */
+/** @param describe returns the document; called at the first request for it */
 export function docsHandlers(
-  document: object,
+  describe: () => object,
 ): Handlers<'GET /openapi.json' | 'GET /docs' | 'GET /docs/:file'> {
-  const described = unchanging(JSON.stringify(document), JSON_TYPE)
+  let described: Unchanging | undefined
   const page = unchanging(readPage('index.html'), CONTENT_TYPES.html, {
     'content-security-policy': PAGE_POLICY,
   })
@@ -48,7 +49,7 @@ export function docsHandlers(
     Object.entries(FILE_TYPES).map(([name, type]) => [name, unchanging(readPage(name), type)]),
   )
   return {
-    'GET /openapi.json': (c) => answer(c, described),
+    'GET /openapi.json': (c) => answer(c, (described ??= unchanging(JSON.stringify(describe()), JSON_TYPE))),
     'GET /docs'(c) {
       // The links of the page are relative, so that it works below a path of a proxy. Below /docs/ they would lead astray.
       if (new URL(c.req.url).pathname.endsWith('/')) return c.redirect('../docs', 308)
@@ -64,7 +65,7 @@ export function docsHandlers(
 
 /** The path is the same in the sources and in the built package. */
 function readPage(name: string): string {
-  return readFileSync(new URL(`../page/${name}`, import.meta.url), 'utf8')
+  return readFileSync(ownFile(`http/page/${name}`), 'utf8')
 }
 
 function unchanging(body: string, type: string, headers: Record<string, string> = {}): Unchanging {

@@ -97,7 +97,7 @@ export async function runKillLoop({
   openStore(layout.database).close()
   const csv_dir = join(folder, 'csv')
   mkdirSync(csv_dir)
-  const fleet = createFleet(compiledCli(join(folder, 'build')), data_dir)
+  const fleet = createFleet(await compiledCli(join(folder, 'build')), data_dir)
   const oracle = createOracle()
   const traffic = createTraffic(seed)
   const moments = watchMoments(layout, data_dir)
