@@ -23,7 +23,7 @@ function jsonOf(events: readonly unknown[], bytes: number): Buffer<ArrayBuffer> 
 }
 
 /** Enough of them for a large body in any format. */
-const MANY = 5_000
+const MANY = 1_500
 
 const ENCODE: Readonly<Record<string, (events: readonly SampleEvent[]) => Uint8Array>> = {
   [JSON_TYPE]: (events) => Buffer.from(JSON.stringify(events)),

@@ -18,13 +18,13 @@ interface Count {
 
 const COUNTS = {
   acknowledged_deaths: {
-    short: 4,
+    short: 2,
     long: 6,
     unit: 'kills',
     what: 'of a service between the commit and the reply to a request with an Idempotency-Key',
   },
   answers_between_commits: {
-    short: 30,
+    short: 15,
     long: 200,
     unit: 'rounds',
     what: 'of posts, while questions are asked that must see each of them',
@@ -48,19 +48,19 @@ const COUNTS = {
     what: 'of the benchmark that runs on without end',
   },
   benchmarks: {
-    short: 5,
+    short: 3,
     long: 11,
     unit: 'benchmarks',
     what: 'that are run at small sizes to show that they work',
   },
   bits_of_a_cold_file: {
-    short: 10,
+    short: 6,
     long: 40,
     unit: 'bits',
     what: 'of one cold file, flipped one by one while the service answers from it',
   },
   compactor_race_rounds: {
-    short: 5,
+    short: 3,
     long: 100,
     unit: 'rounds',
     what: 'of two compactors that are started together',
@@ -84,14 +84,14 @@ const COUNTS = {
     what: 'of the same kind, whose CPU time is compared with that of a body 16 times as large',
   },
   csv_files_read_twice: {
-    short: 25,
+    short: 15,
     long: 150,
     unit: 'files',
     what: 'of random rows, read by the fast and by the careful reader',
     variable: 'FROSTLINE_SEEDS',
   },
   csv_files_with_a_line_more: {
-    short: 25,
+    short: 15,
     long: 100,
     unit: 'files',
     what: 'of random rows, read with and without an unreadable line among them',
@@ -135,7 +135,7 @@ const COUNTS = {
     variable: 'FROSTLINE_SEEDS',
   },
   events_counted_at_once: {
-    short: 20,
+    short: 10,
     long: 120,
     unit: 'events',
     what: 'posted one by one around compactions, each counted by the next question',
@@ -147,7 +147,7 @@ const COUNTS = {
     what: 'that a service takes in one request and no more; 100,000 is the default',
   },
   events_of_a_slow_question: {
-    short: 8_000,
+    short: 5_000,
     long: 20_000,
     unit: 'events',
     what: 'with long properties that a slow question searches again and again',
@@ -165,25 +165,25 @@ const COUNTS = {
     what: 'with files to merge in the store whose jobs are killed; with two, a run that dies in the first leaves the next one all its steps',
   },
   failpoints_per_answers: {
-    short: 15,
+    short: 30,
     long: 3,
     unit: 'failpoints',
     what: 'of which one is followed by the questions to a service; the rows themselves are read every time',
   },
   failpoints_per_other_job: {
-    short: 8,
+    short: 16,
     long: 1,
     unit: 'failpoints',
     what: 'of which one is followed by a recovery by the other job too, and that of an import by a compaction',
   },
   from_one_failing_call_to_the_next: {
-    short: 5,
+    short: 8,
     long: 1,
     unit: 'calls of the disk',
     what: 'by a compaction or an import: each so-manieth fails',
   },
   from_one_power_cut_to_the_next: {
-    short: 12,
+    short: 18,
     long: 1,
     unit: 'moments',
     what: 'at which the power fails in a compaction, a merge or an import: from each so-manieth a service goes on',
@@ -196,13 +196,13 @@ const COUNTS = {
     variable: 'FROSTLINE_FUZZ_REQUESTS',
   },
   group_sequences: {
-    short: 20,
+    short: 12,
     long: 200,
     unit: 'sequences',
     what: 'of groups of requests, each against one request after the other',
   },
   hot_id_sequences: {
-    short: 100,
+    short: 60,
     long: 300,
     unit: 'sequences',
     what: 'of commits, rollbacks and deletions, after each of which the ids in memory are compared with the rows',
@@ -220,7 +220,7 @@ const COUNTS = {
     what: 'that are in memory at once while segments become one; the test merges some more',
   },
   import_race_rounds: {
-    short: 5,
+    short: 3,
     long: 100,
     unit: 'rounds',
     what: 'of an import against posts of the same ids from another process',
@@ -238,7 +238,7 @@ const COUNTS = {
     what: 'of the repair of the index of cold ids, each at another step',
   },
   killed_day_rows: {
-    short: 80_000,
+    short: 40_000,
     long: 1_000_000,
     unit: 'rows',
     what: 'of the day in which the compactor is killed at each of its steps',
@@ -250,7 +250,7 @@ const COUNTS = {
     what: 'at random moments while that compactor copies rows, and while it collects them',
   },
   letter_race_rounds: {
-    short: 4,
+    short: 2,
     long: 20,
     unit: 'rounds',
     what: 'of one dead letter that is replayed by command and over HTTP at the same moment',
@@ -275,14 +275,14 @@ const COUNTS = {
     what: 'with odd characters in their names, below each of which a store does all it can',
   },
   page_walks: {
-    short: 8,
+    short: 6,
     long: 60,
     unit: 'seeds',
     what: 'of pages that are read back while posts, imports and compactions go on, against a plain model',
     variable: 'FROSTLINE_SEEDS',
   },
   rounds_under_verify: {
-    short: 4,
+    short: 2,
     long: 12,
     unit: 'rounds',
     what: 'of a post and a compaction while the store is verified again and again',
