@@ -13,7 +13,7 @@ import type { Sqlite } from '../store/sqlite.ts'
 import { createFileCheck } from './file-check.ts'
 import { rebuildIndex } from './id-index.ts'
 import { IdSegmentError } from './id-segment.ts'
-import { openSegments } from './segments.ts'
+import { openSegments } from './id-segments.ts'
 
 /**
  * Finds ids that are already in cold. The index answers "certainly new" or names the days in which an id may

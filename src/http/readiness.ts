@@ -1,4 +1,4 @@
-import type { SqliteStore } from '../ingest/sqlite-store.ts'
+import type { SqliteStore } from '../ingest/writer-queue.ts'
 import { Problem } from '../problem/problem.ts'
 import type { QueryTier } from '../query/tier.ts'
 import type { DiskSpace } from '../store/space.ts'

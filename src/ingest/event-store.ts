@@ -8,7 +8,7 @@ import type { IngestReply, Judged } from './reply.ts'
 
 /** The contract between ingestion and a store of events: what a request commits, and the outcome. */
 
-/** What ingestion needs of a store. `sqlite-store.ts` implements it for this machine. */
+/** What ingestion needs of a store. `writer-queue.ts` implements it for this machine. */
 export interface EventStore {
   /**
    * Commits a request atomically. Resolves once it is committed and fsynced.

@@ -5,7 +5,7 @@ import { openStore } from '../store/sqlite.ts'
 import { openAppendWriter } from './commit.ts'
 import { openAppend } from './event-store.ts'
 import type { Append, Appended } from './event-store.ts'
-import type { Failure, FromWriter, ToWriter, WriterSetup } from './sqlite-store.ts'
+import type { Failure, FromWriter, ToWriter, WriterSetup } from './writer-queue.ts'
 
 /**
  * The thread that owns the service's write connection. Requests that arrive during a commit share the next

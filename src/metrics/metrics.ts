@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import type { Ingest } from '../ingest/ingest.ts'
-import type { Commit } from '../ingest/sqlite-store.ts'
+import type { Commit } from '../ingest/writer-queue.ts'
 import type { Logger } from '../process/log.ts'
 import type { Queries } from '../query/tier.ts'
 import { createMeters, TEXT_TYPE } from './meters.ts'
