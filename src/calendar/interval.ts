@@ -90,9 +90,12 @@ export function hoursOf(from: Day, to: Day, { zone }: Zone, now_us: Micros): Int
   return hours
 }
 
+function twoDigits(n: number): string {
+  return String(Math.floor(n)).padStart(2, '0')
+}
+
 function formatHour(at_us: Micros, offset_us: Micros): string {
   const local = new Date((at_us + offset_us) / 1_000).toISOString().slice(0, 19)
   const minutes = Math.abs(offset_us) / MINUTE_US
-  const two = (n: number) => String(Math.floor(n)).padStart(2, '0')
-  return `${local}${offset_us < 0 ? '-' : '+'}${two(minutes / 60)}:${two(minutes % 60)}`
+  return `${local}${offset_us < 0 ? '-' : '+'}${twoDigits(minutes / 60)}:${twoDigits(minutes % 60)}`
 }

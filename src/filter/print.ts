@@ -15,10 +15,13 @@ function printPart(part: Filter): string {
   return 'field' in part ? printFilter(part) : `(${printFilter(part)})`
 }
 
+function printKey(text: string): string {
+  return /^\w+$/.test(text) ? `.${text}` : `[${quote(text)}]`
+}
+
 export function printField(field: Field): string {
   if (typeof field === 'string') return field
-  const key = (text: string) => (/^\w+$/.test(text) ? `.${text}` : `[${quote(text)}]`)
-  return `properties${field.map(key).join('')}`
+  return `properties${field.map(printKey).join('')}`
 }
 
 function printValue({ text, quoted }: Value): string {

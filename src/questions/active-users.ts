@@ -24,6 +24,11 @@ export interface ActiveUsersAnswer {
   } & Incomplete)[]
 }
 
+/** SQL: the users of the last `days` days up to the day `d`. */
+function countUsersSql(days: number): string {
+  return `count(DISTINCT user_id) FILTER (n > d - ${days})::INTEGER`
+}
+
 export const activeUsers = define({
   name: 'active-users',
   kind: 'active_users',
@@ -41,10 +46,9 @@ export const activeUsers = define({
   sql({ parameters: { mau_days }, days: { from, to } }, { select, interval }) {
     const longest = Math.max(WAU_DAYS, mau_days)
     const read = { from: from - longest + 1, to }
-    const within = (days: number) => `count(DISTINCT user_id) FILTER (n > d - ${days})::INTEGER`
     return `
       WITH active AS (SELECT DISTINCT user_id, n FROM (${select(`user_id, ${interval('day', read)} AS n`, read)}))
-      SELECT d::INTEGER, ${within(1)}, ${within(WAU_DAYS)}, ${within(mau_days)}
+      SELECT d::INTEGER, ${countUsersSql(1)}, ${countUsersSql(WAU_DAYS)}, ${countUsersSql(mau_days)}
       FROM range(${from}, ${to + 1}) days(d) JOIN active ON n BETWEEN d - ${longest - 1} AND d GROUP BY d`
   },
   answer({ parameters: { mau_days }, days: { from, to }, zone, now_us }, rows): ActiveUsersAnswer {

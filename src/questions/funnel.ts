@@ -44,6 +44,10 @@ export interface FunnelAnswer {
   groups?: { group: Group; data: FunnelStep[] }[]
 }
 
+function csvRowsOf(steps: readonly FunnelStep[], group: readonly (string | null)[]) {
+  return steps.map((d) => [...group, d.step, d.users, d.rate, d.from_previous, d.median_s, d.p90_s])
+}
+
 export const funnel = define({
   name: 'funnel',
   kind: 'funnel',
@@ -136,14 +140,12 @@ export const funnel = define({
   },
   csv({ data, groups }) {
     const names = Object.keys(groups?.[0]?.group ?? {})
-    const rowsOf = (steps: readonly FunnelStep[], group: readonly (string | null)[]) =>
-      steps.map((d) => [...group, d.step, d.users, d.rate, d.from_previous, d.median_s, d.p90_s])
     return [
       [...names, 'step', 'users', 'rate', 'from_previous', 'median_s', 'p90_s'],
       ...(groups === undefined
-        ? rowsOf(data, [])
+        ? csvRowsOf(data, [])
         : groups.flatMap((each) =>
-            rowsOf(
+            csvRowsOf(
               each.data,
               names.map((name) => each.group[name] ?? null),
             ),
@@ -245,10 +247,13 @@ function reachAny(steps: number): string {
       SELECT *, list_sort(list_filter([${firsts}], lambda t: t IS NOT NULL)) AS times FROM reached${steps - 1}))`
 }
 
+/** SQL: the attempt that gets furthest, of each user and group; of several such, the earliest. */
+function bestOf(attempts: string, groups: readonly string[]): string {
+  return `SELECT * FROM ${attempts} QUALIFY row_number() OVER (PARTITION BY ${['user_id', ...groups].join(', ')} ORDER BY depth DESC, start) = 1`
+}
+
 /** Rows: level, is_other, groups, step, users, median and 90th percentile of the seconds since the step before. */
 function resultOf(groups: readonly string[], steps: number, groups_max: number): string {
-  const best = (keys: readonly string[]) =>
-    `SELECT * FROM %from% QUALIFY row_number() OVER (PARTITION BY ${['user_id', ...keys].join(', ')} ORDER BY depth DESC, start) = 1`
   const counted = (level: string, from: string, keys: readonly string[]) =>
     Array.from({ length: steps }, (_, i) => {
       const seconds = i === 0 ? 'NULL::DOUBLE' : `(t${i} - t${i - 1}) / ${MICROS_PER_SECOND}`
@@ -256,7 +261,7 @@ function resultOf(groups: readonly string[], steps: number, groups_max: number):
       const names = level === 'all' ? ['false', ...groups.map(() => 'NULL')] : ['is_other', ...groups]
       return `SELECT '${level}' AS level, ${names.join(', ')}, ${i} AS step, count(*) FILTER (depth > ${i})::INTEGER, ${quantile(0.5)}, ${quantile(0.9)} FROM ${from} ${keys.length === 0 ? '' : `GROUP BY ${keys.join(', ')}`}`
     }).join(' UNION ALL ')
-  const all = `, best AS (${best([]).replace('%from%', 'ranked')})`
+  const all = `, best AS (${bestOf('ranked', [])})`
   if (groups.length === 0) return `${all} ${counted('all', 'best', [])}`
   const keys = ['is_other', ...groups]
   const same = groups.map((g) => `ranked.${g} IS NOT DISTINCT FROM largest.${g}`).join(' AND ')
@@ -267,15 +272,17 @@ function resultOf(groups: readonly string[], steps: number, groups_max: number):
       ORDER BY count(DISTINCT user_id) DESC, ${groups.map((g) => `${g} NULLS LAST`).join(', ')} LIMIT ${groups_max}),
     labelled AS (
       SELECT ranked.* EXCLUDE (${groups.join(', ')}), largest.found IS NULL AS is_other, ${labels} FROM ranked LEFT JOIN largest ON ${same}),
-    best_of_groups AS (${best(keys).replace('%from%', 'labelled')})
+    best_of_groups AS (${bestOf('labelled', keys)})
     ${counted('all', 'best', [])} UNION ALL ${counted('group', 'best_of_groups', keys)}`
+}
+
+function secondsOf(value: Row[number] | undefined): number | null {
+  return value === null || value === undefined ? null : rounded(Number(value))
 }
 
 function shapeSteps(filters: readonly Filter[], rows: readonly Row[]): FunnelStep[] {
   const found = new Map(rows.map(([step, ...numbers]) => [step, numbers]))
   const usersOf = (i: number) => Number(found.get(i)?.[0] ?? 0)
-  const secondsOf = (value: Row[number] | undefined) =>
-    value === null || value === undefined ? null : rounded(Number(value))
   return filters.map((filter, i) => ({
     step: printFilter(filter),
     users: usersOf(i),

@@ -43,6 +43,19 @@ export interface RetentionAnswer extends Cohort {
   groups?: (Cohort & { group: Group })[]
 }
 
+function csvRowsOf({ data, cohort_size }: Cohort, first: readonly (string | null)[]) {
+  return data.map((d) => [
+    ...first,
+    d.window,
+    d.from,
+    d.to,
+    d.users,
+    d.rate,
+    cohort_size,
+    d.incomplete ?? null,
+  ])
+}
+
 export const retention = define({
   name: 'retention',
   kind: 'retention',
@@ -110,18 +123,16 @@ export const retention = define({
     }
   },
   csv: ({ cohorts, groups, ...one }) => {
-    const rowsOf = ({ data, cohort_size }: Cohort, first: readonly (string | null)[]) =>
-      data.map((d) => [...first, d.window, d.from, d.to, d.users, d.rate, cohort_size, d.incomplete ?? null])
     const header = ['window', 'from', 'to', 'users', 'rate', 'cohort_size', 'incomplete']
     if (cohorts !== undefined) {
-      return [['start_date', ...header], ...cohorts.flatMap((each) => rowsOf(each, [each.start_date]))]
+      return [['start_date', ...header], ...cohorts.flatMap((each) => csvRowsOf(each, [each.start_date]))]
     }
-    if (groups === undefined) return [header, ...rowsOf(one, [])]
+    if (groups === undefined) return [header, ...csvRowsOf(one, [])]
     const names = Object.keys(groups[0]?.group ?? {})
     return [
       [...names, ...header],
       ...groups.flatMap((each) =>
-        rowsOf(
+        csvRowsOf(
           each,
           names.map((name) => each.group[name] ?? null),
         ),

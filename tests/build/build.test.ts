@@ -5,29 +5,29 @@ import { before, describe, it } from 'node:test'
 import { PROGRAMS } from '../../src/build/build.ts'
 import { ROOT } from '../support/root.ts'
 
+const runBuilt = (path: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+  spawnSync(process.execPath, [join('dist', path), ...args], {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+  })
+
 /** That the built program works is what all tests of commands show; here stands what it needs beside it. */
 describe('the built program', () => {
   before(() => {
     execFileSync('npm', ['run', 'build'], { cwd: ROOT, stdio: 'ignore' })
   })
 
-  const run = (path: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
-    spawnSync(process.execPath, [join('dist', path), ...args], {
-      cwd: ROOT,
-      env: { ...process.env, ...env },
-      encoding: 'utf8',
-    })
-
   it('knows its version, and imports', () => {
-    const version = run('src/cli/main.js', ['--version'])
+    const version = runBuilt('src/cli/main.js', ['--version'])
     assert.match(version.stdout, /\b\d+\.\d+\.\d+\b/)
-    const help = run('src/cli/import-events.js', ['--help'])
+    const help = runBuilt('src/cli/import-events.js', ['--help'])
     assert.equal(help.status, 0, help.stderr)
     assert.match(help.stdout, /import/)
   })
 
   it('has a compactor that says what is wrong with its settings', () => {
-    const { status, stderr } = run('compactor/main.js', [], { COMPACT_CRON: 'off' })
+    const { status, stderr } = runBuilt('compactor/main.js', [], { COMPACT_CRON: 'off' })
     assert.equal(status, 2)
     assert.match(stderr, /COMPACT_CRON is off/)
   })

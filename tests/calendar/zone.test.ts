@@ -10,6 +10,13 @@ const zoneOf = (zone: string, week_start: 'monday' | 'sunday' = 'monday') => ({ 
 const hours = (date: string, zone: string) =>
   hoursOf(day(date), day(date), zoneOf(zone), LONG_AFTER).map(({ label }) => label)
 
+/** Changes of the offset: the instant in UTC and the new offset in minutes. */
+const offsetChanges = (zone: string, from: string, to: string) =>
+  offsetsBetween(zone, parseInstant(from)!, parseInstant(to)!)
+    .slice(1)
+    .map(({ from_us, offset_us }) => `${formatInstant(from_us).slice(0, 19)} ${offset_us / 60_000_000}`)
+const dayIn = (zone: string, at: string) => formatDay(localDayOf(zone, parseInstant(at)!))
+
 describe('a time zone', () => {
   it('is one of the names that there are', () => {
     for (const name of ['UTC', 'Europe/Kyiv', 'America/Argentina/Buenos_Aires', 'Etc/GMT+3'])
@@ -20,24 +27,19 @@ describe('a time zone', () => {
   })
 
   it('changes its offset to the second', () => {
-    const changes = (zone: string, from: string, to: string) =>
-      offsetsBetween(zone, parseInstant(from)!, parseInstant(to)!)
-        .slice(1)
-        .map(({ from_us, offset_us }) => `${formatInstant(from_us).slice(0, 19)} ${offset_us / 60_000_000}`)
-    assert.deepEqual(changes('Europe/Kyiv', '2025-01-01', '2025-12-31'), [
+    assert.deepEqual(offsetChanges('Europe/Kyiv', '2025-01-01', '2025-12-31'), [
       '2025-03-30T01:00:00 180',
       '2025-10-26T01:00:00 120',
     ])
-    assert.deepEqual(changes('Australia/Lord_Howe', '2025-01-01', '2025-12-31'), [
+    assert.deepEqual(offsetChanges('Australia/Lord_Howe', '2025-01-01', '2025-12-31'), [
       '2025-04-05T15:00:00 630',
       '2025-10-04T15:30:00 660',
     ])
-    assert.deepEqual(changes('Pacific/Apia', '2011-12-01', '2011-12-31'), ['2011-12-30T10:00:00 840'])
-    assert.deepEqual(changes('Asia/Kathmandu', '2025-01-01', '2025-12-31'), [])
+    assert.deepEqual(offsetChanges('Pacific/Apia', '2011-12-01', '2011-12-31'), ['2011-12-30T10:00:00 840'])
+    assert.deepEqual(offsetChanges('Asia/Kathmandu', '2025-01-01', '2025-12-31'), [])
   })
 
   it('says which local day an instant is of', () => {
-    const dayIn = (zone: string, at: string) => formatDay(localDayOf(zone, parseInstant(at)!))
     assert.equal(dayIn('America/New_York', '2025-08-01T03:59:59.999999Z'), '2025-07-31')
     assert.equal(dayIn('America/New_York', '2025-08-01T04:00:00Z'), '2025-08-01')
     assert.equal(dayIn('Asia/Kathmandu', '2025-08-01T18:15:00Z'), '2025-08-02')
@@ -77,19 +79,30 @@ describe('the hours of a local day', () => {
   it('are none of a date that was skipped', () => assert.deepEqual(hours('2011-12-30', 'Pacific/Apia'), []))
 })
 
-describe('intervals', () => {
-  const labels = (
-    unit: 'day' | 'week' | 'month',
-    from: string,
-    to: string,
-    week_start: 'monday' | 'sunday' = 'monday',
-  ) => intervalsOf(unit, day(from), day(to), zoneOf('UTC', week_start), LONG_AFTER).map(({ label }) => label)
+const intervalLabels = (
+  unit: 'day' | 'week' | 'month',
+  from: string,
+  to: string,
+  week_start: 'monday' | 'sunday' = 'monday',
+) => intervalsOf(unit, day(from), day(to), zoneOf('UTC', week_start), LONG_AFTER).map(({ label }) => label)
 
+describe('intervals', () => {
   it('are named by their first day', () => {
-    assert.deepEqual(labels('week', '2025-08-01', '2025-08-05'), ['2025-07-28', '2025-08-04'])
-    assert.deepEqual(labels('week', '2025-08-01', '2025-08-05', 'sunday'), ['2025-07-27', '2025-08-03'])
-    assert.deepEqual(labels('month', '2025-01-31', '2025-03-01'), ['2025-01-01', '2025-02-01', '2025-03-01'])
-    assert.deepEqual(labels('day', '2024-02-28', '2024-03-01'), ['2024-02-28', '2024-02-29', '2024-03-01'])
+    assert.deepEqual(intervalLabels('week', '2025-08-01', '2025-08-05'), ['2025-07-28', '2025-08-04'])
+    assert.deepEqual(intervalLabels('week', '2025-08-01', '2025-08-05', 'sunday'), [
+      '2025-07-27',
+      '2025-08-03',
+    ])
+    assert.deepEqual(intervalLabels('month', '2025-01-31', '2025-03-01'), [
+      '2025-01-01',
+      '2025-02-01',
+      '2025-03-01',
+    ])
+    assert.deepEqual(intervalLabels('day', '2024-02-28', '2024-03-01'), [
+      '2024-02-28',
+      '2024-02-29',
+      '2024-03-01',
+    ])
   })
 
   it('say by the local clock whether they have begun and ended', () => {

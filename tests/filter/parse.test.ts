@@ -19,6 +19,10 @@ import { makeFilter } from '../questions/histories.ts'
 const bare = (text: string) => ({ text, quoted: false })
 const quoted = (text: string) => ({ text, quoted: true })
 
+const exists = (name: string): Filter => ({ field: [name], op: 'exists', values: [] })
+/** Parses a filter in which `a` stands for `properties.a exists`, as do `b` and `c`. */
+const parseKeys = (text: string) => parseFilter(text.replaceAll(/\b([abc])\b/g, 'properties.$1 exists'))
+
 function faultOf(text: string): string {
   try {
     parseFilter(text)
@@ -54,14 +58,12 @@ describe('a filter', () => {
   })
 
   it('binds not before and before or, and parentheses before all', () => {
-    const test = (name: string): Filter => ({ field: [name], op: 'exists', values: [] })
-    const [a, b, c] = ['a', 'b', 'c'].map(test) as [Filter, Filter, Filter]
-    const p = (text: string) => parseFilter(text.replaceAll(/\b([abc])\b/g, 'properties.$1 exists'))
-    assert.deepEqual(p('a or b and c'), { or: [a, { and: [b, c] }] })
-    assert.deepEqual(p('(a or b) and c'), { and: [{ or: [a, b] }, c] })
-    assert.deepEqual(p('not a and b'), { and: [{ not: a }, b] })
-    assert.deepEqual(p('not (a AND b)'), { not: { and: [a, b] } })
-    assert.deepEqual(p('a or b or c'), { or: [a, b, c] })
+    const [a, b, c] = ['a', 'b', 'c'].map(exists) as [Filter, Filter, Filter]
+    assert.deepEqual(parseKeys('a or b and c'), { or: [a, { and: [b, c] }] })
+    assert.deepEqual(parseKeys('(a or b) and c'), { and: [{ or: [a, b] }, c] })
+    assert.deepEqual(parseKeys('not a and b'), { and: [{ not: a }, b] })
+    assert.deepEqual(parseKeys('not (a AND b)'), { not: { and: [a, b] } })
+    assert.deepEqual(parseKeys('a or b or c'), { or: [a, b, c] })
   })
 
   it('says at which column it cannot be read, and what is expected there', () => {

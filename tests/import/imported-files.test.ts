@@ -176,7 +176,7 @@ describe('imported files', () => {
     it(`are not known when the file ${what} while it is read`, async () => {
       const text = toCsv(sampleEvents(30 + n, 25))
       let is_changed = false
-      let tellChanged = () => {}
+      let tellChanged!: () => void
       const changed = new Promise<void>((resolve) => {
         tellChanged = resolve
       })

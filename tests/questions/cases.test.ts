@@ -13,6 +13,8 @@ const own = (who: string) => ({ where: `user_id starts_with "${who}"` })
 const event = (user: string, time: string, event_type = 'open', properties: Record<string, unknown> = {}) =>
   at(user, time, { event_type, properties })
 
+const usersOf = ({ data }: FunnelAnswer) => data.map((step) => step.users)
+
 describe('by hand', () => {
   const asking = serveQuestions()
   before(() =>
@@ -64,9 +66,18 @@ describe('by hand', () => {
     ]),
   )
 
-  overBothTiers(asking, () => {
-    const trend = (parameters: Record<string, string>) => asking.ask<TrendAnswer>('/stats/trend', parameters)
+  const trend = (parameters: Record<string, string>) => asking.ask<TrendAnswer>('/stats/trend', parameters)
+  const funnel = (order: string, within = '7d') =>
+    asking.ask<FunnelAnswer>('/stats/funnel', {
+      from: '2025-06-01',
+      to: '2025-06-01',
+      step: ['event_type:view', 'event_type:buy'],
+      order,
+      within,
+      ...own('funnel'),
+    })
 
+  overBothTiers(asking, () => {
     it('counts a day of 23 hours', async () => {
       const range = { from: '2025-03-29', to: '2025-03-31', tz: 'Europe/Kyiv' }
       const { series } = await trend({ ...range, ...own('kyiv') })
@@ -105,31 +116,20 @@ describe('by hand', () => {
       )
     })
 
-    const funnel = (order: string, within = '7d') =>
-      asking.ask<FunnelAnswer>('/stats/funnel', {
-        from: '2025-06-01',
-        to: '2025-06-01',
-        step: ['event_type:view', 'event_type:buy'],
-        order,
-        within,
-        ...own('funnel'),
-      })
-    const users = ({ data }: FunnelAnswer) => data.map((step) => step.users)
-
     it('takes the attempt that gets furthest, and equal times in the order of ids', async () => {
       const ordered = await funnel('ordered')
       // c bought at the same time, but by an earlier id.
-      assert.deepEqual(users(ordered), [3, 2])
+      assert.deepEqual(usersOf(ordered), [3, 2])
       // a: from the first view, 9,000 s; b: 600 s.
       assert.equal(ordered.data[1]!.median_s, 4_800)
       // Within 2 hours a gets there from the second view.
-      assert.deepEqual(users(await funnel('ordered', '2h')), [3, 2])
-      assert.deepEqual(users(await funnel('ordered', '1h')), [3, 1])
+      assert.deepEqual(usersOf(await funnel('ordered', '2h')), [3, 2])
+      assert.deepEqual(usersOf(await funnel('ordered', '1h')), [3, 1])
     })
 
     it('is strict about what lies between, and in any order takes nothing before the first step', async () => {
-      assert.deepEqual(users(await funnel('strict')), [3, 1])
-      assert.deepEqual(users(await funnel('any')), [3, 2])
+      assert.deepEqual(usersOf(await funnel('strict')), [3, 1])
+      assert.deepEqual(usersOf(await funnel('any')), [3, 2])
     })
 
     it('counts a session across midnight once, where it begins', async () => {

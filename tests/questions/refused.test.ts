@@ -26,6 +26,9 @@ function faultOf(name: string, query: Record<string, string | string[]>): string
   }
 }
 
+const stepsOf = (n: number) => ({ step: Array.from({ length: n }, () => 'event_type:a') })
+const faultOfCohorts = (n: number) => faultOf('retention', { start_date: '2025-08-01', cohorts: String(n) })
+
 describe('a question that makes no sense', () => {
   it('is refused with the parameter and what it takes', () => {
     const cases: [name: string, query: Record<string, string | string[]>, message: RegExp][] = [
@@ -75,10 +78,9 @@ describe('a question that makes no sense', () => {
   })
 
   it('is one past a limit, and not at it', () => {
-    const steps = (n: number) => ({ step: Array.from({ length: n }, () => 'event_type:a') })
     const edges: [name: string, max: number, query: (n: number) => Record<string, string | string[]>][] = [
-      ['funnel', FUNNEL_STEPS_MAX, steps],
-      ['funnel', FUNNEL_EXCLUDES_MAX, (n) => ({ ...STEPS, exclude: steps(n).step })],
+      ['funnel', FUNNEL_STEPS_MAX, stepsOf],
+      ['funnel', FUNNEL_EXCLUDES_MAX, (n) => ({ ...STEPS, exclude: stepsOf(n).step })],
       ['funnel', WITHIN_DAYS_MAX, (n) => ({ ...STEPS, within: `${n}d` })],
       ['trend', GROUPS_MAX, (n) => ({ group_by: 'event_type', groups: String(n) })],
       ['trend', HOURS_DAYS_MAX, (n) => ({ interval: 'hour', to: addDays('2025-08-01', n - 1) })],
@@ -93,9 +95,8 @@ describe('a question that makes no sense', () => {
       assert.equal(faultOf(name, { ...RANGE, ...query(max) }), '', `${name} ${max}`)
       assert.notEqual(faultOf(name, { ...RANGE, ...query(max + 1) }), '', `${name} ${max + 1}`)
     }
-    const cohorts = (n: number) => faultOf('retention', { start_date: '2025-08-01', cohorts: String(n) })
-    assert.equal(cohorts(RETENTION_COHORTS_MAX), '')
-    assert.match(cohorts(RETENTION_COHORTS_MAX + 1), /^cohorts must be/)
+    assert.equal(faultOfCohorts(RETENTION_COHORTS_MAX), '')
+    assert.match(faultOfCohorts(RETENTION_COHORTS_MAX + 1), /^cohorts must be/)
   })
 })
 

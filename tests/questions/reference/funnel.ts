@@ -18,6 +18,10 @@ interface FunnelParameters {
 /** The times of the steps that one attempt reaches. */
 type Attempt = number[]
 
+function countUsers(events: readonly PlainEvent[]): number {
+  return new Set(events.map(({ user_id }) => user_id)).size
+}
+
 export function funnel(events: readonly PlainEvent[], asked: Asked): object {
   const p = asked.parameters as FunnelParameters
   const { from, to } = asked.days
@@ -41,8 +45,7 @@ export function funnel(events: readonly PlainEvent[], asked: Asked): object {
   }
   if (p.group_by === undefined)
     return { ...range(asked), order: p.order, within_s: p.within, data: stepsOf(starts) }
-  const users = (list: readonly PlainEvent[]) => new Set(list.map(({ user_id }) => user_id)).size
-  const groups = groupsOf(starts, [], p.group_by, p.groups, users)
+  const groups = groupsOf(starts, [], p.group_by, p.groups, countUsers)
   return {
     ...range(asked),
     order: p.order,
@@ -75,9 +78,12 @@ function attemptFrom(start: PlainEvent, of_user: readonly PlainEvent[], p: Funne
   return reached
 }
 
+function share(part: number, whole: number): number {
+  return whole === 0 ? 0 : rounded(part / whole, 4)
+}
+
 function shape(steps: readonly Filter[], attempts: readonly Attempt[]) {
   const usersOf = (i: number) => attempts.filter(({ length }) => length > i).length
-  const share = (part: number, whole: number) => (whole === 0 ? 0 : rounded(part / whole, 4))
   return steps.map((step, i) => {
     const seconds = attempts
       .filter(({ length }) => i > 0 && length > i)

@@ -22,6 +22,11 @@ interface Parameters {
 const DAY_US = 86_400_000_000
 const usersOf = (events: readonly PlainEvent[]) => new Set(events.map(({ user_id }) => user_id))
 
+/** Without a filter every event passes. */
+function passesOptional(filter: Filter | undefined, event: PlainEvent): boolean {
+  return filter === undefined || passes(filter, event)
+}
+
 export function retention(events: readonly PlainEvent[], asked: Asked): object {
   const p = asked.parameters as Parameters
   const firstDay = (i: number) => windowStart(p, i)
@@ -29,9 +34,7 @@ export function retention(events: readonly PlainEvent[], asked: Asked): object {
     (a, b) => a.at_us - b.at_us || (a.event_id < b.event_id ? -1 : 1),
   )
   const dayOfEvent = ({ at_us }: PlainEvent) => dayOf(localDate(asked.zone.zone, at_us))
-  const passesAll = (filter: Filter | undefined, event: PlainEvent) =>
-    filter === undefined || passes(filter, event)
-  const starts = all.filter((event) => passesAll(p.start, event))
+  const starts = all.filter((event) => passesOptional(p.start, event))
   const firsts = starts.filter((event) => starts.find(({ user_id }) => user_id === event.user_id) === event)
   const startsOf = (c: number) =>
     (p.cohort === 'first' ? firsts : starts).filter(
@@ -42,7 +45,7 @@ export function retention(events: readonly PlainEvent[], asked: Asked): object {
   function backOf(user: string, own: readonly PlainEvent[], c: number): number[] {
     const t0 = own.find(({ user_id }) => user_id === user)!.at_us
     return all
-      .filter((event) => event.user_id === user && passesAll(p.return, event))
+      .filter((event) => event.user_id === user && passesOptional(p.return, event))
       .flatMap((event) => {
         if (p.window === '24h') return event.at_us > t0 ? [Math.floor((event.at_us - t0) / DAY_US)] : []
         const i = Array.from({ length: p.windows + 1 }, (_, k) => k).find(
