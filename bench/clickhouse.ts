@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatDay } from '../src/event/time.ts'
-import type { Asked, Row } from '../src/questions/asked.ts'
+import type { Asked, Row } from '../src/questions/parts/asked.ts'
 import { sqlText } from '../src/store/duckdb.ts'
 import { MEMORY_MB, THREADS } from './duck.ts'
 import { importPeer } from './peers.ts'

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import type { Asked as Question, Row } from '../src/questions/asked.ts'
-import { createSource } from '../src/questions/source.ts'
+import type { Asked as Question, Row } from '../src/questions/parts/asked.ts'
+import { createSource } from '../src/questions/parts/source.ts'
 import { questionNamed } from '../src/questions/table.ts'
 import { statement } from '../src/sql/statement.ts'
 import { openDuck, sqlText } from '../src/store/duckdb.ts'

@@ -1,4 +1,4 @@
-import { COMMON, takesSeveral } from '../questions/parameters.ts'
+import { COMMON, takesSeveral } from '../questions/parts/parameters.ts'
 import { QUESTIONS } from '../questions/table.ts'
 import type { Setting } from './command.ts'
 import { TEXT } from './kinds.ts'

@@ -1,6 +1,6 @@
 import { ColdFileError, createFileCheck } from '../cold/file-check.ts'
 import { formatDay } from '../event/time.ts'
-import type { Asked, Days, Row } from '../questions/asked.ts'
+import type { Asked, Days, Row } from '../questions/parts/asked.ts'
 import { readGeneration } from '../store/catalog.ts'
 import type { Catalog, ColdFile } from '../store/catalog.ts'
 import { openDuck } from '../store/duckdb.ts'

@@ -1,14 +1,14 @@
 import * as v from 'valibot'
 import { dayOf } from '../event/time.ts'
 import type { Day, Micros } from '../event/time.ts'
-import { expression } from '../questions/expression.ts'
+import { expression } from '../questions/parts/expression.ts'
 import type { ProblemEntry } from '../problem/problem.ts'
 import { belongsTo, CURSOR_CHARS, readCursor } from './cursor.ts'
 import type { Cursor } from './cursor.ts'
 import { EVENTS_FORMATS } from './events-reply.ts'
 import type { EventsFormat } from './events-reply.ts'
 import { acceptedFormat } from './format.ts'
-import { allOf, day, integer, rangeFault, readParameters, refuse } from '../questions/parameters.ts'
+import { allOf, day, integer, rangeFault, readParameters, refuse } from '../questions/parts/parameters.ts'
 import type { EventsQuestion } from './question.ts'
 
 /** Parses the parameters of `GET /events`. */

@@ -1,5 +1,5 @@
 import { formatDay } from '../event/time.ts'
-import type { Days } from '../questions/asked.ts'
+import type { Days } from '../questions/parts/asked.ts'
 import { conditionOf } from '../sql/filter.ts'
 import { statement } from '../sql/statement.ts'
 import type { Bind, Statement } from '../sql/statement.ts'

@@ -1,4 +1,4 @@
-import type { Asked } from '../questions/asked.ts'
+import type { Asked } from '../questions/parts/asked.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 
 /** Patterns of `matches` are RE2's, so that only the engine can tell whether one is valid. */

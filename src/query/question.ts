@@ -1,6 +1,6 @@
 import type { Micros } from '../event/time.ts'
 import type { Filter } from '../filter/tree.ts'
-import type { Days } from '../questions/asked.ts'
+import type { Days } from '../questions/parts/asked.ts'
 
 /** Questions for events as plain data: they are posted to the query thread. Those of `../questions` are their own. */
 

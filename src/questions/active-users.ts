@@ -1,12 +1,12 @@
 import * as v from 'valibot'
 import { intervalsOf } from '../calendar/interval.ts'
 import { formatDay } from '../event/time.ts'
-import { define } from './definition.ts'
-import { MISSING_TO } from './examples.ts'
-import { COUNT, DAY, listOf, markedOf, objectOf, SHARE } from './json-schema.ts'
-import { integer, RANGE } from './parameters.ts'
-import { marked, rateOf } from './states.ts'
-import type { Incomplete } from './states.ts'
+import { define } from './parts/definition.ts'
+import { MISSING_TO } from './parts/examples.ts'
+import { COUNT, DAY, listOf, markedOf, objectOf, SHARE } from './parts/json-schema.ts'
+import { integer, RANGE } from './parts/parameters.ts'
+import { marked, rateOf } from './parts/states.ts'
+import type { Incomplete } from './parts/states.ts'
 
 const WAU_DAYS = 7
 export const MAU_DAYS_MAX = 90

@@ -1,12 +1,12 @@
 import * as v from 'valibot'
 import { intervalsOf } from '../calendar/interval.ts'
 import { formatDay } from '../event/time.ts'
-import { define } from './definition.ts'
-import { COUNT, DAY, listOf, markedOf, objectOf } from './json-schema.ts'
-import { EXAMPLE_RANGE, MISSING_TO } from './examples.ts'
-import { RANGE } from './parameters.ts'
-import { marked } from './states.ts'
-import type { Incomplete } from './states.ts'
+import { define } from './parts/definition.ts'
+import { COUNT, DAY, listOf, markedOf, objectOf } from './parts/json-schema.ts'
+import { EXAMPLE_RANGE, MISSING_TO } from './parts/examples.ts'
+import { RANGE } from './parts/parameters.ts'
+import { marked } from './parts/states.ts'
+import type { Incomplete } from './parts/states.ts'
 
 export interface DauAnswer {
   from: string

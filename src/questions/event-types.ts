@@ -1,10 +1,10 @@
 import * as v from 'valibot'
 import { formatDay, formatInstant } from '../event/time.ts'
-import { define } from './definition.ts'
-import { EXAMPLE_RANGE, MISSING_TO } from './examples.ts'
-import { COUNT, DAY, listOf, objectOf, TEXT } from './json-schema.ts'
-import { NAMES_MAX, search, searched } from './names.ts'
-import { integer, RANGE } from './parameters.ts'
+import { define } from './parts/definition.ts'
+import { EXAMPLE_RANGE, MISSING_TO } from './parts/examples.ts'
+import { COUNT, DAY, listOf, objectOf, TEXT } from './parts/json-schema.ts'
+import { NAMES_MAX, search, searched } from './parts/names.ts'
+import { integer, RANGE } from './parts/parameters.ts'
 
 export interface EventTypesAnswer {
   from: string

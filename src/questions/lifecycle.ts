@@ -1,12 +1,12 @@
 import * as v from 'valibot'
 import { firstDayOf, intervalOfDay, intervalsOf } from '../calendar/interval.ts'
 import { formatDay } from '../event/time.ts'
-import type { Asked, Days } from './asked.ts'
-import { define } from './definition.ts'
-import { COUNT, DAY, listOf, markedOf, objectOf } from './json-schema.ts'
-import { choice, RANGE } from './parameters.ts'
-import { marked } from './states.ts'
-import type { Incomplete } from './states.ts'
+import type { Asked, Days } from './parts/asked.ts'
+import { define } from './parts/definition.ts'
+import { COUNT, DAY, listOf, markedOf, objectOf } from './parts/json-schema.ts'
+import { choice, RANGE } from './parts/parameters.ts'
+import { marked } from './parts/states.ts'
+import type { Incomplete } from './parts/states.ts'
 
 const UNITS = ['day', 'week', 'month'] as const
 type LifecycleUnit = (typeof UNITS)[number]

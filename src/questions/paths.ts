@@ -1,11 +1,11 @@
 import * as v from 'valibot'
 import { formatDay } from '../event/time.ts'
 import { conditionOf } from '../sql/filter.ts'
-import { define } from './definition.ts'
-import { EXAMPLE_RANGE } from './examples.ts'
-import { expression } from './expression.ts'
-import { COUNT, DAY, listOf, objectOf, TEXT } from './json-schema.ts'
-import { integer, RANGE } from './parameters.ts'
+import { define } from './parts/definition.ts'
+import { EXAMPLE_RANGE } from './parts/examples.ts'
+import { expression } from './parts/expression.ts'
+import { COUNT, DAY, listOf, objectOf, TEXT } from './parts/json-schema.ts'
+import { integer, RANGE } from './parts/parameters.ts'
 
 export const PATHS_DEPTH_MAX = 10
 export const PATHS_TOP_MAX = 20

@@ -5,11 +5,11 @@ import { printField } from '../filter/print.ts'
 import { FilterError } from '../filter/tokens.ts'
 import type { Field } from '../filter/tree.ts'
 import { propertyOf } from '../sql/property.ts'
-import { define } from './definition.ts'
-import { EXAMPLE_RANGE } from './examples.ts'
-import { COUNT, DAY, listOf, objectOf, TEXT } from './json-schema.ts'
-import { NAMES_MAX, search, searched } from './names.ts'
-import { integer, RANGE } from './parameters.ts'
+import { define } from './parts/definition.ts'
+import { EXAMPLE_RANGE } from './parts/examples.ts'
+import { COUNT, DAY, listOf, objectOf, TEXT } from './parts/json-schema.ts'
+import { NAMES_MAX, search, searched } from './parts/names.ts'
+import { integer, RANGE } from './parts/parameters.ts'
 
 /** Longer values are no choice in a form. */
 const VALUE_CHARS_MAX = 200

@@ -1,14 +1,14 @@
 import * as v from 'valibot'
 import { formatDay } from '../event/time.ts'
-import type { Days } from './asked.ts'
-import { define } from './definition.ts'
-import { duration } from './duration.ts'
-import { EXAMPLE_RANGE } from './examples.ts'
-import { COUNT, DAY, listOf, markedOf, objectOf, TEXT } from './json-schema.ts'
-import { choice, RANGE } from './parameters.ts'
-import { intervalsBetween, tooManyHours } from './periods.ts'
-import { marked, rounded } from './states.ts'
-import type { Incomplete } from './states.ts'
+import type { Days } from './parts/asked.ts'
+import { define } from './parts/definition.ts'
+import { duration } from './parts/duration.ts'
+import { EXAMPLE_RANGE } from './parts/examples.ts'
+import { COUNT, DAY, listOf, markedOf, objectOf, TEXT } from './parts/json-schema.ts'
+import { choice, RANGE } from './parts/parameters.ts'
+import { intervalsBetween, tooManyHours } from './parts/periods.ts'
+import { marked, rounded } from './parts/states.ts'
+import type { Incomplete } from './parts/states.ts'
 
 const UNITS = ['hour', 'day', 'week', 'month'] as const
 export const GAP_SECONDS_MAX = 86_400

@@ -1,10 +1,10 @@
 import * as v from 'valibot'
 import { intervalsOf } from '../calendar/interval.ts'
 import { formatDay } from '../event/time.ts'
-import { define } from './definition.ts'
-import { EXAMPLE_RANGE } from './examples.ts'
-import { COUNT, DAY, listOf, objectOf } from './json-schema.ts'
-import { choice, RANGE } from './parameters.ts'
+import { define } from './parts/definition.ts'
+import { EXAMPLE_RANGE } from './parts/examples.ts'
+import { COUNT, DAY, listOf, objectOf } from './parts/json-schema.ts'
+import { choice, RANGE } from './parts/parameters.ts'
 
 const UNITS = ['day', 'week', 'month'] as const
 

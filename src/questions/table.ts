@@ -1,6 +1,6 @@
 import { activeUsers } from './active-users.ts'
 import { dau } from './dau.ts'
-import type { Definition } from './definition.ts'
+import type { Definition } from './parts/definition.ts'
 import { eventTypes } from './event-types.ts'
 import { funnel } from './funnel.ts'
 import { lifecycle } from './lifecycle.ts'

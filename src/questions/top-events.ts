@@ -1,9 +1,9 @@
 import * as v from 'valibot'
 import { formatDay } from '../event/time.ts'
-import { define } from './definition.ts'
-import { EXAMPLE_RANGE, MISSING_TO } from './examples.ts'
-import { COUNT, DAY, listOf, objectOf, TEXT } from './json-schema.ts'
-import { integer, RANGE } from './parameters.ts'
+import { define } from './parts/definition.ts'
+import { EXAMPLE_RANGE, MISSING_TO } from './parts/examples.ts'
+import { COUNT, DAY, listOf, objectOf, TEXT } from './parts/json-schema.ts'
+import { integer, RANGE } from './parts/parameters.ts'
 
 export const TOP_EVENTS_LIMIT_MAX = 1_000
 

@@ -1,7 +1,7 @@
 import { nowMicros } from '../../src/event/time.ts'
 import type { Micros } from '../../src/event/time.ts'
-import type { Asked } from '../../src/questions/asked.ts'
-import { parseQuestion } from '../../src/questions/parameters.ts'
+import type { Asked } from '../../src/questions/parts/asked.ts'
+import { parseQuestion } from '../../src/questions/parts/parameters.ts'
 import { questionNamed } from '../../src/questions/table.ts'
 
 /**

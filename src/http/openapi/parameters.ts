@@ -1,8 +1,8 @@
 import type * as v from 'valibot'
 import { FILTER_VALUES_MAX } from '../../filter/tree.ts'
-import type { Definition } from '../../questions/definition.ts'
-import { COMMON } from '../../questions/parameters.ts'
-import { SEGMENT_CHARS_MAX, SEGMENTS_MAX } from '../../questions/segments.ts'
+import type { Definition } from '../../questions/parts/definition.ts'
+import { COMMON } from '../../questions/parts/parameters.ts'
+import { SEGMENT_CHARS_MAX, SEGMENTS_MAX } from '../../questions/parts/segments.ts'
 import { jsonSchemaOf } from './json-schema.ts'
 import type { Json } from './json-schema.ts'
 

@@ -1,4 +1,4 @@
-import type { Asked } from '../../../src/questions/asked.ts'
+import type { Asked } from '../../../src/questions/parts/asked.ts'
 import { dateOf, dayOf, eventsOf, localDate } from './events.ts'
 import type { PlainEvent } from './events.ts'
 

@@ -1,4 +1,4 @@
-import type { Asked } from '../../../src/questions/asked.ts'
+import type { Asked } from '../../../src/questions/parts/asked.ts'
 import type { Filter, Test, Value } from '../../../src/filter/tree.ts'
 
 /** Definitions in plain TypeScript: the events that a question is about. */

@@ -1,4 +1,4 @@
-import type { Asked } from '../../../src/questions/asked.ts'
+import type { Asked } from '../../../src/questions/parts/asked.ts'
 import { printFilter } from '../../../src/filter/print.ts'
 import type { Field, Filter } from '../../../src/filter/tree.ts'
 import { dayOf, eventsOf, localDate, passes } from './events.ts'

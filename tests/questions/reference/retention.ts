@@ -1,4 +1,4 @@
-import type { Asked } from '../../../src/questions/asked.ts'
+import type { Asked } from '../../../src/questions/parts/asked.ts'
 import type { Field, Filter } from '../../../src/filter/tree.ts'
 import { rounded } from './activity.ts'
 import { dateOf, dayOf, eventsOf, localDate, passes } from './events.ts'

@@ -1,4 +1,4 @@
-import type { Asked } from '../../../src/questions/asked.ts'
+import type { Asked } from '../../../src/questions/parts/asked.ts'
 import { activeUsers, lifecycle, sessions, stickiness } from './activity.ts'
 import { dau, topEvents } from './basic.ts'
 import type { PlainEvent } from './events.ts'

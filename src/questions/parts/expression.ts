@@ -1,8 +1,8 @@
 import * as v from 'valibot'
-import { parseFilter } from '../filter/parse.ts'
-import { FilterError } from '../filter/tokens.ts'
-import { FILTER_CHARS_MAX } from '../filter/tree.ts'
-import type { Filter } from '../filter/tree.ts'
+import { parseFilter } from '../../filter/parse.ts'
+import { FilterError } from '../../filter/tokens.ts'
+import { FILTER_CHARS_MAX } from '../../filter/tree.ts'
+import type { Filter } from '../../filter/tree.ts'
 import { parseSegment } from './segments.ts'
 
 /** A filter as a parameter: an expression, or the short form `event_type:buy`. */

@@ -1,6 +1,6 @@
 import type * as v from 'valibot'
-import type { CsvCell } from '../event/csv-row.ts'
-import type { ProblemEntry } from '../problem/problem.ts'
+import type { CsvCell } from '../../event/csv-row.ts'
+import type { ProblemEntry } from '../../problem/problem.ts'
 import type { Asked, Days, Row } from './asked.ts'
 import type { Json } from './json-schema.ts'
 import type { Source } from './source.ts'

@@ -1,6 +1,6 @@
-import type { Zone } from '../calendar/interval.ts'
-import type { Day, Micros } from '../event/time.ts'
-import type { Filter } from '../filter/tree.ts'
+import type { Zone } from '../../calendar/interval.ts'
+import type { Day, Micros } from '../../event/time.ts'
+import type { Filter } from '../../filter/tree.ts'
 
 /** A question as it was asked, and the rows that answer it. */
 

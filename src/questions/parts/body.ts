@@ -1,8 +1,8 @@
-import { ExactNumber } from '../event/json.ts'
-import { readFilter } from '../filter/json.ts'
-import { printFilter } from '../filter/print.ts'
-import { FilterError } from '../filter/tokens.ts'
-import type { ProblemEntry } from '../problem/problem.ts'
+import { ExactNumber } from '../../event/json.ts'
+import { readFilter } from '../../filter/json.ts'
+import { printFilter } from '../../filter/print.ts'
+import { FilterError } from '../../filter/tokens.ts'
+import type { ProblemEntry } from '../../problem/problem.ts'
 import { refuse } from './parameters.ts'
 import type { Query } from './parameters.ts'
 

@@ -1,5 +1,5 @@
-import { MICROS_PER_DAY } from '../event/time.ts'
-import { conditionOf } from '../sql/filter.ts'
+import { MICROS_PER_DAY } from '../../event/time.ts'
+import { conditionOf } from '../../sql/filter.ts'
 import type { Asked } from './asked.ts'
 import { groupColumns } from './groups.ts'
 import { daysRead, startOf } from './retention-windows.ts'

@@ -1,6 +1,6 @@
-import type { Field, Filter } from '../filter/tree.ts'
-import { FILTER_VALUES_MAX } from '../filter/tree.ts'
-import type { ProblemEntry } from '../problem/problem.ts'
+import type { Field, Filter } from '../../filter/tree.ts'
+import { FILTER_VALUES_MAX } from '../../filter/tree.ts'
+import type { ProblemEntry } from '../../problem/problem.ts'
 
 /** The short forms of filters: `segment=event_type:a,b` and `properties.plan=pro`. Each is the test `in` of a filter. */
 

@@ -1,9 +1,9 @@
 import * as v from 'valibot'
-import { parseField } from '../filter/parse.ts'
-import { FilterError } from '../filter/tokens.ts'
-import type { Field } from '../filter/tree.ts'
-import { numberOf, propertyOf } from '../sql/property.ts'
-import type { Bind } from '../sql/statement.ts'
+import { parseField } from '../../filter/parse.ts'
+import { FilterError } from '../../filter/tokens.ts'
+import type { Field } from '../../filter/tree.ts'
+import { numberOf, propertyOf } from '../../sql/property.ts'
+import type { Bind } from '../../sql/statement.ts'
 
 /** What is measured of the events of an interval. */
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { Bind } from '../sql/statement.ts'
+import type { Bind } from '../../sql/statement.ts'
 
 /** What questions about names share: names of events, of properties and of their values. */
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
-import type { State } from '../calendar/interval.ts'
-import type { Day } from '../event/time.ts'
-import type { Field, Filter } from '../filter/tree.ts'
+import type { State } from '../../calendar/interval.ts'
+import type { Day } from '../../event/time.ts'
+import type { Field, Filter } from '../../filter/tree.ts'
 import type { Asked, Days } from './asked.ts'
 
 /** The windows of retention, as local days. */

@@ -1,6 +1,6 @@
-import { writeCsvRow } from '../event/csv-row.ts'
+import { writeCsvRow } from '../../event/csv-row.ts'
 import type { Asked, Row } from './asked.ts'
-import { questionNamed } from './table.ts'
+import { questionNamed } from '../table.ts'
 
 /** Answers as clients get them. */
 

@@ -1,8 +1,8 @@
-import type { Unit } from '../calendar/interval.ts'
-import { formatDay } from '../event/time.ts'
-import { conditionOf } from '../sql/filter.ts'
-import type { Bind } from '../sql/statement.ts'
-import { intervalNumber, localDay, utcDaysOf } from '../sql/time.ts'
+import type { Unit } from '../../calendar/interval.ts'
+import { formatDay } from '../../event/time.ts'
+import { conditionOf } from '../../sql/filter.ts'
+import type { Bind } from '../../sql/statement.ts'
+import { intervalNumber, localDay, utcDaysOf } from '../../sql/time.ts'
 import type { Asked, Days } from './asked.ts'
 
 /** The events that a question reads, as SQL pieces. */

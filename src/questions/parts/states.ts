@@ -1,4 +1,4 @@
-import type { State } from '../calendar/interval.ts'
+import type { State } from '../../calendar/interval.ts'
 
 /** Time that has not happened is not zero: what has not begun has no numbers, and what has not ended is marked. */
 

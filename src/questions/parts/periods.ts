@@ -1,7 +1,7 @@
-import { firstDayOf, hoursOf, intervalOfDay, intervalsOf } from '../calendar/interval.ts'
-import type { Interval, Unit, Zone } from '../calendar/interval.ts'
-import type { Micros } from '../event/time.ts'
-import type { ProblemEntry } from '../problem/problem.ts'
+import { firstDayOf, hoursOf, intervalOfDay, intervalsOf } from '../../calendar/interval.ts'
+import type { Interval, Unit, Zone } from '../../calendar/interval.ts'
+import type { Micros } from '../../event/time.ts'
+import type { ProblemEntry } from '../../problem/problem.ts'
 import type { Days } from './asked.ts'
 
 /** The intervals of a range of days, and the range before it. */
