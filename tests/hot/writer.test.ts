@@ -6,7 +6,9 @@ import fc from 'fast-check'
 import { readCatalog } from '../../src/store/catalog.ts'
 import { ENTRY_BYTES } from '../../src/cold/id-segment.ts'
 import { openColdIds } from '../../src/cold/ids.ts'
+import type { ColdIds } from '../../src/cold/ids.ts'
 import { packEvents } from '../../src/event/batch.ts'
+import type { EventBatch } from '../../src/event/batch.ts'
 import type { Append } from '../../src/ingest/event-store.ts'
 import type { Event } from '../../src/event/event.ts'
 import type { Stored } from '../../src/hot/writer.ts'
@@ -54,6 +56,35 @@ describe('a writer that was idle while its files were merged and deleted', () =>
     })
     const { json } = await post(`${home.url}/events`, [...old, ...last])
     assert.deepEqual([json['accepted'], json['duplicates']], [0, 20])
+  })
+})
+
+describe('a writer whose events are imported between its look at cold and its commit', () => {
+  const events = sampleEvents(3, 20, '2025-08-01', 1)
+  const home = createInProcessStore()
+  after(() => home.remove())
+
+  it('looks again, and stores none of them a second time', async () => {
+    let looks = 0
+    const importMeanwhile = (cold: ColdIds): ColdIds =>
+      Object.assign(Object.create(cold) as ColdIds, {
+        async find(batch: EventBatch) {
+          const found = await cold.find(batch)
+          looks += 1
+          if (looks === 1) await home.importCsv(toCsv(events))
+          return found
+        },
+      })
+    await withWriter(
+      home.layout,
+      async (writer) => {
+        const [result] = await writer.commit([appendOf(packEvents(events.map(asEvent)))])
+        assert.deepEqual(storedOf(result!), { accepted: 0, duplicates: 20 })
+      },
+      assert.fail,
+      importMeanwhile,
+    )
+    assert.equal(looks, 2)
   })
 })
 

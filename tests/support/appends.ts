@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { openColdIds } from '../../src/cold/ids.ts'
+import type { ColdIds } from '../../src/cold/ids.ts'
 import { readConfig } from '../../src/config.ts'
 import { commitLimits } from '../../src/ingest/limits.ts'
 import { openAppendWriter } from '../../src/ingest/commit.ts'
@@ -19,12 +20,13 @@ export async function withWriter(
   layout: Layout,
   act: (writer: Writer<Append, Appended>, db: Sqlite) => Promise<void>,
   onRepair: (reason: string) => void = assert.fail,
+  wrap: (coldIds: ColdIds) => ColdIds = (coldIds) => coldIds,
 ): Promise<void> {
   const db = openStore(layout.database)
   try {
     const coldIds = await openColdIds(db, layout, { memory_mb: 256, onRepair })
     try {
-      await act(openAppendWriter(db, coldIds, LIMITS), db)
+      await act(openAppendWriter(db, wrap(coldIds), LIMITS), db)
     } finally {
       coldIds.close()
     }
