@@ -2,14 +2,14 @@ import type { Event } from './event.ts'
 import { ID_BYTES, writeEventId } from './id.ts'
 
 /**
- * Events in columns, as they are sent to the writer thread. Ids and times are transferred as two buffers
- * and the strings as one array, which costs a third of cloning one object per event.
+ * Events as columns, the form in which they are sent to the writer thread. Ids and times are two buffers
+ * that are transferred, and the strings are one array. This costs a third of cloning one object per event.
  */
 export interface EventBatch {
   count: number
   /** 16 bytes per event. */
   ids: Uint8Array
-  /** Microseconds since 1970. */
+  /** Microseconds since 1970, one per event. */
   times: Float64Array
   /** Three per event: user_id, event_type, properties. */
   texts: string[]
@@ -17,6 +17,7 @@ export interface EventBatch {
 
 export const TEXTS_PER_EVENT = 3
 
+/** Packs events into columns, in the same order. */
 export function packEvents(events: readonly Event[]): EventBatch {
   const ids = Buffer.from(new ArrayBuffer(events.length * ID_BYTES))
   const times = new Float64Array(events.length)

@@ -5,13 +5,15 @@ import type { CsvRecord } from './csv-scanner.ts'
 import { define } from './json.ts'
 import { epochAsIso } from './time.ts'
 
-/** Events as CSV rows. Whoever reads a row, DuckDB excepted, reads it here. */
+/** Converts CSV rows to events. All CSV input uses this module, except for rows that DuckDB accepts itself. */
 
+/** The values of one row, by column. */
 export type CsvFields = Readonly<Record<CsvColumn, string>>
 
 /**
- * The event that a row writes down, not judged yet; or what keeps it from being read.
- * @param parse reads the JSON of the properties, and throws if it cannot
+ * Converts a record to an event that the schema has not validated yet.
+ * @param parse parses the JSON of the properties; throws if it is invalid
+ * @returns the value; or the error if the record has a fault, the wrong number of fields or invalid JSON
  */
 export function eventOfRecord(
   record: CsvRecord,
@@ -22,7 +24,7 @@ export function eventOfRecord(
   if (fault !== null) return { error: { path: '', message: fault } }
   const fields = fieldsOf(record.fields, header)
   const { time_format } = header
-  // What is no number is left for the schema to refuse.
+  // An invalid number becomes a text that the schema rejects.
   const occurred_at =
     time_format === null
       ? fields.occurred_at
@@ -30,7 +32,12 @@ export function eventOfRecord(
   return eventOfFields({ ...fields, occurred_at }, parse, extraOf(record.fields, header))
 }
 
-/** @param extra further properties; those of the JSON go first */
+/**
+ * Converts the fields of a row to an event that the schema has not validated yet.
+ * @param parse parses the JSON of the properties; throws if it is invalid
+ * @param extra more properties, by name; a key in the JSON takes precedence
+ * @returns the value; or the error if the JSON is invalid
+ */
 export function eventOfFields(
   { event_id, occurred_at, user_id, event_type, properties_json }: CsvFields,
   parse: (text: string) => unknown,
@@ -42,7 +49,7 @@ export function eventOfFields(
   } catch {
     return { error: { path: 'properties_json', message: 'properties_json is not JSON' } }
   }
-  // What is no object is left for the schema to refuse.
+  // If the JSON is not an object, the schema rejects it.
   if (extra !== null && Object.getPrototypeOf(properties ?? 0) === Object.prototype) {
     properties = { ...extra, ...(properties as object) }
   }
@@ -53,13 +60,16 @@ function countFault(found: number, expected: number): string | null {
   return found === expected ? null : `the row has ${found} fields instead of ${expected}`
 }
 
-/** @param row with as many fields as the header has columns */
+/**
+ * Maps the fields of a row to columns. A column that the file does not have is ''.
+ * @param row has as many fields as the header has columns
+ */
 export function fieldsOf(row: readonly string[], header: Header): CsvFields {
   const fields = CSV_COLUMNS.map((name) => [name, row[header.position[name]] ?? ''])
   return Object.fromEntries(fields) as CsvFields
 }
 
-/** Empty cells are no properties. */
+/** The values of the extra columns; an empty cell sets no property. Null if there are no such columns. */
 function extraOf(row: readonly string[], { extra }: Header): Record<string, string> | null {
   if (extra.size === 0) return null
   const properties: Record<string, string> = {}

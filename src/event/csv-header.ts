@@ -1,38 +1,39 @@
 import type { EpochFormat } from './time.ts'
 
-/** The columns of an import file, by name and in any order. */
+/** The columns of an import file. Their order in the file does not matter. */
 export const CSV_COLUMNS = ['event_id', 'occurred_at', 'user_id', 'event_type', 'properties_json'] as const
 export type CsvColumn = (typeof CSV_COLUMNS)[number]
 
-/** Further columns of the file of rejected rows, so that it can be corrected and imported as it is. */
+/** More columns of the rejects file. {@link readHeader} ignores them, so a corrected rejects file can be imported as is. */
 export const REJECT_COLUMNS = ['line', 'reason'] as const
 
+/** Where the columns are in a file. An index begins at 0. */
 export interface Header {
-  /** How many columns the file has. */
+  /** Number of columns in the file. */
   count: number
-  /** Where each column of ours stands. */
+  /** Index of each event column; -1 for `properties_json` if the file has none. */
   position: Readonly<Record<CsvColumn, number>>
-  /** Columns whose values become properties, by the name of the property. */
+  /** Index of each column whose values become a property, by the name of the property. */
   extra: ReadonlyMap<string, number>
-  /** Times are numbers of this unit; null for times as text. */
+  /** Unit of the times if they are numbers; null if they are text. */
   time_format: EpochFormat | null
 }
 
-/** What the person who imports says of a file. */
+/** Options for a file whose columns differ from {@link CSV_COLUMNS}. */
 export interface HeaderOptions {
-  /** Other names of our columns in this file. */
+  /** Event columns by the name that they have in the file. */
   map?: ReadonlyMap<string, CsvColumn>
-  /** Columns that are not ours become properties. */
+  /** Other columns become properties; if false, they are a fault. */
   extra_columns?: boolean
-  /** Times are numbers of this unit. */
+  /** Unit of the times if they are numbers. */
   time_format?: EpochFormat
 }
 
 const EXPECTED = `a header with the columns ${CSV_COLUMNS.join(', ')}`
 
 /**
- * Finds our columns in a header. Case and blanks around a name do not matter.
- * @returns what is wrong with the names, as the end of a sentence, or the header
+ * Finds the event columns in a header. Case and white space around a name do not matter.
+ * @returns the header; or the fault, as the end of a sentence that begins with the name of the file
  */
 export function readHeader(
   names: readonly string[],
@@ -44,7 +45,7 @@ export function readHeader(
   const position = Object.fromEntries(
     CSV_COLUMNS.map((name) => [name, columns.indexOf(name)]),
   ) as Header['position']
-  // Without properties a file can be whole.
+  // With extra columns, properties_json is optional.
   const missing = CSV_COLUMNS.filter(
     (name) => position[name] === -1 && !(extra_columns && name === 'properties_json'),
   )
@@ -65,13 +66,16 @@ function plainName(name: string): string {
   return name.trim().toLowerCase()
 }
 
-/** Names of columns are the client's; another delimiter is what most often hides ours. */
+/**
+ * Names the missing columns. The names in the file are client input and are not echoed. If there is only
+ * one column, the file most often has another delimiter, so the message says how many there are.
+ */
 function missingFault(names: readonly string[], missing: readonly string[]): string {
   const lacks = `lacks the columns ${missing.join(', ')}; it must begin with ${EXPECTED}`
   return names.length === 1 ? `has one column, and ${lacks}` : lacks
 }
 
-/** What {@link readHeader} says of a header that is wrong. */
+/** The fault that {@link readHeader} finds; '' if the header is valid. */
 export function headerFault(names: readonly string[]): string {
   const header = readHeader(names)
   return 'fault' in header ? header.fault : ''

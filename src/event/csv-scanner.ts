@@ -1,22 +1,22 @@
 import { isUtf8 } from 'node:buffer'
 
 /**
- * Splits CSV (RFC 4180) into records. Every byte is looked at a bounded number of times, whatever the input, and an unreadable record costs
- * itself alone. Outside quotes LF, CRLF and any number of CR before LF end a record; a quote within an unquoted field is a character like any
- * other.
+ * Splits CSV (RFC 4180) into records. Every byte is examined a bounded number of times, so the time is linear in the size of any input.
+ * An unreadable record does not affect its neighbours. Outside quotes, LF, CRLF and any number of CR before LF end a record. A quote
+ * inside an unquoted field is an ordinary character.
  */
 
-/** One record as it was found. */
+/** One record of the text. */
 export class CsvRecord {
-  /** The physical line on which it begins, from 1. */
+  /** The physical line on which the record begins, from 1. */
   readonly line: number
-  /** Without quotes. Of a record with a fault, a best guess; at most {@link FIELDS_KEPT_MAX}. */
+  /** Values without quotes, at most {@link FIELDS_KEPT_MAX}. If the record has a fault, they are a best guess. */
   readonly fields: readonly string[]
-  /** How many fields there are, also those that were not kept. */
+  /** Number of fields, including those that were not kept. */
   readonly count: number
-  /** Why it cannot be read; null if it can. */
+  /** Why the record is unreadable; null if it is readable. */
   readonly fault: string | null
-  /** How many bytes of the whole text end with it, its line end included. */
+  /** Bytes from the start of the whole text through the line end of this record. */
   readonly through: number
   readonly #text: Buffer
   readonly #start: number
@@ -42,20 +42,23 @@ export class CsvRecord {
     this.#end = end
   }
 
-  /** The record as it stands in the text, without its line end; what is no UTF-8 is replaced by U+FFFD. */
+  /**
+   * The raw record without its line end. Invalid UTF-8 is replaced by U+FFFD.
+   * Call it before the piece that the record came from is overwritten.
+   */
   text(): string {
     return this.#text.toString('utf8', this.#start, this.#end)
   }
 }
 
-/** A longer record is rejected: it is a quote that nobody closed, or no event. In bytes; 32 KiB of properties fit many times over. */
+/** Limit of a record, in bytes. A valid event is far smaller; a longer record usually has an unclosed quote. */
 export const RECORD_BYTES_MAX = 1024 * 1024
-/** Any real header has fewer columns; the fields of a record with more are counted and not kept. */
+/** Limit of the fields kept per record; the others are only counted. Real headers have fewer columns. */
 export const FIELDS_KEPT_MAX = 256
 export const DELIMITERS = [',', ';', '\t'] as const
 export type Delimiter = (typeof DELIMITERS)[number]
 
-/** So much of a record with a fault is split into fields, in bytes. */
+/** Limit of the bytes of a record with a fault that are split into fields. */
 const GUESSED_BYTES_MAX = 64 * 1024
 
 const QUOTE = 0x22
@@ -64,41 +67,42 @@ const CR = 0x0d
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 const NOTHING = Buffer.alloc(0)
 
-const QUOTE_FAULT = 'a quoted field is not closed, or goes on after its quote'
+const QUOTE_FAULT = 'a quoted field is not closed, or text follows its closing quote'
 const LONG_FAULT = `the row is longer than ${RECORD_BYTES_MAX} bytes`
 const UTF8_FAULT = 'the row is not valid UTF-8'
 
-/** Where one record ends. */
+/** Where one record ends, as offsets in the current text. */
 interface Found {
-  /** Behind the line end. */
+  /** The first byte after the line end. */
   next: number
-  /** Before the line end. */
+  /** The first byte of the line end. */
   end: number
   fault: string | null
-  /** Line ends passed; none where the line goes on behind the text. */
+  /** Number of line ends through this one; 0 if an unreadable line does not end in the text. */
   lines: number
 }
 
-const INCOMPLETE = Symbol('the record goes on behind what has come')
+const INCOMPLETE = Symbol('the record continues in the next piece')
 
 export class CsvScanner {
-  /** Bytes looked at: what the work is measured by, in tests. */
+  /** Number of bytes examined, for tests that limit the work. */
   steps = 0
-  /** What follows the last whole record. */
+  /** The text after the last complete record. */
   #rest: Buffer = NOTHING
   /** Offset of `#rest` in the whole text. */
   #offset = 0
   #line = 1
   #began = false
   /**
-   * Offset in the whole text before which no line end may lie within quotes. A quote that was not closed is found out at this place, and then the
-   * lines before it are read one by one; without it each of them could read on to the same place.
+   * Offset in the whole text before which a line end inside quotes is a fault. It is set to the byte where the scanner detects an unclosed
+   * quote. The scanner then goes back to the line after that quote. Without this limit, each of the lines up to the offset could scan
+   * to the same byte again, in quadratic time.
    */
   #single_lines_until = 0
-  /** Within a line that is too long and was told already. */
+  /** Inside an overlong line that was already reported. */
   #skipping = false
   readonly #delimiter: number
-  /** Begin and end of each field of the record at hand. */
+  /** Start and end of each field in the current record. The start is complemented (`~`) if the field has doubled quotes. */
   readonly #ranges: number[] = []
   #count = 0
 
@@ -107,8 +111,8 @@ export class CsvScanner {
   }
 
   /**
-   * Takes the next piece of the text and hands over each record that ends in it, blank lines left out.
-   * @param last nothing follows the piece
+   * Scans the next piece of the text and passes each record that ends in it to `take`, except blank lines.
+   * @param last whether this is the last piece
    */
   push(piece: Uint8Array, last: boolean, take: (record: CsvRecord) => void): void {
     const added = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)
@@ -118,7 +122,7 @@ export class CsvScanner {
       this.#began = true
       if (text.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK)) at = BYTE_ORDER_MARK.length
     }
-    // Looking at each record costs more than looking at the whole piece; only where that is not sound does each count.
+    // Validating the whole text is cheaper than validating each record, which is done only if the text is not valid UTF-8.
     const is_utf8 = isUtf8(text)
     while (this.#began && at < text.length) {
       if (this.#skipping) {
@@ -137,11 +141,11 @@ export class CsvScanner {
       at = next
     }
     this.#offset += at
-    // The piece may belong to a buffer that its owner uses again.
+    // Copied, because the caller may overwrite the piece.
     this.#rest = Buffer.from(text.subarray(at))
   }
 
-  /** The end of a line that was told as too long. @returns where to go on */
+  /** Skips the rest of an overlong line. @returns the offset at which to continue */
   #skip(text: Buffer, at: number): number {
     const lf = text.indexOf(LF, at)
     const next = lf === -1 ? text.length : lf + 1
@@ -175,22 +179,22 @@ export class CsvScanner {
     for (let n = 0; n < this.#ranges.length; n += 2) {
       const from = this.#ranges[n]!
       const to = this.#ranges[n + 1]!
-      // Complemented where the field has doubled quotes.
       const value = text.toString('utf8', from < 0 ? ~from : from, to)
       fields.push(from < 0 ? value.replaceAll('""', '"') : value)
     }
     return new CsvRecord(this.#line, fields, this.#count, null, through, text, start, end)
   }
 
-  /** Finds the record that begins at `start`. */
+  /** Finds the end and the fields of the record that begins at `start`. */
   #find(text: Buffer, start: number, last: boolean): Found | typeof INCOMPLETE {
     this.#ranges.length = 0
     this.#count = 0
     const delimiter = this.#delimiter
     const limit = Math.min(text.length, start + RECORD_BYTES_MAX)
     const whole = limit === text.length
-    /** The first line end within quotes, and how many there are. */
+    /** Offset of the first line end inside quotes, or -1. */
     let first_lf = -1
+    /** Line ends inside quotes, and the one that ends the record. */
     let lines = 1
     let at = start
     for (;;) {
@@ -221,7 +225,7 @@ export class CsvScanner {
           if (!last) return INCOMPLETE
           return this.#unreadable(text, start, limit, first_lf, QUOTE_FAULT, last)
         }
-        // A quote at the very end may be the first of two.
+        // A quote at the end of the text may be the first of a doubled quote.
         if (i + 1 === text.length && !last) return INCOMPLETE
         field_end = i
         i += 1
@@ -257,9 +261,9 @@ export class CsvScanner {
   }
 
   /**
-   * The physical line that begins at `start`, which is no record.
-   * @param seen how far it was looked
-   * @param first_lf where the line ends, if that was within quotes
+   * Ends an unreadable record at the end of its first physical line.
+   * @param seen offset up to which the text was examined
+   * @param first_lf offset of the first line end inside quotes, or -1
    */
   #unreadable(
     text: Buffer,
@@ -285,7 +289,7 @@ export class CsvScanner {
   }
 }
 
-/** The fields of a line whose quotes are wrong, for the person who corrects it. */
+/** Splits an unreadable record into fields as well as possible, for the rejects file. */
 function guessFields(raw: string, delimiter: string): string[] {
   const fields: string[] = []
   let start = 0

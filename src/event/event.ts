@@ -14,12 +14,9 @@ import type { Micros } from './time.ts'
 export const USER_ID_CHARS_MAX = 256
 export const EVENT_TYPE_CHARS_MAX = 200
 export const PROPERTIES_BYTES_MAX = 32 * 1024
-/**
- * Deeper objects are a mistake or an attack.
- * Every JSON reader that later sees the object supports this depth.
- */
+/** Deeper objects are a mistake or an attack. Every program that later parses the properties supports this depth. */
 export const PROPERTIES_DEPTH_MAX = 32
-/** A client's clock may be ahead, but an event dated next week is a mistake. */
+/** A client's clock may run ahead by this much. A later time is a mistake. */
 export const AHEAD_OF_NOW_MAX_US = MICROS_PER_DAY
 
 export const EVENT_FIELDS = ['event_id', 'occurred_at', 'user_id', 'event_type', 'properties'] as const
@@ -48,10 +45,10 @@ function text(field: string, chars_max: number) {
   )
 }
 
-/** How databases and their exporters write that there is no value. */
+/** Texts that database exports write for NULL. */
 export const NULL_TEXTS: readonly string[] = ['NULL', 'null', '\\N']
 
-/** Blanks alone are a mistake, and so is a null that became text: one user or event type for everything that has none. */
+/** Whether a text is blank or an exported NULL. Storing it would merge all events without a value into one user or event type. */
 function isNoName(s: string): boolean {
   return (
     (s.length <= 4 && NULL_TEXTS.includes(s)) ||
@@ -122,7 +119,10 @@ const properties = v.pipe(
   }),
 )
 
-/** The one text that properties of this value are stored as, or why they cannot be. */
+/**
+ * Serializes properties to the JSON text that is stored.
+ * @returns the JSON; or the fault if a reader would not get the value unchanged, or it is too deep or too large
+ */
 export function writeProperties(value: unknown): { json: string } | { fault: string } {
   const found = { exact: false }
   const fault = propertiesFault(value, PROPERTIES_DEPTH_MAX, found)
@@ -138,8 +138,10 @@ function exceedsBytes(json: string, bytes_max: number): boolean {
 }
 
 /**
- * Finds what JSON text cannot carry unchanged to every reader behind us; null where there is nothing.
- * @param found is told of numbers that `JSON.stringify` would change
+ * Checks that every program that parses the JSON text gets the value unchanged.
+ * @param levels how many levels of nesting are allowed
+ * @param found its `exact` is set if the value has numbers that `JSON.stringify` would change
+ * @returns the first fault, or null
  */
 function propertiesFault(value: unknown, levels: number, found: { exact: boolean }): string | null {
   if (typeof value === 'string') {
@@ -153,8 +155,8 @@ function propertiesFault(value: unknown, levels: number, found: { exact: boolean
     found.exact = true
     return null
   }
-  // JSON has no such values, but other formats of a body have.
-  if (typeof value !== 'object') return 'properties must not contain what JSON cannot hold'
+  // JSON cannot express such values, but other body formats can.
+  if (typeof value !== 'object') return 'properties must not contain values that JSON cannot express'
   if (levels === 0) return `properties must be nested at most ${PROPERTIES_DEPTH_MAX} deep`
   for (const key in value) {
     if (!key.isWellFormed()) return 'properties must not contain unpaired surrogates'
@@ -170,7 +172,7 @@ const AMBIGUOUS_DATE =
 
 /**
  * Creates the schema of one event.
- * @param now_us the clock that limits `occurred_at`
+ * @param now_us returns the current time; `occurred_at` may be at most {@link AHEAD_OF_NOW_MAX_US} later
  */
 export function createEventSchema(now_us: () => Micros) {
   const occurredAt = v.pipe(
@@ -217,19 +219,19 @@ export function createEventSchema(now_us: () => Micros) {
 export type EventSchema = ReturnType<typeof createEventSchema>
 export type Verdict = { event: Event } | { error: FieldError }
 
-/** Validates one value. Returns the event in its stored form, or the first error. */
+/** Validates one value. @returns the event in its stored form, or the first error */
 export function judgeEvent(schema: EventSchema, value: unknown): Verdict {
   const result = v.safeParse(schema, withPlainUser(value), { abortEarly: true, abortPipeEarly: true })
   if (result.success) return { event: result.output }
   const issue = result.issues[0]
   const key = issue.path?.[0]?.key
-  // An unknown field name is client input, and input is never echoed.
+  // The name of an unknown field is client input and is not echoed.
   const path = EVENT_FIELDS.find((field) => field === key) ?? ''
   const message = issue.message === 'is missing' ? `${path} is missing` : issue.message
   return { error: { path, message } }
 }
 
-/** `1.0` and `1e3` are whole numbers too. */
+/** Converts a user id such as `1.0` or `1e3`, which the parser keeps as {@link ExactNumber}, to a number. */
 function withPlainUser(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || !('user_id' in value)) return value
   const { user_id } = value

@@ -3,11 +3,12 @@
 export const ID_BYTES = 16
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
+/** Whether a text is a UUID, in upper or lower case. */
 export function isEventId(text: string): boolean {
   return text.length === 36 && UUID.test(text)
 }
 
-/** Parses a UUID into 16 bytes of `target` at `offset`. The text must have passed {@link isEventId}. */
+/** Writes the 16 bytes of a UUID to `target` at `offset`. The text must have passed {@link isEventId}. */
 export function writeEventId(text: string, target: Uint8Array, offset: number): void {
   for (let i = 0; i < ID_BYTES; i += 1) {
     const at = DIGITS_AT[i]!
@@ -30,9 +31,9 @@ export function formatEventId(bytes: Buffer, offset = 0): string {
 }
 
 /**
- * Hashes an id, given as four big-endian 32-bit words, to 64 bits in two signed 32-bit halves. Signed,
- * because V8 allocates a heap object for larger numbers. The words may be signed or unsigned. Every
- * word affects both halves, because some UUID versions have constant words (v1 its node, v7 its time).
+ * Hashes an id, given as four big-endian 32-bit words, to 64 bits in two signed 32-bit halves. They
+ * are signed because V8 allocates a heap object for larger numbers. The words may be signed or unsigned.
+ * Every word affects both halves, because some UUID versions have constant words (v1 the node, v7 the time).
  */
 export function fingerprint(w0: number, w1: number, w2: number, w3: number): { low: number; high: number } {
   const low = mix(mix(mix(mix(w0) ^ w1) ^ w2) ^ w3)
@@ -49,7 +50,7 @@ export function mix(word: number): number {
 }
 
 /**
- * A digest of a set of ids that does not depend on their order. It checks that a copy holds the same ids.
+ * A digest of a set of ids that does not depend on their order, to check that a copy has the same ids.
  * It sums instead of XORing, because with XOR a duplicate id would cancel itself out.
  */
 export class IdDigest {
@@ -75,14 +76,14 @@ export class IdDigest {
       )
   }
 
-  /** Adds a disjoint set by its digest. */
+  /** Adds a disjoint set. @param text its digest, 16 hex digits @param count number of its ids */
   addDigest(text: string, count: number): void {
     this.count += count
     this.#high = (this.#high + Number.parseInt(text.slice(0, 8), 16)) >>> 0
     this.#low = (this.#low + Number.parseInt(text.slice(8), 16)) >>> 0
   }
 
-  /** 16 hex digits. */
+  /** The digest as 16 hex digits. */
   toString(): string {
     return this.#high.toString(16).padStart(8, '0') + this.#low.toString(16).padStart(8, '0')
   }

@@ -1,11 +1,11 @@
 /**
- * JSON whose numbers keep the digits they were sent with. A double holds 15 to 17 digits: `JSON.parse` makes 9007199254740992 of
- * 9007199254740993. Everything else is as `JSON.parse` and `JSON.stringify` have it: of a key that occurs twice the last value wins.
+ * JSON parser and writer that keep the digits of numbers. A double holds 15 to 17 digits: `JSON.parse` turns 9007199254740993 into
+ * 9007199254740992. Otherwise they work like `JSON.parse` and `JSON.stringify`. If a key occurs twice, the last value wins.
  */
 
-/** A number that a double would write in another way. */
+/** A number that `JSON.stringify` would write differently. */
 export class ExactNumber {
-  /** As it was sent; valid JSON, and within the range of a double. */
+  /** The number as sent. It is valid JSON and within the range of a double. */
   readonly text: string
 
   constructor(text: string) {
@@ -14,23 +14,23 @@ export class ExactNumber {
 }
 
 /**
- * Where a number may begin that has 16 digits or more, an exponent, a zero at its end, a sign before its zero, or seven zeros at its
- * beginning: all that `JSON.stringify` would write in another way. What stands in strings is found too: a suspicion, and cheap.
+ * Matches if the text may have a number that `JSON.stringify` would write differently: with 16 or more digits, an exponent, a trailing
+ * zero after the point, `-0`, or a value that begins with 0.000000. It also matches inside strings. That costs time but is harmless.
  */
 const ODD_NUMBER = /(?:^|[:,[])\s*-?(?:\d[\d.]{15}|\d+(?:\.\d+)?[eE]|\d+\.\d*0(?!\d)|0\.0{6})|-0(?![.\d])/
 
 /**
- * Reads JSON, numbers exactly.
- * @returns what `JSON.parse` would, but {@link ExactNumber} where a double would change the digits
- * @throws {SyntaxError} whose message may quote the text
+ * Parses JSON and keeps the digits of numbers.
+ * @returns the result of `JSON.parse`, with {@link ExactNumber} for numbers that `JSON.stringify` would write differently
+ * @throws {SyntaxError} its message may quote the text
  */
 export function parseExactJson(text: string): unknown {
   return ODD_NUMBER.test(text) ? new Reader(text).read() : JSON.parse(text)
 }
 
 /**
- * Writes JSON. Takes what {@link parseExactJson} gives, and whole numbers as bigint.
- * @param step indentation of each level; none for one line
+ * Serializes a value. Accepts what {@link parseExactJson} returns, and bigint.
+ * @param step indentation of each level; '' writes one line
  * @param margin indentation of the value itself
  */
 export function writeExactJson(value: unknown, step = '', margin = ''): string {
@@ -39,7 +39,7 @@ export function writeExactJson(value: unknown, step = '', margin = ''): string {
   return out.join('')
 }
 
-/** Adds to the parts: to join them at each level would copy the innermost as often as it is nested. */
+/** Appends the parts to `out`. Joining them at each level would copy a nested value once per level. */
 function write(value: unknown, step: string, margin: string, out: string[]): void {
   if (value instanceof ExactNumber) out.push(value.text)
   else if (typeof value === 'bigint') out.push(String(value))
@@ -51,7 +51,7 @@ function write(value: unknown, step: string, margin: string, out: string[]): voi
   }
 }
 
-/** @param members values of an array, or keys and values of an object */
+/** @param members values of an array, or [key, value] pairs of an object */
 function writeMembers(
   open: '[' | '{',
   members: readonly unknown[],
@@ -76,18 +76,18 @@ function writeMembers(
   out.push(close)
 }
 
-/** `object[key] = value` with the key `__proto__` would set the prototype. */
+/** Sets `object[key]` to `value`. A plain assignment to `__proto__` would set the prototype. */
 export function define(object: Record<string, unknown>, key: string, value: unknown): void {
   if (key === '__proto__') {
     Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
   } else object[key] = value
 }
 
-/** No white space of JSON has a higher code. */
+/** The highest character code of JSON white space. */
 const SPACE_CODE = 0x20
 const SPACE = /[ \t\n\r]*/y
 const BACKSLASH = 0x5c
-// oxlint-disable-next-line no-control-regex -- JSON allows none of them in a string
+// oxlint-disable-next-line no-control-regex -- JSON strings must escape control characters
 const NOT_PLAIN = /[\x00-\x1f\\]/
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const LITERAL = /true|false|null/y
@@ -95,7 +95,7 @@ const LITERALS: Readonly<Record<string, unknown>> = { true: true, false: false, 
 
 type Container = { array: unknown[] } | { object: Record<string, unknown>; key: string }
 
-/** Reads one JSON text. Containers are kept on a stack of its own, so that no nesting exhausts that of the engine. */
+/** Parses one JSON text. It keeps open containers on its own stack, so deep nesting cannot overflow the call stack. */
 class Reader {
   readonly #text: string
   #at = 0
@@ -130,7 +130,7 @@ class Reader {
     }
   }
 
-  /** A whole value, or {@link OPENED} where an array or object with members begins. */
+  /** Reads a value. @returns {@link OPENED} if it is the start of an array or object with members */
   #value(): unknown {
     this.#skip()
     const first = this.#text[this.#at]
@@ -165,7 +165,7 @@ class Reader {
     return key
   }
 
-  /** A pattern for a whole string would exhaust the stack of the pattern matcher where the string is long. */
+  /** Searches for the closing quote. A regular expression for a whole string overflows its stack on long strings. */
   #string(): string {
     const start = this.#at
     if (this.#text[start] !== '"') throw this.#fault()
@@ -177,7 +177,7 @@ class Reader {
     return NOT_PLAIN.test(plain) ? (JSON.parse(this.#text.slice(start, end + 1)) as string) : plain
   }
 
-  /** Whether an odd number of backslashes stands before it. */
+  /** Whether an odd number of backslashes precedes the character. */
   #isEscaped(at: number): boolean {
     let first = at
     while (this.#text.charCodeAt(first - 1) === BACKSLASH) first -= 1
@@ -210,7 +210,7 @@ class Reader {
   }
 
   #fault(): SyntaxError {
-    return new SyntaxError(`no JSON at character ${this.#at}`)
+    return new SyntaxError(`invalid JSON at character ${this.#at}`)
   }
 }
 

@@ -3,11 +3,11 @@ import type { FieldError } from '../problem/problem.ts'
 import { RECORD_BYTES_MAX } from './csv-scanner.ts'
 import { BODY_DEPTH_MAX, NestedTooDeep, parseJson } from './nesting.ts'
 
-/** Reads NDJSON, the same for a posted body and an imported file. An unreadable line costs itself alone. */
+/** Reads NDJSON from posted bodies and imported files. An unreadable line does not affect its neighbours. */
 
 /** One line that is not blank. */
 export class NdjsonLine {
-  /** From 1. */
+  /** Line number, from 1. */
   readonly number: number
   readonly #bytes: Buffer
   readonly #is_long: boolean
@@ -19,14 +19,14 @@ export class NdjsonLine {
   }
 
   /**
-   * The line without leading blanks and its line end; of a line that is too long, its beginning.
-   * Bytes that are not UTF-8 are replaced by U+FFFD.
+   * The line without leading white space and its line end; at most {@link RECORD_BYTES_MAX} bytes of it.
+   * Invalid UTF-8 is replaced by U+FFFD. Call it before the piece that the line came from is overwritten.
    */
   text(): string {
     return this.#bytes.toString('utf8')
   }
 
-  /** The value of the line, not validated yet; or why it cannot be read. */
+  /** Parses the line. @returns the value, which the schema has not validated yet; or the error */
   read(): { value: unknown } | { error: FieldError } {
     if (this.#is_long) return this.#fault(`longer than ${RECORD_BYTES_MAX} bytes`)
     if (!isUtf8(this.#bytes)) return this.#fault('not valid UTF-8')
@@ -47,18 +47,19 @@ const CR = 0x0d
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 const NOTHING = Buffer.alloc(0)
 
-/** Splits a text into lines. Linear in the size of the text, and holds at most one line and one piece of it. */
+/** Splits a text into lines, in linear time. Buffers at most one line and one piece. */
 export class NdjsonScanner {
-  /** The line that has begun, without its leading blanks. */
+  /** The incomplete line, without leading white space. */
   #rest: Buffer = NOTHING
   #number = 1
   #began = false
-  /** Within a line that is too long and was handed over already. */
+  /** Inside an overlong line that was already passed on. */
   #skipping = false
 
   /**
-   * Takes the next piece of the text and hands over each line that ends in it, blank lines left out.
-   * @param last nothing follows the piece
+   * Scans the next piece of the text and passes each line that ends in it to `take`, except blank lines.
+   * An overlong line is passed as soon as it exceeds the limit.
+   * @param last whether this is the last piece
    */
   push(piece: Uint8Array, last: boolean, take: (line: NdjsonLine) => void): void {
     const added = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)
@@ -89,12 +90,12 @@ export class NdjsonScanner {
         at = end
       }
     }
-    // The piece may belong to a buffer that its owner uses again.
+    // Copied, because the caller may overwrite the piece.
     this.#rest = Buffer.from(text.subarray(at))
   }
 }
 
-/** JSON whitespace within a line. */
+/** JSON white space other than LF. */
 function isBlank(byte: number): boolean {
   return byte === 0x20 || byte === CR || byte === 0x09
 }

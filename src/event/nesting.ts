@@ -1,17 +1,19 @@
 import { parseExactJson } from './json.ts'
 
 /**
- * Protects the parser from input that cannot be an event. JSON.parse does not overflow the stack, but 32
- * MiB of `[` takes ten seconds and a gigabyte. The depth of valid events is limited in event.ts.
+ * Limit of the nesting of a body, in levels. It protects the parser: 32 MiB of `[` does not overflow the
+ * stack of `JSON.parse`, but takes ten seconds and 1 GB of memory. event.ts has the limit for properties.
  */
 export const BODY_DEPTH_MAX = 1_000
 
 /**
- * Up to this many brackets are parsed in a fraction of a second at any depth. Measuring the depth costs a
- * third of parsing, so it is done only above this number; a batch of 100,000 ordinary events has 200,001.
+ * Up to this many opening brackets, the depth is not checked: such a text is parsed in a fraction of a
+ * second at any depth, and the check costs a third of parsing. A batch of 100,000 ordinary events has
+ * 200,001 opening brackets.
  */
 export const BRACKETS_UNCHECKED_MAX = 512 * 1024
 
+/** A text is nested deeper than {@link BODY_DEPTH_MAX} levels. */
 export class NestedTooDeep extends Error {
   override name = 'NestedTooDeep'
 
@@ -21,17 +23,17 @@ export class NestedTooDeep extends Error {
 }
 
 /**
- * JSON for text that may have been made to hurt.
- * @param unchecked_max the brackets that are too few to hurt; smaller where a body has many such texts
- * @throws {NestedTooDeep}
- * @throws {SyntaxError} its message quotes the text, so do not show it
+ * Parses JSON from an untrusted client, like {@link parseExactJson}.
+ * @param unchecked_max opening brackets up to which the depth is not checked; lower if a body has many texts
+ * @throws {NestedTooDeep} if the depth was checked and is over the limit
+ * @throws {SyntaxError} its message may quote the text, so do not show it to clients
  */
 export function parseJson(text: string, unchecked_max = BRACKETS_UNCHECKED_MAX): unknown {
   if (opensMoreThan(text, unchecked_max) && nestsDeeperThan(text, BODY_DEPTH_MAX)) throw new NestedTooDeep()
   return parseExactJson(text)
 }
 
-/** A cheap upper bound: it also counts brackets inside strings. */
+/** Whether there may be more opening brackets than `max`. Those inside strings count too, which makes it cheap. */
 function opensMoreThan(text: string, max: number): boolean {
   if (text.length <= max) return false
   let count = 0

@@ -10,7 +10,7 @@ export const MICROS_PER_MS = 1_000
 const DAYS_MAX = 2_932_896 // 9999-12-31
 
 // ISO 8601 date, optionally with time, fraction and offset.
-// All repeats are bounded, so matching cannot backtrack.
+// All repeats are bounded, so the matching time is bounded.
 const ISO =
   /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:Z|z|[+-]\d{2}(?::?\d{2})?)?)?$/
 
@@ -19,7 +19,7 @@ const ISO =
  * @returns microseconds since 1970, or null if the text is not an instant
  */
 export function parseInstant(text: string): Micros | null {
-  // It stands in every event: once the form is known, digits are read in their places, without a string for each part.
+  // This runs for every event. The pattern fixes the position of each part, so the digits are read in place without substrings.
   if (!ISO.test(text)) {
     const iso = exportedAsIso(text)
     return iso === null ? null : parseInstant(iso)
@@ -31,7 +31,7 @@ export function parseInstant(text: string): Micros | null {
   const minutes = digits(text, 14, 16)
   const has_seconds = text.charAt(16) === ':'
   const seconds = has_seconds ? digits(text, 17, 19) : 0
-  // A leap second is counted as the first of the next minute, as clocks without one do.
+  // A leap second becomes the first second of the next minute, as in POSIX time.
   if (hours > 24 || minutes > 59 || seconds > (minutes === 59 ? 60 : 59)) return null
   let end = has_seconds ? 19 : 16
   let fraction_us = 0
@@ -40,7 +40,7 @@ export function parseInstant(text: string): Micros | null {
     for (let unit_us = 100_000; isDigit(text, end); end += 1, unit_us = Math.floor(unit_us / 10))
       fraction_us += digits(text, end, end + 1) * unit_us
   }
-  // The midnight that ends a day.
+  // Hour 24 is valid only for midnight at the end of the day.
   if (hours === 24 && (minutes > 0 || seconds > 0 || fraction_us > 0)) return null
   const offset_minutes = parseOffset(text, end)
   if (offset_minutes === null) return null
@@ -54,7 +54,7 @@ const DATE_CHARS = 10
 const SPACED = /^(\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?) (UTC|GMT|Z|[+-]\d{2}:?\d{2})$/
 const BASIC = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2}(?:\.\d{1,9})?)?(Z|[+-]\d{2}(?::?\d{2})?)?$/
 
-/** What databases and their exporters write beside ISO 8601's extended form: `2025-07-29 10:00:00 UTC`, `20250303T100000Z`. */
+/** Converts other forms of database exports, `2025-07-29 10:00:00 UTC` and `20250303T100000Z`, to ISO 8601's extended form; or null. */
 function exportedAsIso(text: string): string | null {
   const spaced = SPACED.exec(text)
   if (spaced !== null) return `${spaced[1]}${/^[A-Z]/.test(spaced[2]!) ? 'Z' : spaced[2]}`
@@ -63,23 +63,23 @@ function exportedAsIso(text: string): string | null {
   return `${year}-${month}-${day}T${hours}:${minutes}${seconds === undefined ? '' : `:${seconds}`}${offset}`
 }
 
-/** Days and months that nobody can tell apart: `10/06/2024`. */
+/** Whether a text is a date whose day and month may be swapped, such as `10/06/2024`. */
 export function isAmbiguousDate(text: string): boolean {
   return /^\d{1,2}[/.-]\d{1,2}[/.-](\d{4}|\d{2})\b/.test(text)
 }
 
-/** Units of a time that is written as a number since 1970. */
+/** Units of a time that is a number since 1970, in microseconds. */
 export const EPOCH_UNITS_US = { epoch_s: 1_000_000, epoch_ms: 1_000, epoch_us: 1 } as const
 export type EpochFormat = keyof typeof EPOCH_UNITS_US
 
-/** A number of units since 1970 as ISO 8601; null where the text is no number, or one beyond the years that can be written. */
+/** Converts a number of units since 1970 to ISO 8601; null if the text is not a number or its year is after 9999. */
 export function epochAsIso(text: string, format: EpochFormat): string | null {
   if (!/^\d{1,16}(\.\d{1,9})?$/.test(text)) return null
   const at_us = Math.round(Number(text) * EPOCH_UNITS_US[format])
   return at_us < (DAYS_MAX + 1) * MICROS_PER_DAY ? formatInstant(at_us) : null
 }
 
-/** What follows the time: nothing, `Z`, or `+02`, `+0200`, `+02:00`. */
+/** Parses the offset at the end of the text: none, `Z`, `+02`, `+0200` or `+02:00`. @returns minutes; null if out of range */
 function parseOffset(text: string, at: number): number | null {
   if (text.length <= at + 1) return 0
   const hours = digits(text, at + 1, at + 3)
@@ -143,6 +143,7 @@ export function dayOf(at_us: Micros): Day {
   return Math.floor(at_us / MICROS_PER_DAY)
 }
 
+/** The current time, in steps of a millisecond. */
 export function nowMicros(): Micros {
   return Date.now() * MICROS_PER_MS
 }

@@ -1,23 +1,26 @@
 import { createReadStream } from 'node:fs'
 
-/** Counts of bytes, from which it is known whether DuckDB took all of a file as the careful reader would. */
+/** Counts the bytes of a CSV file. The fast reader compares the counts with the rows that DuckDB has read. */
 
-/** What the rows of a file hold, without its header. */
+/** Byte counts of a file without its header. */
 export interface ByteCounts {
   bytes: number
   quotes: number
+  /** LF. */
   newlines: number
+  /** CR. */
   returns: number
-  /** Pairs of return and newline. */
+  /** CRLF. */
   pairs: number
   nuls: number
 }
 
-/** Whether all lines end alike, and no byte is one that the two readers might take in different ways. */
+/** Whether all line ends are LF or all are CRLF, and there is no NUL. Otherwise the two CSV readers may differ. */
 export function isPlain({ newlines, returns, pairs, nuls }: ByteCounts): boolean {
   return nuls === 0 && (returns === 0 || (returns === pairs && newlines === pairs))
 }
 
+/** Counts the bytes of a file from the offset `skipped_bytes`. */
 export async function countBytes(path: string, skipped_bytes: number): Promise<ByteCounts> {
   let bytes = 0
   let quotes = 0

@@ -5,9 +5,9 @@ import type { DuckConnection } from '../store/duckdb.ts'
 import type { Layout } from '../store/layout.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 
-/** Drops staged rows that are duplicates of stored events. Exact, by joins on the id. */
+/** Drops staged rows whose event id is already in the file or in the store. The check is exact: it joins on the id. */
 
-/** Drops duplicates within the file. The first row in file order stays. */
+/** Drops duplicates within the file. The first row in file order is kept. */
 export async function dropCopiesInFile(connection: DuckConnection): Promise<void> {
   await connection.run(
     `INSERT INTO dropped SELECT record, day FROM staged
@@ -16,7 +16,7 @@ export async function dropCopiesInFile(connection: DuckConnection): Promise<void
   )
 }
 
-/** Drops duplicates of rows in these cold files. */
+/** Drops duplicates of rows in `files`. */
 export async function dropCopiesOfCold(
   connection: DuckConnection,
   layout: Layout,
@@ -30,7 +30,7 @@ export async function dropCopiesOfCold(
   )
 }
 
-/** Ids per page. */
+/** Hot ids read at a time. */
 const PAGE_ROWS = 50_000
 
 /** Progress through the hot rows. */
@@ -41,7 +41,7 @@ export interface HotScan {
 
 /**
  * Drops duplicates of hot rows that were committed since the last scan, and advances the scan.
- * @returns the number of rows dropped, by day
+ * @returns the number of rows dropped, by day; empty if no row was dropped
  */
 export async function dropCopiesOfHot(
   connection: DuckConnection,

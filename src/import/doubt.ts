@@ -2,14 +2,16 @@ import { writeProperties } from '../event/event.ts'
 import { parseExactJson } from '../event/json.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 
-/** Doubtful rows inserted at a time. */
+/** Rows per INSERT. */
 const INSERTED_ROWS = 10_000
 
 /**
- * Compares the properties that DuckDB has written with what the schema would write, where no pattern can tell: nested objects, escapes,
- * unusual numbers. Rows that differ become doubtful. Comparing two texts costs less than handing a whole event to the schema and back.
+ * Marks rows as doubtful if the properties that DuckDB has written differ from what the schema would write. It compares accepted rows
+ * that the patterns in stage-sql.ts do not cover: nested objects, escapes, unusual numbers. Comparing two texts is cheaper than
+ * validating and storing the whole event again.
  * @param all SQL of the staged rows
- * @param unsure how many of them are to be compared
+ * @param unsure number of rows to compare
+ * @throws {Error} if DuckDB returns another number of rows
  */
 export async function doubtProperties(
   connection: DuckConnection,
@@ -28,15 +30,16 @@ export async function doubtProperties(
     }
     compared += rows.length
   }
-  // A stream that fails in the middle ends as if it were complete.
-  if (compared !== unsure) throw new Error(`compared the properties of ${compared} of ${unsure} rows`)
+  // A DuckDB stream that fails in the middle ends without an error.
+  if (compared !== unsure)
+    throw new Error(`DuckDB returned ${compared} of ${unsure} rows whose properties must be compared`)
   for (let done = 0; done < found.length; done += INSERTED_ROWS) {
     const values = found.slice(done, done + INSERTED_ROWS).map((record) => `(${record})`)
     await connection.run(`INSERT INTO doubtful VALUES ${values.join(', ')}`)
   }
 }
 
-/** What the schema would store; null where it would store nothing. */
+/** The properties as the schema would store them; null if it would reject them. */
 function textOf(json: string): string | null {
   try {
     const written = writeProperties(parseExactJson(json))

@@ -10,15 +10,20 @@ import type { Source } from './source.ts'
 /** Skips an import if a file with the same bytes was imported before. */
 
 /**
- * The checksum by which a file is recognised: that of its bytes and of the way in which they are read, because the same
- * bytes read in another way give other events.
+ * Computes the checksum that identifies an import. It covers the bytes of the file and the options with which they are
+ * read, because the same bytes give other events with other options.
+ * @param way the options, from `wayOf`
+ * @returns SHA-256, hex
  */
 export async function identify(source: Source, way: string): Promise<string> {
   const checksum = await source.checksum()
   return way === '' ? checksum : createHash('sha256').update(`${checksum} ${way}`).digest('hex')
 }
 
-/** Finds an earlier import whose result is also the result of this one; null if there is none. */
+/**
+ * Finds an earlier import of the same bytes with the same options; null if there is none, or if its rejects file has to
+ * be written again.
+ */
 export async function findEarlier(
   { progress, disk }: { progress: Progress; disk: Pick<ColdDisk, 'checksum'> },
   imported_files: ImportedFiles,
@@ -27,19 +32,18 @@ export async function findEarlier(
   rejects: Rejects,
   strict: boolean,
 ): Promise<ImportedFile | null> {
-  // If no imported file has this size,
-  // the checksum is computed during the import, so the file is not read twice.
+  // If no imported file has this size, the checksum is computed later, during the import. The file is then read only once.
   if (!imported_files.hasSize(source.bytes)) return null
   const checksum = await progress.during('checking for an earlier import', null, () => identify(source, way))
   const earlier = source.isUnchanged() ? imported_files.find(source.bytes, checksum) : null
   if (earlier === null || earlier.rejected === 0) return earlier
-  // If rows were rejected, the rejects file must still be intact. Otherwise a new import writes it again.
+  // If rows were rejected, the rejects file must be intact. Otherwise the import runs and writes it again.
   const has_rejects =
     !strict && rejects.exists() && (await disk.checksum(rejects.path)) === earlier.rejects_checksum
   return has_rejects ? earlier : null
 }
 
-/** The report of an import that was skipped: all valid rows are duplicates. */
+/** The report of a skipped import: all valid rows count as duplicates. */
 export function reportEarlier({ rows, rejected, imported_at }: ImportedFile, took_ms: number): ImportReport {
   return {
     rows,

@@ -1,16 +1,16 @@
 import type { HeaderOptions } from '../event/csv-header.ts'
 
-/** The formats of a file: reader.ts reads them. */
+/** The file formats that reader.ts can read. */
 
 export const FORMATS = ['csv', 'ndjson', 'posthog', 'mixpanel', 'amplitude'] as const
 export type Format = (typeof FORMATS)[number]
 
-/** The format that the name of a file says; CSV if it says none. */
+/** The format by the file name: NDJSON for `.ndjson` and `.jsonl`, with or without `.gz`; otherwise CSV. */
 export function formatOf(name: string): Format {
   return /\.(?:ndjson|jsonl)(?:\.gz)?$/i.test(name) ? 'ndjson' : 'csv'
 }
 
-/** How a file is read, as text; empty for CSV as it stands. */
+/** The options that affect how a file is read, as text. Equal options give equal texts; CSV without options gives ''. */
 export function wayOf({
   format,
   map = new Map(),

@@ -4,22 +4,22 @@ import type { Header, HeaderOptions } from '../event/csv-header.ts'
 import { CsvScanner, DELIMITERS, RECORD_BYTES_MAX } from '../event/csv-scanner.ts'
 import type { CsvRecord, Delimiter } from '../event/csv-scanner.ts'
 
-/** The header of a file, and what it says of the rest. */
+/** The header of a CSV file. */
 export interface FileHeader extends Header {
   delimiter: Delimiter
-  /** Of the header's record, its line end and what stands before it included. */
+  /** Bytes from the start of the file through the line end of the header. */
   bytes: number
 }
 
-/** The file as a whole cannot be imported. One line for the person who named it. */
+/** The file as a whole cannot be imported. The message is one line for the user. */
 export class ImportFileError extends Error {
   override name = 'ImportFileError'
 }
 
 /**
- * Reads the header. The delimiter is the one with which all columns are found.
- * @param name of the file, for people
- * @throws {ImportFileError} when the file is empty, or no CSV, or has other columns
+ * Reads the header. The delimiter is the first one with which all columns are found.
+ * @param name file name, for messages
+ * @throws {ImportFileError} if the file is empty or not CSV, or has missing, duplicate or unknown columns
  */
 export function readFileHeader(path: string, name: string, options: HeaderOptions): FileHeader {
   const start = readStart(path)
@@ -31,7 +31,7 @@ export function readFileHeader(path: string, name: string, options: HeaderOption
     if (record === null) break
     const header = record.fault === null ? readHeader(record.fields, options) : { fault: record.fault }
     if (!('fault' in header)) return { ...header, delimiter, bytes: record.through }
-    // What is said of the file is what commas show, unless they show one column and another delimiter more.
+    // Report the fault found with commas. If commas give one column, report that of a delimiter that gives more.
     if (delimiter === ',' || (fault.startsWith('has one column') && record.count > 1)) fault = header.fault
   }
   throw new ImportFileError(`${name} ${fault}`)
@@ -45,7 +45,7 @@ function firstRecord(start: Buffer, delimiter: Delimiter): CsvRecord | null {
   return first
 }
 
-/** A header is no longer than a row may be. */
+/** The start of the file. The limit of a record is also the limit of a header. */
 function readStart(path: string): Buffer {
   const fd = openSync(path, 'r')
   try {

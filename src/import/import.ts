@@ -18,15 +18,16 @@ import type { Source } from './source.ts'
 import { openStaging } from './staging.ts'
 
 /**
- * Imports files directly into cold files: reads and validates the rows, drops duplicates, writes one
- * file per day, and makes all days visible in one transaction. The caller holds the cold lock, so cold
- * does not change meanwhile. Hot may change, so it is compared once more under SQLite's write lock.
+ * Imports a file directly into cold files: reads and validates the rows, drops duplicates, writes one
+ * file per day, and makes all days visible in one transaction. The caller holds the cold lock, so the
+ * cold files do not change during the import. Hot rows may be added, so they are compared once more under
+ * SQLite's write lock.
  */
 
 /**
  * Imports a file, unless the same bytes were imported before.
  * @param named path of a file, or `-` for stdin
- * @throws {ImportFileError} when the file as a whole cannot be read
+ * @throws {ImportFileError} if the file as a whole cannot be read
  */
 export async function importFile(
   deps: ImportDeps,
@@ -60,6 +61,7 @@ export async function importFile(
   }
 }
 
+/** The parts of one import. */
 interface File {
   folder: string
   source: Source
@@ -82,7 +84,7 @@ async function importRows(deps: ImportDeps, file: File, options: ImportOptions):
     const staging = await openStaging(connection, folder)
     // Runs in parallel with DuckDB's threads.
     const hashing = identify(source, wayOf(options))
-    // Whoever awaits it is told; a reader that fails first has a reason of its own.
+    // If the reader fails first, this promise is never awaited. Its rejection must not count as unhandled.
     hashing.catch(() => {})
     const rows = await reader.read(deps, staging, rejects)
     const checksum = await hashing

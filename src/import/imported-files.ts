@@ -2,14 +2,15 @@ import type { Micros } from '../event/time.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 
 /**
- * An imported file, identified by its bytes and how they were read. Importing the same again adds no event. Only rejected
- * rows may be accepted by a later clock or a later version of the program.
+ * An imported file, identified by its bytes and the options with which they were read. Importing it again adds no event,
+ * except for rejected rows that are valid at a later time or in a later version of the program.
  */
 export interface ImportedFile {
+  /** Size before decompression. */
   bytes: number
-  /** SHA-256, hex; see earlier.ts. */
+  /** SHA-256, hex, from `identify` in earlier.ts. */
   checksum: string
-  /** Without its folder. */
+  /** File name without its folder. */
   name: string
   imported_at: Micros
   rows: number
@@ -21,22 +22,24 @@ export interface ImportedFile {
 export interface ImportedFiles {
   /** Whether a file of this size was imported. */
   hasSize(bytes: number): boolean
+  /** The import with this size and checksum; null if there is none. */
   find(bytes: number, checksum: string): ImportedFile | null
   /** Inserts or replaces. Call it in the transaction that makes the rows visible. */
   put(file: ImportedFile): void
 }
 
 /**
- * About 30 MB. The oldest are evicted first.
- * If an evicted file is imported again, all its rows are duplicates.
+ * Limit of the table, about 30 MB. The oldest files are evicted first. If an evicted file is imported
+ * again, it is read again and all its rows are duplicates.
  */
 export const IMPORTED_FILES_MAX = 100_000
 
-/** Files that one statement examines, and at most deletes. One per new file would be enough. */
+/** Rows that one eviction examines, and deletes at most. One per new file would be enough. */
 const EVICTED_MAX = 100
 
 const COLUMNS = 'bytes, checksum, name, imported_at, rows, rejected, rejects_checksum'
 
+/** Prepares the statements on the table `imported_files`. */
 export function openImportedFiles(db: Sqlite): ImportedFiles {
   const size = db.prepare('SELECT 1 FROM imported_files WHERE bytes = ? LIMIT 1')
   const select = db.prepare(`SELECT ${COLUMNS} FROM imported_files WHERE bytes = ? AND checksum = ?`)

@@ -15,11 +15,11 @@ export interface ImportDeps {
   disk: ColdDisk
   progress: Progress
   now_us: () => Micros
-  /** How long replaced files are kept for running queries. */
+  /** How long replaced files are kept for running queries, in seconds. */
   grace_s: number
-  /** Limit for DuckDB. */
+  /** Memory limit of DuckDB. */
   memory_mb: number
-  /** For DuckDB. */
+  /** Threads of DuckDB, and limit of the groups of days written in parallel. */
   threads: number
 }
 
@@ -32,12 +32,15 @@ export interface ImportOptions extends HeaderOptions {
 }
 
 export interface ImportReport {
+  /** Rows or lines in the file, without the header and blank lines. */
   rows: number
   imported: number
   duplicates: number
   rejected: number
   days: number
+  /** Cold files written. */
   files: number
+  /** Size of the cold files written. */
   bytes: number
   took_ms: number
   /** ISO 8601 time of the earlier import of the same bytes if this one was skipped; null otherwise. */

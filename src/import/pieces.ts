@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 const PIECE_BYTES = 1 << 20
 const NOTHING = new Uint8Array()
 
-/** Hands over a file piece by piece, and an empty piece at its end. */
+/** Reads a file in pieces of at most 1 MiB. After the last one it passes an empty piece with `last` set. */
 export async function forEachPiece(
   path: string,
   push: (piece: Uint8Array, last: boolean) => void,

@@ -2,9 +2,9 @@ import type { DuckConnection } from '../store/duckdb.ts'
 
 /** Shows the progress of an import: a bar on a terminal, otherwise one line per stage. */
 export interface Progress {
-  /** Shows a stage while `act` runs; with a connection, the percentage that DuckDB reports. */
+  /** Shows a stage while `act` runs. With a connection, it also shows the percentage that DuckDB reports. */
   during<T>(stage: string, connection: DuckConnection | null, act: () => Promise<T>): Promise<T>
-  /** Shows a stage with a known number of days. */
+  /** Shows that `done` of `total` days of a stage are finished. */
   step(stage: string, done: number, total: number, note: string): void
   /** Clears the bar. */
   end(): void
@@ -13,6 +13,7 @@ export interface Progress {
 const BAR_CHARS = 30
 const REFRESH_MS = 100
 
+/** @param out a terminal, or any other stream for lines */
 export function createProgress(out: NodeJS.WriteStream): Progress {
   let stage_shown = ''
 
@@ -34,7 +35,7 @@ export function createProgress(out: NodeJS.WriteStream): Progress {
         return act()
       }
       draw(stage, 0, '')
-      // DuckDB reports progress only if its progress bar is enabled; printing the bar is disabled separately.
+      // DuckDB reports progress only if its progress bar is enabled; a second setting disables the output.
       await connection?.run('SET enable_progress_bar = true')
       await connection?.run('SET enable_progress_bar_print = false')
       const timer = setInterval(() => {

@@ -13,12 +13,11 @@ import { dropCopiesInFile, dropCopiesOfCold, dropCopiesOfHot } from './dedupe.ts
 import type { HotScan } from './dedupe.ts'
 import type { ImportDeps } from './job.ts'
 
-/** Publishes staged rows as cold files. */
-
 /**
- * Drops duplicates, writes one file per day, and publishes all files in one transaction.
+ * Publishes staged rows as cold files: drops duplicates, writes one file per day, and publishes all files in
+ * one transaction.
  * @param connection used to compare staged rows with stored events
- * @param remember called in the publishing transaction, or without one if there is nothing to publish
+ * @param remember called in the publishing transaction; outside of any if there is nothing to publish
  * @returns the published files
  */
 export async function publishNewRows(
@@ -46,8 +45,7 @@ export async function publishNewRows(
     done += days.length
   })
   for (;;) {
-    // Compares most of the events that arrived meanwhile before
-    // the write lock is taken, so that it is held briefly.
+    // Most hot rows that were added meanwhile are compared before the write lock is taken, so that it is held briefly.
     await rewriteDays(await dropCopiesOfHot(connection, db, scan))
     if (written.size === 0) {
       remember()
@@ -83,7 +81,7 @@ export async function publishNewRows(
   }
 
   /**
-   * Writes groups again of which days lost rows. The old files are not visible yet, so they are deleted.
+   * Rewrites the groups in which a day lost rows. Their files are not published yet, so they are deleted.
    */
   async function rewriteDays(lost: ReadonlyMap<Day, number>): Promise<void> {
     for (const [n, { files, ids }] of written) {
@@ -108,12 +106,12 @@ async function countDays(connection: DuckConnection): Promise<DayRows[]> {
 }
 
 /**
- * Groups that are written in parallel: while DuckDB sorts one, the ids of another are read back. Each
- * writer holds the days of its group in memory.
+ * Limit of the groups written in parallel: while DuckDB sorts one, the ids of another are read back.
+ * Each writer holds the days of its group in memory.
  */
 const WRITERS_MAX = 4
 
-/** Filters by time instead of day, because the staged file has statistics for the times. */
+/** SQL of the fresh rows of these days. It filters by time, because the staged Parquet file has statistics for times but no day. */
 function freshDays(first: Day, last: Day): string {
   return `SELECT * FROM staged ANTI JOIN (SELECT record FROM dropped WHERE day BETWEEN ${first} AND ${last}) USING (record)
     WHERE occurred_at >= TIMESTAMPTZ '${formatDay(first)} 00:00:00+00' AND occurred_at < TIMESTAMPTZ '${formatDay(last + 1)} 00:00:00+00'`

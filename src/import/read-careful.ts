@@ -11,9 +11,11 @@ import { forEachPiece } from './pieces.ts'
 import type { Rejects } from './rejects.ts'
 import { appendJudged } from './staging.ts'
 
-/** The careful way through a CSV file: row by row, so that an unreadable row is one rejected row with its line. */
-
-/** Validates every row. Valid rows are staged, others go to `rejects`. Returns the number of rows. */
+/**
+ * The careful CSV reader. It reads row by row, so an unreadable row is rejected with its line number and the others are stored.
+ * Valid rows are staged, all others are added to `rejects`.
+ * @returns the number of rows without the header
+ */
 export async function readCareful(
   connection: DuckConnection,
   path: string,
@@ -27,7 +29,7 @@ export async function readCareful(
 
   function take(record: CsvRecord): void {
     records += 1
-    // The header is the first.
+    // The first record is the header.
     if (records === 1) return
     const result = eventOfRecord(record, header, parseExactJson)
     const verdict = 'value' in result ? judgeEvent(schema, result.value) : result
@@ -43,7 +45,7 @@ export async function readCareful(
   return records - 1
 }
 
-/** In the order of {@link CSV_COLUMNS}, or, of a row that has other fields than the header, as they stand there. */
+/** The fields in the order of {@link CSV_COLUMNS}; or as they are if the row is unreadable or their number is wrong. */
 function rejectedFields(record: CsvRecord, header: FileHeader): readonly string[] {
   if (record.fault !== null || record.count !== header.count) return record.fields
   const fields = fieldsOf(record.fields, header)

@@ -15,18 +15,22 @@ import { appendJudged } from './staging.ts'
 import type { Staging } from './staging.ts'
 
 /**
- * The fast way through a CSV file: DuckDB reads it on all cores and accepts what is certainly valid. Its conditions are narrower
- * than the schema's on purpose; every row that they do not accept is validated by the schema itself. A file that DuckDB splits in
- * another way than the careful reader would is not read this way at all: every byte of it has to be accounted for.
+ * The fast CSV reader. DuckDB reads the file on all cores and accepts the rows that are certainly valid. The SQL conditions are
+ * stricter than the schema; the schema validates every row that they do not accept. If DuckDB may have split the file into other
+ * rows than the careful reader would, its result is discarded: every byte of the file must be accounted for.
  */
 
-/** The file must be read by the careful reader. */
+/** Result of {@link readFast} if the careful reader must read the file. */
 export const NEEDS_CARE = Symbol('needs the careful reader')
 
-/** Far below the limit of a row, so that no row that is too long comes through. In bytes of its fields. */
+/** Limit of the fields of one row, in bytes. It is far below the limit of a record, so an overlong record cannot pass as a row. */
 const ROW_FIELDS_BYTES_MAX = RECORD_BYTES_MAX / 4
 
-/** Stages the file. @returns the number of rows, or NEEDS_CARE with nothing judged or rejected */
+/**
+ * Stages the valid rows of a file and adds the others to `rejects`.
+ * @param now_us the time to which the schema is also set
+ * @returns the number of rows; or NEEDS_CARE, and then no row was appended to `judged` or `rejects`
+ */
 export async function readFast(
   { connection, parquet }: Staging,
   path: string,
@@ -35,12 +39,12 @@ export async function readFast(
   now_us: Micros,
   rejects: Rejects,
 ): Promise<number | typeof NEEDS_CARE> {
-  // What becomes of other columns and other times is not said in SQL.
+  // The SQL supports neither extra columns nor numeric times.
   const { extra, position, time_format } = header
   if (extra.size > 0 || position.properties_json === -1 || time_format !== null) return NEEDS_CARE
-  // On this thread, while DuckDB reads on its own.
+  // This thread counts while DuckDB reads on its own threads.
   const counting = countBytes(path, header.bytes)
-  // It is awaited below, and may fail before.
+  // It may fail before it is awaited below. Its rejection must not count as unhandled.
   counting.catch(() => {})
   try {
     await connection.run(
@@ -48,7 +52,7 @@ export async function readFast(
     )
   } catch (error) {
     await counting
-    // "CSV Error on Line …", "The CSV Parser state machine reached an invalid state", "Maximum line size …"
+    // DuckDB's messages: "CSV Error on Line …", "The CSV Parser state machine reached an invalid state", "Maximum line size …"
     if (error instanceof Error && /csv|line size/i.test(error.message)) return NEEDS_CARE
     throw error
   }
@@ -69,12 +73,12 @@ export async function readFast(
     number,
   ]
   if (!isPlain(counts) || longest > ROW_FIELDS_BYTES_MAX) return NEEDS_CARE
-  // A quote within a field stands in the file twice, or once and then there are none around the field.
+  // The quotes are counted in the file, because they may enclose a field or be doubled inside it.
   const separators = (header.count - 1) * rows
   const line_ends = counts.newlines + counts.returns - newlines
   if (bytes - quotes + counts.quotes + separators + line_ends !== counts.bytes) return NEEDS_CARE
   if (again === 0) return rows
-  // With blank lines, counting rows does not count lines.
+  // If the file has blank lines, the line of a row cannot be computed from its number.
   if (counts.newlines - newlines > rows) return NEEDS_CARE
   await connection.run(`INSERT INTO doubtful SELECT file_row_number FROM ${all} WHERE event_id IS NULL`)
   if (unsure > 0) await doubtProperties(connection, all, unsure)
@@ -82,10 +86,10 @@ export async function readFast(
   return rows
 }
 
-/** Rows per page that the schema validates. */
+/** Doubtful rows read at a time. */
 const PAGE_ROWS = 10_000
 
-/** Validates the doubtful rows with the schema, each with its line. */
+/** Validates the doubtful rows with the schema. Rejected ones are reported with their line. */
 async function judgeDoubtful(
   connection: DuckConnection,
   all: string,
@@ -122,7 +126,7 @@ async function judgeDoubtful(
   }
 }
 
-/** The only row of a query, as numbers; 0 for NULL. */
+/** Runs a query that returns one row. @returns its values as numbers; NULL is 0 */
 async function numbersOf(connection: DuckConnection, sql: string): Promise<number[]> {
   const reader = await connection.runAndReadAll(sql)
   return reader.getRows()[0]!.map(Number)

@@ -9,11 +9,10 @@ import { forEachPiece } from './pieces.ts'
 import type { Rejects } from './rejects.ts'
 import { appendJudged } from './staging.ts'
 
-/** Reads a file of one JSON event a line, ours or a vendor's. */
-
 /**
- * Validates every line. Valid lines are staged, others go to `rejects`. Returns the number of lines.
- * @param vendor null for events as they are posted
+ * Reads a file with one JSON event per line. Valid events are staged, all other lines are added to `rejects`.
+ * @param vendor whose format the events have; null for the format of `POST /events`
+ * @returns the number of lines that are not blank
  */
 export async function readLines(
   connection: DuckConnection,

@@ -17,13 +17,13 @@ import type { Staging } from './staging.ts'
 
 /** Reads one file in its format. */
 export interface Reader {
-  /** Columns of its rejected rows in the rejects file. */
+  /** Columns of the rejects file for the fields of a row. */
   reject_columns: readonly string[]
-  /** Stages the valid rows, lists the others, and defines the relations. Returns the number of rows. */
+  /** Stages the valid rows, adds the others to `rejects`, and defines the views on the staged rows. @returns the number of rows */
   read(deps: ImportDeps, staging: Staging, rejects: Rejects): Promise<number>
 }
 
-/** @throws {ImportFileError} when the file as a whole cannot be read in this format */
+/** Creates the reader for the format. @throws {ImportFileError} if the file as a whole cannot be read in this format */
 export function openReader(source: Source, options: ImportOptions): Reader {
   if (options.format === 'csv')
     return csvReader(source.path, readFileHeader(source.path, source.name, options))
@@ -61,7 +61,7 @@ function lineReader(path: string, vendor: VendorName | null): Reader {
   }
 }
 
-/** One time for the whole file, so that all readers accept the same rows. */
+/** A schema with a fixed time, so that all readers of a file accept the same rows. */
 function clockOf(deps: ImportDeps): { now_us: Micros; schema: EventSchema } {
   const now_us = deps.now_us()
   return { now_us, schema: createEventSchema(() => now_us) }

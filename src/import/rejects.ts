@@ -7,17 +7,19 @@ import type { ColdDisk } from '../store/disk.ts'
 /** The rejects file `<file>.rejected.csv`: rejected rows or lines, each with its line number and reason. */
 export interface Rejects {
   readonly path: string
+  /** Rows added so far. */
   readonly count: number
   /** Whether the file exists, from an earlier import or after {@link finish}. */
   exists(): boolean
+  /** @param line physical line of the row, from 1 */
   add(line: number, reason: string, fields: readonly string[]): void
   /**
    * Moves the file to its path durably, or deletes the file of an earlier import if no row was rejected.
-   * Call it before the import is committed, so that every row is either imported or listed. Returns the
-   * path, or null.
+   * Call it before the import is committed, so that every row is either imported or listed.
+   * @returns the path; null if no row was rejected
    */
   finish(): string | null
-  /** Deletes an unfinished file. */
+  /** Deletes the file if it is not finished. */
   discard(): void
 }
 
@@ -25,9 +27,10 @@ export interface Rejects {
 const BUFFER_CHARS = 1 << 20
 
 /**
- * @param columns of the fields of a row
- * @param beside path of the file whose rows they are
- * @param mode of that file: whoever may not read it may not read its rows here
+ * Prepares the rejects file. It is created when the first rows are written.
+ * @param columns names of the fields of a row
+ * @param beside path of the imported file
+ * @param mode permissions of the imported file. The rejects file gets the same, because it has the same data
  */
 export function openRejects(
   columns: readonly string[],
@@ -47,7 +50,7 @@ export function openRejects(
   }
   function flush(): void {
     fd ??= openNew(unfinished, mode)
-    // writeSync would stop, without an error, in the middle of a line where the disk becomes full.
+    // Not writeSync: on a full disk it may write only a part, without an error.
     writeFileSync(fd, buffer)
     buffer = ''
   }
@@ -74,7 +77,7 @@ export function openRejects(
     },
     finish() {
       if (count === 0) {
-        // Not `disk.remove`: it would delete a folder of that name with its contents.
+        // Not `disk.remove`: if the path is a folder, it would delete the folder with its contents.
         rmSync(path, { force: true })
         return null
       }
@@ -90,7 +93,7 @@ export function openRejects(
   }
 }
 
-/** Never through a link that somebody has put there. */
+/** Creates a file. It never writes through a symbolic link at that path. */
 function openNew(path: string, mode: number): number {
   rmSync(path, { force: true })
   const fd = openSync(path, 'wx', mode)

@@ -19,37 +19,38 @@ import { isUnreadablePath } from '../store/duckdb.ts'
 import { ImportFileError } from './header.ts'
 
 /**
- * What is imported, as a file of UTF-8 that its readers open by name, one after the other and beside the one that makes the checksum. The
- * checksum is that of what they have read only if nobody wrote to the file meanwhile.
+ * The input of an import, as a UTF-8 file. The CSV readers open it by path one after the other, while the checksum is computed in
+ * parallel. The checksum matches what they have read only if {@link Source.isUnchanged} is true afterwards.
  */
 export interface Source {
-  /** Without its folder; `stdin` for what came from there. */
+  /** File name without its folder; `stdin` for standard input. */
   name: string
-  /** The text to read: the file itself, or a copy of ours where that is compressed, in another encoding or no file. */
+  /** Path of the text: the file itself, or a copy if it is compressed, not UTF-8, a pipe, or has a path that DuckDB cannot open. */
   path: string
-  /** Beside which the list of rejected rows goes. */
+  /** Absolute path beside which the rejects file is written. */
   beside: string
-  /** Permissions of the file, for the list of its rows. */
+  /** Permissions of the file, for the rejects file. */
   mode: number
-  /** Of the file as it was named. */
+  /** Size before decompression and decoding. */
   bytes: number
-  /** SHA-256, hex. The first call reads the file. */
+  /** SHA-256 before decompression and decoding, hex. The first call reads the file. */
   checksum(): Promise<string>
   /** Whether the file was neither replaced nor modified since {@link openSource}. */
   isUnchanged(): boolean
 }
 
-/** Names what the caller writes to us instead of naming a file. */
+/** The argument that means standard input. */
 export const STDIN = '-'
-/** Two writes within one step of the file system's clock leave the same time; on Linux a step is at most 10 ms. */
+/** Two writes within one step of the file system's clock set the same time. On Linux a step is at most 10 ms. */
 const CLOCK_STEP_MS = 20
-/** Readable by its owner alone, as everything in a store is. */
+/** Readable only by the owner, like all files in a store. */
 const PRIVATE_MODE = 0o600
 
 /**
+ * Opens the input and makes a UTF-8 copy if one is needed.
  * @param named path of a file or pipe, or {@link STDIN}
  * @param folder for copies; the caller deletes it
- * @throws {ImportFileError} when there is no such file, or its encoding is not known
+ * @throws {ImportFileError} if the file does not exist, is not readable, is damaged, or has an unsupported format or encoding
  */
 export async function openSource(
   named: string,
@@ -67,7 +68,7 @@ export async function openSource(
   }
   const whole = path
   const stamp = stampOf(whole)
-  // Whatever is written from now on leaves another time than the stamp's.
+  // After this wait, every write sets another ctime than that of the stamp.
   if (Date.now() - Number(stamp.ctimeMs) < CLOCK_STEP_MS) await setTimeout(CLOCK_STEP_MS)
   let hashing: Promise<string> | undefined
 
@@ -79,7 +80,7 @@ export async function openSource(
     bytes: Number(stamp.size),
     checksum() {
       hashing ??= disk.checksum(whole)
-      // Whoever awaits it is told; who fails before that has a reason of his own.
+      // If the import fails first, this promise is never awaited. Its rejection must not count as unhandled.
       hashing.catch(() => {})
       return hashing
     },
@@ -90,7 +91,11 @@ export async function openSource(
   }
 }
 
-/** @throws {ImportFileError} where nothing can be read */
+/**
+ * The status of a file, pipe or character device.
+ * @param named path as the user gave it, for messages
+ * @throws {ImportFileError} if it does not exist, has another type or is not readable
+ */
 export function fileAt(path: string, named: string): BigIntStats {
   try {
     const stat = statSync(path, { bigint: true })
@@ -103,19 +108,20 @@ export function fileAt(path: string, named: string): BigIntStats {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR')
       throw new ImportFileError(`${named} does not exist`, { cause: error })
-    if (code === 'EACCES') throw new ImportFileError(`${named} may not be read`, { cause: error })
+    if (code === 'EACCES')
+      throw new ImportFileError(`${named} cannot be read: permission denied`, { cause: error })
     throw error
   }
 }
 
-/** The time of the last change cannot be set back, as that of the last write can. */
+/** A program can set mtime back, but not ctime. */
 const STAMP = ['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'] as const
 
 function stampOf(path: string): BigIntStats {
   return statSync(path, { bigint: true })
 }
 
-/** What files begin with that are no text, and what to say of them. */
+/** Magic numbers of unsupported formats, and the end of the error message for each. */
 const FOREIGN: readonly [start: number[], what: string][] = [
   [[0x50, 0x4b, 0x03, 0x04], 'a ZIP archive or an Excel workbook; unpack it, or save it as CSV'],
   [[0x28, 0xb5, 0x2f, 0xfd], 'compressed with zstd; decompress it first'],
@@ -126,7 +132,7 @@ const FOREIGN: readonly [start: number[], what: string][] = [
 const GZIP = [0x1f, 0x8b]
 const UTF16_MARKS = { 'utf-16le': [0xff, 0xfe], 'utf-16be': [0xfe, 0xff] } as const
 
-/** The path of the same text as UTF-8, where DuckDB can open it. */
+/** The path of the text as UTF-8: `path`, or a copy in `folder` if that is needed. */
 async function readable(path: string, name: string, folder: string): Promise<string> {
   const start = startOf(path)
   const begins = (bytes: readonly number[]) => bytes.every((byte, i) => start[i] === byte)
@@ -147,7 +153,7 @@ async function readable(path: string, name: string, folder: string): Promise<str
     await pipeline(createReadStream(path), decoding(encoding), createWriteStream(decoded))
     return decoded
   }
-  // Nothing but text of 16 bits has a zero beside each character of its header.
+  // Only UTF-16 has one zero byte for each ASCII character.
   if (start.length >= 4 && (start[0] === 0) !== (start[1] === 0) && (start[2] === 0) !== (start[3] === 0)) {
     throw new ImportFileError(`${name} is UTF-16 without a byte order mark; convert it to UTF-8`)
   }

@@ -11,28 +11,30 @@ import type { Micros } from '../event/time.ts'
 import { readCsvSql, sqlText } from '../store/duckdb.ts'
 import type { FileHeader } from './header.ts'
 
-/**
- * SQL that reads a CSV file and says of each row whether it is certainly valid. Rows: the event, or NULLs; `raw`, the five fields of a row that
- * has to be looked at again, because it is not valid or because its properties may be; and what the fields take of the bytes of the file.
- */
-
-// With 32 hexadecimal digits, which only the cast makes sure of.
+// The pattern checks the hyphens; the cast to UUID checks the 32 hexadecimal digits.
 const UUID_FORM = '________-____-____-____-____________'
 const TIME_FORM =
   '\\d{4}-\\d{2}-\\d{2}[T ]([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,6})?(Z|[+-](0\\d|1[0-4]):[0-5]\\d)?'
-// Most properties are one object without another in it, and this one look at them answers all questions but whether a key stands twice. Nothing
-// that JSON.stringify would write otherwise: no escapes, no blanks but those after a colon or comma, no key that looks like an index of an
-// array, no number with more than 15 digits, an exponent or a zero at its end.
+// Matches a flat object that JSON.stringify would write in the same way, except for a space after a colon or comma: no escapes, no key that
+// begins with a digit (JavaScript moves integer keys to the front), no number with more than 15 digits, an exponent or a trailing zero
+// after the point. Most properties are such objects; they need only one more check, for duplicate keys.
 const FLAT_KEY = '"(?:[^"\\\\\\x00-\\x1f0-9][^"\\\\\\x00-\\x1f]*)?"'
 const FLAT_STRING = '"[^"\\\\\\x00-\\x1f]*"'
 const FLAT_NUMBER = '0|-?[1-9][0-9]{0,14}|-?(?:0|[1-9][0-9]{0,9})\\.[0-9]{0,4}[1-9]'
 const FLAT_MEMBER = `${FLAT_KEY}: ?(?:${FLAT_STRING}|${FLAT_NUMBER}|true|false|null)`
 const FLAT_OBJECT = `\\{(?:${FLAT_MEMBER}(?:, ?${FLAT_MEMBER})*)?\\}`
 
+/**
+ * SQL that reads a CSV file and decides for each row whether it is certainly valid. Its columns:
+ * - the event, or NULLs if the row is not accepted;
+ * - `bytes`, `quotes` and `newlines`: byte counts over all fields of the row;
+ * - `raw`: the five fields of a row that must be checked again, because it was not accepted or the schema may write its properties
+ *   differently; otherwise NULL.
+ */
 export function stageSql(path: string, header: FileHeader, now_us: Micros): string {
   const names = Array.from({ length: header.count }, (_, n) => `c${n}`)
   const columns = names.map((name) => `${name}: 'VARCHAR'`).join(', ')
-  // A null string that no text file holds: an empty field is an empty text, never null.
+  // No text file contains this `nullstr`, so an empty field is read as '' and never as NULL.
   const csv = readCsvSql(
     path,
     `header = true, delim = ${sqlText(header.delimiter)}, quote = '"', escape = '"', auto_detect = false, strict_mode = true,
@@ -75,17 +77,18 @@ export function stageSql(path: string, header: FileHeader, now_us: Micros): stri
     )`
 }
 
-/** With one visible ASCII character at least, so not blank in any script; and not the null of an export. */
+/** SQL: the field has a visible ASCII character, so it is not blank; it is not an exported NULL and has no NUL character. */
 function isName(field: string): string {
   const nulls = NULL_TEXTS.map(sqlText).join(', ')
   return `regexp_matches(${field}, '[!-~]') AND ${field} NOT IN (${nulls}) AND NOT contains(${field}, chr(0))`
 }
 
+/** SQL: the object has duplicate keys. */
 function hasKeyTwice(json: string): string {
   return `len(json_keys(${json})) > len(list_distinct(json_keys(${json})))`
 }
 
-/** How often a character stands in a field. */
+/** SQL: the number of times a one-byte character occurs in a field. */
 function countSql(field: string, character: string): string {
   return `CASE WHEN contains(${field}, ${character}) THEN strlen(${field}) - strlen(replace(${field}, ${character}, '')) ELSE 0 END`
 }

@@ -5,20 +5,24 @@ import { loadDuckDb, readParquetSql } from '../store/duckdb.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 
 /**
- * The rows between the CSV file and the cold files. Two views select them:
- * `staged (event_id, occurred_at, user_id, event_type, properties, record, day)` has the accepted rows, with
- * `record` numbering the rows of the file from 0; `fresh` has those that no duplicate check has dropped.
+ * The rows between the imported file and the cold files. Two views select them:
+ * `staged (event_id, occurred_at, user_id, event_type, properties, record, day)` has the accepted rows, where
+ * `record` is the number of the row in the file, from 0; `fresh` has those that no duplicate check has dropped.
  */
 export interface Staging {
   connection: DuckConnection
   /**
-   * Path of the rows that the fast reader has staged. Parquet instead of a table, because writing it takes
-   * half the time and a third of the memory. A row that was not accepted has no event_id and its fields in
-   * `raw`.
+   * Path of the rows that the fast reader has staged. It is a Parquet file and not a table, because writing it
+   * takes half the time and a third of the memory. A row that was not accepted has a NULL event_id and its
+   * fields in `raw`.
    */
   parquet: string
 }
 
+/**
+ * Creates the tables. `judged` has the rows that the schema has accepted, `doubtful` the rows of the Parquet file that the
+ * schema must validate, and `dropped` the duplicates.
+ */
 export async function openStaging(connection: DuckConnection, folder: string): Promise<Staging> {
   await connection.run(
     `CREATE TABLE judged (event_id UUID, occurred_at TIMESTAMPTZ, user_id VARCHAR, event_type VARCHAR, properties VARCHAR, record BIGINT);
@@ -29,8 +33,8 @@ export async function openStaging(connection: DuckConnection, folder: string): P
 }
 
 /**
- * Defines the views after the rows are read.
- * @param with_parquet whether the fast reader has staged rows
+ * Defines the views `staged` and `fresh`.
+ * @param with_parquet whether they include the rows that the fast reader has staged
  */
 export async function defineRelations(
   { connection, parquet }: Staging,
@@ -48,13 +52,15 @@ export async function defineRelations(
 }
 
 export interface JudgedAppender {
+  /** @param record number of the row in the file, from 0 */
   add(event: Event, record: number): void
   close(): void
 }
 
+/** Rows buffered before a flush. */
 const FLUSH_ROWS = 20_000
 
-/** Appends rows that the schema has accepted. */
+/** Opens an appender for rows that the schema has accepted. The caller closes it. */
 export async function appendJudged(connection: DuckConnection): Promise<JudgedAppender> {
   const { DuckDBTimestampTZValue } = await loadDuckDb()
   const appender = await connection.createAppender('judged')
