@@ -4,7 +4,7 @@ import { packEvents } from '../event/batch.ts'
 import { judgeEvent } from '../event/event.ts'
 import type { Event, EventSchema } from '../event/event.ts'
 import { isEventId } from '../event/id.ts'
-import type { ProblemEntry } from '../problem/problem.ts'
+import type { FieldError, ProblemEntry } from '../problem/problem.ts'
 import type { Body } from './body.ts'
 import type { Content, SealedContent } from './event-store.ts'
 import { tooManyEvents, Unreadable } from './formats/batch.ts'
@@ -30,41 +30,67 @@ export interface Judgement<C = Content | SealedContent> {
  * Parses a body in its format and validates its events.
  * @throws {Problem} `too_many_events`, or the format's problem if the body cannot be parsed at all
  */
-export function judgeBody(
-  schema: EventSchema,
-  { media_type, parts }: Body,
-  events_max: number,
-): Judgement<Content> {
+export function judgeBody(schema: EventSchema, body: Body, events_max: number): Judgement<Content> {
+  return judgeBatch(schema, parseBody(body, events_max))
+}
+
+/** Parses a body in its format. Errors as for {@link judgeBody}. */
+export function parseBody({ media_type, parts }: Body, events_max: number): Batch {
   const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts)
   const batch = FORMATS.get(media_type)!(bytes, events_max)
   if (batch.length > events_max) throw tooManyEvents(events_max)
-  return judgeBatch(schema, batch)
+  return batch
 }
 
 /** Validates the parsed events of a batch. */
 export function judgeBatch(schema: EventSchema, batch: Batch): Judgement<Content> {
+  const run = openRun(schema, batch)
+  while (run.step());
+  return run.end()
+}
+
+/** The validation of a batch, event by event. */
+export interface Run {
+  /** Validates the next event. Returns false if there is none. */
+  step(): boolean
+  /** The result, when all are validated. */
+  end(): Judgement<Content>
+}
+
+export function openRun(schema: EventSchema, batch: Batch): Run {
   const valid: Event[] = []
   const letters: Letter[] = []
   const errors: ProblemEntry[] = []
   let rejected = 0
-  for (const [index, value] of batch.entries()) {
-    const verdict = value instanceof Unreadable ? value : judgeEvent(schema, value)
-    if ('event' in verdict) {
-      valid.push(verdict.event)
-      continue
-    }
+  let index = 0
+
+  function reject(value: unknown, error: FieldError): void {
     rejected += 1
-    if (rejected > LETTERS_PER_REQUEST_MAX) continue
+    if (rejected > LETTERS_PER_REQUEST_MAX) return
     const event_id = readableId(value)
-    letters.push(writeLetter(value instanceof Unreadable ? value.text : value, event_id, verdict.error))
+    letters.push(writeLetter(value instanceof Unreadable ? value.text : value, event_id, error))
     if (errors.length < ERRORS_LISTED_MAX)
-      errors.push({ index, ...(event_id === null ? {} : { event_id }), ...verdict.error })
+      errors.push({ index, ...(event_id === null ? {} : { event_id }), ...error })
   }
-  if (rejected > letters.length) letters.push(countRest(rejected - letters.length))
-  const cut = rejected > errors.length ? { errors_truncated: true as const } : {}
+
   return {
-    judged: { received: batch.length, rejected, errors, ...cut },
-    content: { batch: packEvents(valid), letters },
+    step() {
+      if (index === batch.length) return false
+      const value = batch[index]
+      const verdict = value instanceof Unreadable ? value : judgeEvent(schema, value)
+      if ('event' in verdict) valid.push(verdict.event)
+      else reject(value, verdict.error)
+      index += 1
+      return true
+    },
+    end() {
+      if (rejected > letters.length) letters.push(countRest(rejected - letters.length))
+      const cut = rejected > errors.length ? { errors_truncated: true as const } : {}
+      return {
+        judged: { received: batch.length, rejected, errors, ...cut },
+        content: { batch: packEvents(valid), letters },
+      }
+    },
   }
 }
 

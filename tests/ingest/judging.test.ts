@@ -3,7 +3,13 @@ import { after, before, describe, it } from 'node:test'
 import { encode } from '@msgpack/msgpack'
 import type { Content } from '../../src/ingest/event-store.ts'
 import { BRACKETS_UNCHECKED_MAX } from '../../src/event/nesting.ts'
-import { createJudging, JUDGED_AT_ONCE_BYTES_MAX, OWN_TURN_BYTES_MIN } from '../../src/ingest/judging.ts'
+import {
+  createJudging,
+  JUDGED_AT_ONCE_BYTES_MAX,
+  JUDGED_IN_TURNS_BYTES_MAX,
+  judgedHereMax,
+  OWN_TURN_BYTES_MIN,
+} from '../../src/ingest/judging.ts'
 import type { Judging } from '../../src/ingest/judging.ts'
 import { Problem } from '../../src/problem/problem.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
@@ -23,7 +29,7 @@ function jsonOf(events: readonly unknown[], bytes: number): Buffer<ArrayBuffer> 
 }
 
 /** Enough of them for a large body in any format. */
-const MANY = 1_500
+const MANY = 2_500
 
 const ENCODE: Readonly<Record<string, (events: readonly SampleEvent[]) => Uint8Array>> = {
   [JSON_TYPE]: (events) => Buffer.from(JSON.stringify(events)),
@@ -32,7 +38,7 @@ const ENCODE: Readonly<Record<string, (events: readonly SampleEvent[]) => Uint8A
   'application/msgpack': (events) => encode(events),
 }
 
-const bodyOf = (events: readonly unknown[], bytes = JUDGED_AT_ONCE_BYTES_MAX + 1) => ({
+const bodyOf = (events: readonly unknown[], bytes = JUDGED_IN_TURNS_BYTES_MAX + 1) => ({
   media_type: JSON_TYPE,
   parts: [new Uint8Array(jsonOf(events, bytes))],
 })
@@ -67,7 +73,7 @@ describe('a large body', { timeout: HANGS_AFTER_MS }, () => {
     it(`of ${type} is stored as it was sent`, async () => {
       const events = sampleEvents(100 + n, MANY)
       const body = encodeAll(events)
-      assert.ok(body.length > JUDGED_AT_ONCE_BYTES_MAX)
+      assert.ok(body.length > judgedHereMax(type))
       const { status, json } = await send(type, body)
       assert.deepEqual(
         { status, json },
@@ -77,11 +83,14 @@ describe('a large body', { timeout: HANGS_AFTER_MS }, () => {
     })
   }
 
-  for (const over of [0, 1]) {
-    it(`${over} bytes over what is judged at once is answered like any other`, async () => {
-      const [good, other] = sampleEvents(200 + over, 2)
+  for (const bytes of [JUDGED_AT_ONCE_BYTES_MAX, JUDGED_IN_TURNS_BYTES_MAX].flatMap((max) => [
+    max,
+    max + 1,
+  ])) {
+    it(`of ${bytes} bytes, about as many as are judged in one way, is answered like any other`, async () => {
+      const [good, other] = sampleEvents(bytes, 2)
       const sent = [good, { ...other, user_id: '' }, good]
-      const { status, json } = await send(JSON_TYPE, jsonOf(sent, JUDGED_AT_ONCE_BYTES_MAX + over))
+      const { status, json } = await send(JSON_TYPE, jsonOf(sent, bytes))
       const message = 'user_id must be a string of 1 to 256 characters, without NUL or unpaired surrogates'
       const errors = [{ index: 1, event_id: other!.event_id, path: 'user_id', message }]
       assert.deepEqual(
@@ -96,7 +105,7 @@ describe('a large body', { timeout: HANGS_AFTER_MS }, () => {
   }
 
   it('that cannot be read is refused with the reason', async () => {
-    const spaces = ' '.repeat(JUDGED_AT_ONCE_BYTES_MAX)
+    const spaces = ' '.repeat(JUDGED_IN_TURNS_BYTES_MAX)
     const deep = '['.repeat(BRACKETS_UNCHECKED_MAX + 1)
     const many = JSON.stringify(Array.from({ length: EVENTS_MAX + 1 }, () => 0))
     const refusals: [string, number, string][] = [
@@ -113,14 +122,14 @@ describe('a large body', { timeout: HANGS_AFTER_MS }, () => {
 
   it('with a key is answered from what is kept, and refused if it has changed in one byte', async () => {
     const [event] = sampleEvents(300, 1)
-    const body = jsonOf([event], JUDGED_AT_ONCE_BYTES_MAX + 100)
+    const body = jsonOf([event], JUDGED_IN_TURNS_BYTES_MAX + 100)
     const key = { 'idempotency-key': 'a-large-one' }
     const first = await send(JSON_TYPE, body, key)
     const again = await send(JSON_TYPE, body, key)
     assert.deepEqual([again.status, again.json], [200, first.json])
     assert.equal(again.headers.get('idempotency-replayed'), 'true')
     assertProblem(
-      await send(JSON_TYPE, jsonOf([event], JUDGED_AT_ONCE_BYTES_MAX + 101), key),
+      await send(JSON_TYPE, jsonOf([event], JUDGED_IN_TURNS_BYTES_MAX + 101), key),
       422,
       'idempotency_key_reused',
     )
@@ -136,7 +145,7 @@ describe('a large body', { timeout: HANGS_AFTER_MS }, () => {
     const reply = await sendBytes(
       `${store.url}/dead-letters/${id}/replay`,
       { 'content-type': JSON_TYPE },
-      jsonOf([corrected], JUDGED_AT_ONCE_BYTES_MAX + 1),
+      jsonOf([corrected], JUDGED_IN_TURNS_BYTES_MAX + 1),
     )
     assert.equal(reply.status, 200, JSON.stringify(reply.json))
     assert.deepEqual(storedOf([corrected]), [corrected])
@@ -164,6 +173,27 @@ describe('judging', { timeout: HANGS_AFTER_MS }, () => {
     assert.equal(judged.received, MANY)
     assert.ok(content instanceof Uint8Array, 'its strings were handed over one by one')
     assert.ok(turns > 10, `${turns} turns`)
+  })
+
+  it('judges an ordinary batch where it is, and lets others have their turn every few milliseconds', async (t) => {
+    let now_ms = 0
+    // Each look at the clock finds it a millisecond later, and there is one before each turn and one behind each event.
+    const patient = createJudging({ events_max: EVENTS_MAX, timeout_ms: 1, now_ms: () => now_ms++ })
+    t.after(() => patient.close())
+    let turns = 0
+    let turn: NodeJS.Immediate
+    const take = () => {
+      turns += 1
+      turn = setImmediate(take)
+    }
+    take()
+    const { judged, content } = await patient.body(
+      bodyOf(sampleEvents(502, 1_000), JUDGED_IN_TURNS_BYTES_MAX),
+    )
+    clearImmediate(turn!)
+    assert.deepEqual([judged.received, judged.rejected], [1_000, 0])
+    assert.equal((content as Content).batch.count, 1_000)
+    assert.ok(turns >= 1_000 / 4, `${turns} turns`)
   })
 
   it('judges a small body where it is', async () => {
@@ -251,7 +281,7 @@ describe('a service with an endless body', { timeout: HANGS_AFTER_MS }, () => {
     const next = await sendBytes(
       `${store.url}/events`,
       { 'content-type': JSON_TYPE },
-      jsonOf([event], JUDGED_AT_ONCE_BYTES_MAX + 1),
+      jsonOf([event], JUDGED_IN_TURNS_BYTES_MAX + 1),
     )
     assert.deepEqual([next.status, next.json['accepted']], [200, 1])
   })
@@ -271,23 +301,23 @@ describe('a body with more values than bytes suggest', { timeout: HANGS_AFTER_MS
     ],
     ['application/msgpack', 'values', (n) => encode(Array.from({ length: n }, () => 1))],
   ]
-  const VALUES = JUDGED_AT_ONCE_BYTES_MAX / 32
 
   for (const [media_type, name, make] of shapes) {
     it(`goes to the thread where they are ${name} of ${media_type}, and stays with half of them`, async (t) => {
-      const judging = createJudging({ events_max: EVENTS_MAX, timeout_ms: HANGS_AFTER_MS })
+      const VALUES = judgedHereMax(media_type) / 32
+      const judging = createJudging({ events_max: VALUES * 2, timeout_ms: HANGS_AFTER_MS })
       t.after(() => judging.close())
       const judge = (count: number) => judging.body({ media_type, parts: [new Uint8Array(make(count))] })
-      assert.ok(make(VALUES).length < JUDGED_AT_ONCE_BYTES_MAX)
+      assert.ok(make(VALUES).length < judgedHereMax(media_type))
       assert.ok((await judge(VALUES)).content instanceof Uint8Array)
       assert.ok(!((await judge(VALUES / 2)).content instanceof Uint8Array))
     })
   }
 
   it('is counted over all its parts', async (t) => {
-    const judging = createJudging({ events_max: EVENTS_MAX, timeout_ms: HANGS_AFTER_MS })
+    const judging = createJudging({ events_max: 2 * EVENTS_MAX, timeout_ms: HANGS_AFTER_MS })
     t.after(() => judging.close())
-    const text = Buffer.from(`[${'1,'.repeat(VALUES)}1]`)
+    const text = Buffer.from(`[${'1,'.repeat(JUDGED_IN_TURNS_BYTES_MAX / 32)}1]`)
     const parts = [text.subarray(0, 100), text.subarray(100)].map((part) => new Uint8Array(part))
     assert.ok((await judging.body({ media_type: JSON_TYPE, parts })).content instanceof Uint8Array)
   })
