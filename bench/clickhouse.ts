@@ -11,6 +11,8 @@ export interface ClickHouse {
   /** Loads the cold files and merges the table into one part. */
   fill(cold_folder: string): void
   ask(asked: Asked): Row[]
+  /** @param sql a SELECT without SETTINGS */
+  query(sql: string): Row[]
   close(): void
 }
 
@@ -29,6 +31,12 @@ export async function openClickHouse(folder: string): Promise<ClickHouse> {
   mkdirSync(folder, { recursive: true })
   const session = new Session(folder)
   const run = (sql: string) => session.query(sql, 'Null')
+  const query = (sql: string) =>
+    session
+      .query(`${sql} ${LIMITS}`, 'JSONCompactEachRow')
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Row)
   return {
     fill(cold_folder) {
       run('CREATE DATABASE bench')
@@ -42,13 +50,8 @@ export async function openClickHouse(folder: string): Promise<ClickHouse> {
       )
       run('OPTIMIZE TABLE bench.events FINAL')
     },
-    ask(asked) {
-      const lines = session.query(`${statementFor(asked)} ${LIMITS}`, 'JSONCompactEachRow')
-      return lines
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => JSON.parse(line) as Row)
-    },
+    ask: (asked) => query(statementFor(asked)),
+    query,
     close: () => session.close(),
   }
 }

@@ -15,6 +15,7 @@ import { parquetWriters } from './parquet-writers.ts'
 import { peerVersions } from './peers.ts'
 import { fillReadme, RESULTS } from './readme.ts'
 import { requests } from './requests.ts'
+import { questions } from './questions.ts'
 import { smallDays } from './small-days.ts'
 import { soak } from './soak.ts'
 import { start } from './start.ts'
@@ -35,6 +36,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   coldIds,
   livez,
   stats,
+  questions,
   parquetWriters,
   soak,
 ]

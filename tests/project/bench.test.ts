@@ -26,6 +26,7 @@ const CASES = [
   ['cold-ids', 'cold-ids'],
   ['soak', 'soak'],
   ['small-days', 'days of one event'],
+  ['questions', '2000 events'],
 ] as const
 const SIZES = {
   '--rounds': 1,
