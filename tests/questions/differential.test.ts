@@ -42,7 +42,7 @@ function makeNames(history: History, random: Random): Record<string, string> {
 const PARAMETERS: Readonly<
   Record<string, (history: History, random: Random) => Record<string, string | string[]>>
 > = {
-  dau: makeRange,
+  dau: (history, random) => ({ ...makeRange(history, random), ...makeGroups(random) }),
   'top-events': (history, random) => ({ ...makeRange(history, random), limit: String(1 + below(random, 6)) }),
   retention(history, random) {
     const windows = 1 + below(random, 6)

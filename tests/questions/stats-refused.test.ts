@@ -131,7 +131,7 @@ describe('questions', () => {
         assert.equal(json.type, '/problems/invalid_parameter')
         assert.match(
           json.detail,
-          /unknown parameter; this question takes from, to, tz, week_start, where, segment/,
+          /unknown parameter; this question takes from, to, group_by, groups, tz, week_start, where, segment/,
         )
       }
     })

@@ -1,6 +1,8 @@
 import type { Asked } from '../../../src/questions/parts/asked.ts'
 import { dateOf, dayOf, eventsOf, localDate } from './events.ts'
 import type { PlainEvent } from './events.ts'
+import { groupsOf } from './trend.ts'
+import type { TrendParameters } from './trend.ts'
 
 /** The first questions. */
 
@@ -15,12 +17,17 @@ function ofDays<N extends object>({ zone, now_us }: Asked, first: number, last: 
 
 export function dau(events: readonly PlainEvent[], asked: Asked): object {
   const { from, to } = asked.days
-  const data = Array.from({ length: to - from + 1 }, (_, i) => {
-    const day = from + i
-    const users = usersOf(eventsOf(events, asked, { from: day, to: day }))
-    return { date: dateOf(day), ...ofDays(asked, day, day, { dau: users.size }) }
-  })
-  return { from: dateOf(from), to: dateOf(to), data }
+  const { group_by, groups } = asked.parameters as Pick<TrendParameters, 'group_by' | 'groups'>
+  const dataOf = (some: readonly PlainEvent[]) =>
+    Array.from({ length: to - from + 1 }, (_, i) => {
+      const day = from + i
+      const users = usersOf(eventsOf(some, asked, { from: day, to: day }))
+      return { date: dateOf(day), ...ofDays(asked, day, day, { dau: users.size }) }
+    })
+  const told = { from: dateOf(from), to: dateOf(to), data: dataOf(events) }
+  if (group_by === undefined) return told
+  const found = groupsOf(eventsOf(events, asked), [], group_by, groups, (some) => usersOf(some).size)
+  return { ...told, groups: found.map(({ group, now }) => ({ group, data: dataOf(now) })) }
 }
 
 export function topEvents(events: readonly PlainEvent[], asked: Asked): object {
