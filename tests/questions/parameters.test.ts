@@ -42,7 +42,12 @@ describe('a question', () => {
   it('is read with its defaults', () => {
     const days = { from: parseDay('2025-08-01')!, to: parseDay('2025-08-31')! }
     const common = { zone: { zone: 'UTC', week_start: 'monday' }, filter: null, now_us: 5 }
-    assert.deepEqual(askedFor('dau', RANGE, 5), { name: 'dau', parameters: days, days, ...common })
+    assert.deepEqual(askedFor('dau', RANGE, 5), {
+      name: 'dau',
+      parameters: { ...days, groups: 10 },
+      days,
+      ...common,
+    })
     const top = askedFor('top-events', RANGE, 5)
     assert.deepEqual(top, { name: 'top-events', parameters: { ...days, limit: 10 }, days, ...common })
     assert.deepEqual(askedFor('retention', START, 5), {
