@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { parseInstant } from '../../src/event/time.ts'
+import { printFilter } from '../../src/filter/print.ts'
 import { openEngine } from '../../src/query/engine.ts'
 import type { Engine } from '../../src/query/engine.ts'
 import { answerOf } from '../../src/questions/parts/answer.ts'
@@ -13,7 +14,16 @@ import { createInProcessStore } from '../support/in-process.ts'
 import { pick, seeded } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
 import { post } from '../support/store.ts'
-import { below, makeCommon, makeGroups, makeHistory, makeNow, makeRange, makeStep } from './histories.ts'
+import {
+  below,
+  makeCommon,
+  makeFilter,
+  makeGroups,
+  makeHistory,
+  makeNow,
+  makeRange,
+  makeStep,
+} from './histories.ts'
 import type { History, Random } from './histories.ts'
 import type { PlainEvent } from './reference/events.ts'
 import { dateOf } from './reference/events.ts'
@@ -27,6 +37,8 @@ const ONLY_SEED = process.env['FROSTLINE_SEED']
 const SEEDS = howMany('questions_asked_of_the_reference')
 /** Of which each has as many questions. */
 const HISTORIES = 10
+
+const FILTERS = 5 * SEEDS
 
 const DAYS = ['day', 'week', 'month'] as const
 
@@ -165,6 +177,22 @@ describe('every question', () => {
       }
     })
   }
+
+  it(`a filter lets through what the reference does, ${FILTERS} times`, async () => {
+    for (let n = 0; n < FILTERS; n += 1) {
+      const random = seeded(n)
+      const { from, to } = histories[n % HISTORIES]!
+      const where = printFilter(makeFilter(random, 3))
+      const asked = askedFor(
+        'top-events',
+        { from: dateOf(from), to: dateOf(to), where },
+        makeNow({ from, to }, random),
+      )
+      const { rows } = await engine.ask(asked, new AbortController().signal)
+      const expected = REFERENCE['top-events']!(stored[n % HISTORIES]!, asked)
+      assert.deepEqual(JSON.parse(JSON.stringify(answerOf(asked, rows))), expected, where)
+    }
+  })
 })
 
 async function postAllOnce(url: string, events: readonly SampleEvent[]): Promise<void> {

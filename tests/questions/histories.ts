@@ -112,7 +112,7 @@ export function makeStep(random: Random): string {
 }
 
 /** When a question is asked, in µs: mostly after its days. */
-export function makeNow({ from, to }: History, random: Random): number {
+export function makeNow({ from, to }: Pick<History, 'from' | 'to'>, random: Random): number {
   const day = random() < 0.5 ? to + 400 : from + below(random, to - from + 1)
   return day * 86_400_000_000 + below(random, 86_400) * 1_000_000
 }

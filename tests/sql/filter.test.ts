@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import fc from 'fast-check'
 import { parseFilter } from '../../src/filter/parse.ts'
 import { conditionOf } from '../../src/sql/filter.ts'
 import { statement } from '../../src/sql/statement.ts'
@@ -88,6 +89,32 @@ describe('a filter as SQL', () => {
         assert.deepEqual(data.map(({ event_type }) => event_type).toSorted(), matched.toSorted())
       })
     }
+
+    it(`any text as a filter is answered or refused, ${tier}`, async () => {
+      const word = fc.constantFrom(
+        ...HOSTILE,
+        ...CASES.flatMap(([where]) => where.split(' ')),
+        '(',
+        ')',
+        ',',
+        '\0',
+        ' ',
+      )
+      const written = fc.oneof(
+        fc.array(word, { maxLength: 8 }).map((words) => words.join(' ')),
+        fc.constantFrom(...HOSTILE).map((text) => `properties.k = ${JSON.stringify(text)}`),
+        fc.string({ unit: 'binary' }),
+      )
+      await fc.assert(
+        fc.asyncProperty(written, async (where) => {
+          const query = new URLSearchParams({ from: '2025-08-01', to: '2025-08-01', where })
+          const { status, json } = await get<TopEvents>(`${asking.url}/stats/top-events?${query}`)
+          if (status === 200) assert.ok(json.data.length <= EVENTS.length)
+          else assert.equal(status, 400, JSON.stringify(json))
+        }),
+        { numRuns: 150 },
+      )
+    })
 
     it(`a pattern that is none is refused and harms nothing, ${tier}`, async () => {
       const query = new URLSearchParams({
