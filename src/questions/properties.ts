@@ -31,8 +31,8 @@ export const properties = define({
   days: ({ from, to }) => ({ from, to }),
   sql: ({ parameters: p }, { select, bind }) => `
     WITH pairs AS (
-      SELECT entry.key AS name, coalesce(json_type(entry.value), 'NULL') AS type FROM (${select('properties')}) e,
-        unnest(map_entries(from_json(e.properties, '"MAP(VARCHAR, JSON)"'))) entries(entry)),
+      SELECT entry.key AS name, coalesce(json_type(entry.value), 'NULL') AS type FROM (
+        ${select(`unnest(map_entries(from_json(properties, '"MAP(VARCHAR, JSON)"'))) AS entry`)})),
     counted AS (SELECT name, type, count(*) AS n FROM pairs WHERE ${searched('name', p.search, bind)} GROUP BY name, type),
     largest AS (SELECT name, sum(n) AS total FROM counted GROUP BY name ORDER BY total DESC, name LIMIT ${bind(p.limit)})
     SELECT name, type, n::DOUBLE, total::DOUBLE FROM counted JOIN largest USING (name) ORDER BY total DESC, name, n DESC, type`,

@@ -167,7 +167,7 @@ describe('npm run demo', () => {
   it('prints lines that a shell runs', (t) => {
     if (spawnSync('curl', ['--version']).status !== 0) return t.skip('no curl here')
     const lines = [...demo.stdout().matchAll(/^ {2}(curl .*)$/gm)].map(([, line]) => line!)
-    assert.equal(lines.length, 6)
+    assert.equal(lines.length, 8)
     for (const line of lines) {
       const { status, stdout } = spawnSync('sh', ['-c', `${line} --fail --noproxy '*'`], { encoding: 'utf8' })
       assert.equal(status, 0, line)

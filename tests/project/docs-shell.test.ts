@@ -21,7 +21,7 @@ import { blocksOf, readPage } from './documents.ts'
  * project, as somebody who reads them would paste them.
  */
 
-const PAGES = ['README.md', 'docs/api.md', 'docs/operations.md'] as const
+const PAGES = ['README.md', 'docs/api.md', 'docs/operations.md', 'docs/questions.md'] as const
 
 /** Blocks that are not run here, and why. */
 const NOT_RUN: Readonly<Record<string, string>> = {
