@@ -19,8 +19,12 @@ import { IdEntries } from './id-segment.ts'
 /** The columns of a cold file, in order. */
 export const COLD_COLUMNS = 'event_id, occurred_at, user_id, event_type, properties'
 
-// DuckDB's default. Readers skip row groups by their statistics.
-const ROW_GROUP_ROWS = 122_880
+/** DuckDB's default. Readers skip row groups by their statistics. */
+const ROW_GROUP_ROWS_MAX = 122_880
+/** DuckDB's smallest. */
+const ROW_GROUP_ROWS_MIN = 2_048
+/** A writer holds a row group in memory, about twice, and cannot spill it. 122,880 ordinary events are 25 MB. */
+const ROW_GROUP_BYTES_MAX = 40 * 1024 * 1024
 
 /** Few enough that DuckDB keeps all their files open while it writes them, so that each day gets one file. */
 export const GROUP_DAYS_MAX = 100
@@ -102,6 +106,44 @@ export async function stageDays(
   return { files, ids: stageSegment(layout, entries!, all, origin), folder }
 }
 
+const FORMAT = 'FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2'
+
+/**
+ * Writes one day, sorted by user, then time, so that counting distinct users and reading one user's events scan
+ * sequentially.
+ */
+async function writeDay(
+  connection: DuckConnection,
+  { rows }: DayRows,
+  bytes: number,
+  source: string,
+  path: string,
+): Promise<void> {
+  const fitting = Math.floor((ROW_GROUP_BYTES_MAX * rows) / Math.max(bytes, 1))
+  const row_group = Math.max(ROW_GROUP_ROWS_MIN, Math.min(ROW_GROUP_ROWS_MAX, fitting))
+  await connection.run(
+    `COPY (SELECT ${COLD_COLUMNS} FROM (${source}) ORDER BY user_id, occurred_at)
+     TO ${sqlText(path)} (${FORMAT}, ROW_GROUP_SIZE ${row_group})`,
+  )
+}
+
+/** Bytes of the texts of each day. */
+async function readBytes(
+  connection: DuckConnection,
+  days: readonly DayRows[],
+  source: string,
+): Promise<Map<Day, number>> {
+  const bytes = 'sum(strlen(user_id) + strlen(event_type) + strlen(properties))::DOUBLE'
+  const only = days.length === 1 ? days[0]!.day : null
+  const reader = await connection.runAndReadAll(
+    only === null
+      ? `SELECT day, ${bytes} FROM (${source}) GROUP BY day`
+      : `SELECT ${only}, coalesce(${bytes}, 0) FROM (${source})`,
+  )
+  const found = new Map(reader.getRows() as [number, number][])
+  return new Map(days.map(({ day }) => [day, found.get(day) ?? 0]))
+}
+
 /** Paths of the files, in the order of the days, and the folder in which they lie alone; null for one file. */
 async function writeFiles(
   connection: DuckConnection,
@@ -110,21 +152,31 @@ async function writeFiles(
   days: readonly DayRows[],
   source: string,
 ): Promise<{ paths: string[]; folder: string | null }> {
-  const target = join(layout.staging, randomUUID())
-  const options = `FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}`
-  // Sorted by user, then time, so that counting distinct
-  // users and reading one user's events scan sequentially.
+  const bytes = await readBytes(connection, days, source)
   if (days.length === 1) {
-    const path = `${target}.parquet`
-    await connection.run(
-      `COPY (SELECT ${COLD_COLUMNS} FROM (${source}) ORDER BY user_id, occurred_at) TO ${sqlText(path)} (${options})`,
-    )
+    const path = join(layout.staging, `${randomUUID()}.parquet`)
+    const [only] = days
+    await writeDay(connection, only!, bytes.get(only!.day)!, source, path)
     return { paths: [path], folder: null }
+  }
+  const target = join(layout.staging, randomUUID())
+  // Written together, all days would be in memory at once.
+  if ([...bytes.values()].reduce((a, b) => a + b) > ROW_GROUP_BYTES_MAX) {
+    const paths: string[] = []
+    for (const one of days) {
+      const of_day = join(target, `day=${one.day}`)
+      disk.makeFolder(of_day)
+      const path = join(of_day, `${randomUUID()}.parquet`)
+      const rows = `SELECT * FROM (${source}) WHERE day = ${one.day}`
+      await writeDay(connection, one, bytes.get(one.day)!, rows, path)
+      paths.push(path)
+    }
+    return { paths, folder: target }
   }
   await connection.run(`SET partitioned_write_max_open_files = ${GROUP_DAYS_MAX}`)
   await connection.run(
     `COPY (SELECT day, ${COLD_COLUMNS} FROM (${source}) ORDER BY day, user_id, occurred_at)
-     TO ${sqlText(target)} (${options}, PARTITION_BY (day), FILENAME_PATTERN '{uuid}')`,
+     TO ${sqlText(target)} (${FORMAT}, ROW_GROUP_SIZE ${ROW_GROUP_ROWS_MAX}, PARTITION_BY (day), FILENAME_PATTERN '{uuid}')`,
   )
   const paths = days.map(({ day }) => {
     const of_day = join(target, `day=${day}`)

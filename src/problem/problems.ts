@@ -257,6 +257,13 @@ export const PROBLEMS = {
     remedy: 'Ask for fewer days, or again later.',
     retry_after_s: 5,
   },
+  query_out_of_memory: {
+    status: 503,
+    title: 'The query needs more memory than the limit',
+    meaning: 'The questions that ran at that moment needed more than `QUERY_MEMORY_MB`.',
+    remedy: 'Ask for fewer days, or again later; or raise `QUERY_MEMORY_MB`.',
+    retry_after_s: 5,
+  },
   not_ready: {
     status: 503,
     title: 'The service is starting or stopping',

@@ -1,11 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { ColdFileError } from '../cold/file-check.ts'
 import { openLayout } from '../store/layout.ts'
+import { isOutOfMemory } from '../store/duckdb.ts'
 import { openStoreForReading } from '../store/sqlite.ts'
 import { openEngine } from './engine.ts'
 import { PatternError } from './patterns.ts'
 import { renderRows } from './events-reply.ts'
-import type { FromQueryThread, QuerySetup, ToQueryThread } from './tier.ts'
+import type { Failure, FromQueryThread, QuerySetup, ToQueryThread } from './tier.ts'
 
 /**
  * The worker thread that runs DuckDB, so that building the mirror and converting rows never block
@@ -63,9 +64,10 @@ async function answer(id: number, result: Promise<Answer>): Promise<void> {
   }
 }
 
-function codeOf(error: unknown): 'cold_file_damaged' | 'invalid_parameter' | 'query_failed' {
+function codeOf(error: unknown): Failure['code'] {
   if (error instanceof ColdFileError) return 'cold_file_damaged'
-  return error instanceof PatternError ? 'invalid_parameter' : 'query_failed'
+  if (error instanceof PatternError) return 'invalid_parameter'
+  return isOutOfMemory(error) ? 'query_out_of_memory' : 'query_failed'
 }
 
 let closing = false

@@ -63,10 +63,10 @@ export type FromQueryThread =
   | { kind: 'answer'; id: number; value: unknown }
   | Failure
 
-interface Failure {
+export interface Failure {
   kind: 'failed'
   id: number
-  code: 'cold_file_damaged' | 'query_failed' | 'invalid_parameter'
+  code: 'cold_file_damaged' | 'query_failed' | 'query_out_of_memory' | 'invalid_parameter'
   reason: string
 }
 
@@ -86,8 +86,12 @@ type Work =
   | { kind: 'events'; question: EventsQuestion; format: EventsFormat }
   | { kind: 'tiers' }
 
-function failureOf(code: Failure['code'], reason: string): Problem {
+function failureOf(code: Failure['code'], reason: string, memory_mb: number): Problem {
   switch (code) {
+    case 'query_out_of_memory':
+      return new Problem(code, `The query needs more than ${memory_mb} MB. Ask for fewer days.`, {
+        cause: reason,
+      })
     case 'invalid_parameter':
       return refuse([{ path: 'where', message: reason }])
     case 'cold_file_damaged':
@@ -119,7 +123,7 @@ export function openQueryTier(options: QueryTierOptions): QueryTier {
       else if (message.kind === 'answer') settle(message.id)?.resolve(message.value)
       else {
         const { code, reason } = message
-        settle(message.id)?.reject(failureOf(code, reason))
+        settle(message.id)?.reject(failureOf(code, reason, options.memory_mb))
       }
     })
     thread.on('error', (error) => onTrouble(String(error)))

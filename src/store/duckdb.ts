@@ -67,6 +67,11 @@ export async function openDuck(options: DuckOptions): Promise<Duck> {
   }
 }
 
+/** Whether a statement failed because it needed more than `memory_mb`. */
+export function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('Out of Memory Error')
+}
+
 /**
  * Runs `act` on all items with at most `at_a_time` in parallel, each worker on its own connection.
  * After a failure no further item is started.

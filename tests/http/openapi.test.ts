@@ -50,6 +50,7 @@ const TESTED_IN: Readonly<Record<string, string>> = {
   logins_busy: 'auth/logins.test.ts',
   query_line_full: 'ingest/overload.test.ts',
   query_timeout: 'ingest/overload.test.ts',
+  query_out_of_memory: 'query/memory.test.ts',
   not_ready: 'cold/damage.test.ts',
 }
 

@@ -32,6 +32,7 @@ export function situationsOf(limits: Config) {
     logins_busy: 'Too many logins are being checked. Try again later.',
     query_line_full: `${limits.QUERIES_WAITING_MAX} queries are waiting. Try again later.`,
     query_timeout: `The query took more than ${limits.QUERY_TIMEOUT_MS} ms.`,
+    query_out_of_memory: `The query needs more than ${limits.QUERY_MEMORY_MB} MB. Ask for fewer days.`,
     not_ready: 'the mirror of the hot rows is not ready',
   } satisfies Partial<Record<ProblemCode, string>>
 }
@@ -57,6 +58,7 @@ export const WHEN_ASKING: readonly SituationCode[] = [
   'query_failed',
   'query_line_full',
   'query_timeout',
+  'query_out_of_memory',
   'not_ready',
 ]
 /** Can occur on every route that uses the writer. */
