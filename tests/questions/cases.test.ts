@@ -63,6 +63,9 @@ describe('by hand', () => {
       event('roll-a', '2025-03-30T11:59:59Z'),
       event('roll-b', '2025-03-29T12:00:00Z'),
       event('roll-b', '2025-03-30T12:00:00Z'),
+      // At the first moment of each month from the 15th on.
+      event('month-a', '2025-01-15T00:00:00Z'),
+      event('month-a', '2025-02-15T00:00:00Z'),
     ]),
   )
 
@@ -125,6 +128,23 @@ describe('by hand', () => {
       // Within 2 hours a gets there from the second view.
       assert.deepEqual(usersOf(await funnel('ordered', '2h')), [3, 2])
       assert.deepEqual(usersOf(await funnel('ordered', '1h')), [3, 1])
+    })
+
+    it('takes a step that comes exactly at the end of the time, and none after it', async () => {
+      for (const order of ['ordered', 'any']) {
+        assert.deepEqual(usersOf(await funnel(order, '10m')), [3, 1], order)
+        assert.deepEqual(usersOf(await funnel(order, '599s')), [3, 0], order)
+      }
+    })
+
+    it('begins a month of retention with its first day', async () => {
+      const { cohort_size, data } = await asking.ask<RetentionAnswer>('/stats/retention', {
+        start_date: '2025-01-15',
+        windows: '1',
+        window: 'month',
+        ...own('month'),
+      })
+      assert.deepEqual([cohort_size, data[0]!.users], [1, 1])
     })
 
     it('is strict about what lies between, and in any order takes nothing before the first step', async () => {
