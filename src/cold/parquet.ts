@@ -23,7 +23,7 @@ export const COLD_COLUMNS = 'event_id, occurred_at, user_id, event_type, propert
 const ROW_GROUP_ROWS_MAX = 122_880
 /** DuckDB's smallest. */
 const ROW_GROUP_ROWS_MIN = 2_048
-/** A writer holds a row group in memory, about twice, and cannot spill it. 122,880 ordinary events are 25 MB. */
+/** A writer holds a row group in memory, about twice, and cannot spill it. Events below 340 bytes reach the limit of rows first. */
 const ROW_GROUP_BYTES_MAX = 40 * 1024 * 1024
 
 /** Few enough that DuckDB keeps all their files open while it writes them, so that each day gets one file. */

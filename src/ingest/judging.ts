@@ -17,9 +17,9 @@ import { weightOf } from './weight.ts'
 export const JUDGED_AT_ONCE_BYTES_MAX = 96 * 1024
 
 /**
- * A JSON body up to this weight, such as 1,000 ordinary events, is parsed on the HTTP thread, which takes less
- * than 5 ms, and its events are validated there in turns. A heavier body, or one of another format that is not
- * judged at once, goes to a separate thread. To hand over an ordinary batch costs a third of what its events cost.
+ * A JSON body up to this weight, such as 1,000 ordinary events, is parsed on the HTTP thread, and its events are
+ * validated there in turns. A heavier body, or one of another format that is not judged at once, goes to a separate
+ * thread. See docs/decisions/ingest.md for what handing it over costs.
  */
 export const JUDGED_IN_TURNS_BYTES_MAX = 384 * 1024
 
@@ -44,6 +44,7 @@ export interface Judging {
 export interface JudgingOptions extends JudgeSetup {
   /** A body that occupies the thread for longer is rejected, and the thread restarted. */
   timeout_ms: number
+  /** The clock by which turns are measured. */
   now_ms?: () => number
 }
 
