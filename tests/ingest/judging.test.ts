@@ -152,6 +152,21 @@ describe('a large body', { timeout: HANGS_AFTER_MS }, () => {
   })
 })
 
+/** Counts the turns of the event loop from now on. The returned function ends it and returns how many there were. */
+function countTurns(): () => number {
+  let turns = 0
+  let turn: NodeJS.Immediate
+  const take = () => {
+    turns += 1
+    turn = setImmediate(take)
+  }
+  take()
+  return () => {
+    clearImmediate(turn)
+    return turns
+  }
+}
+
 describe('judging', { timeout: HANGS_AFTER_MS }, () => {
   let judging: Judging
   before(() => {
@@ -161,15 +176,9 @@ describe('judging', { timeout: HANGS_AFTER_MS }, () => {
 
   it('lets others have their turn while a large body is judged', async () => {
     const events = sampleEvents(500, MANY)
-    let turns = 0
-    let turn: NodeJS.Immediate
-    const take = () => {
-      turns += 1
-      turn = setImmediate(take)
-    }
-    take()
+    const countedTurns = countTurns()
     const { judged, content } = await judging.body(bodyOf(events, 20 * JUDGED_AT_ONCE_BYTES_MAX))
-    clearImmediate(turn!)
+    const turns = countedTurns()
     assert.equal(judged.received, MANY)
     assert.ok(content instanceof Uint8Array, 'its strings were handed over one by one')
     assert.ok(turns > 10, `${turns} turns`)
@@ -180,17 +189,11 @@ describe('judging', { timeout: HANGS_AFTER_MS }, () => {
     // Each look at the clock finds it a millisecond later, and there is one before each turn and one behind each event.
     const patient = createJudging({ events_max: EVENTS_MAX, timeout_ms: 1, now_ms: () => now_ms++ })
     t.after(() => patient.close())
-    let turns = 0
-    let turn: NodeJS.Immediate
-    const take = () => {
-      turns += 1
-      turn = setImmediate(take)
-    }
-    take()
+    const countedTurns = countTurns()
     const { judged, content } = await patient.body(
       bodyOf(sampleEvents(502, 1_000), JUDGED_IN_TURNS_BYTES_MAX),
     )
-    clearImmediate(turn!)
+    const turns = countedTurns()
     assert.deepEqual([judged.received, judged.rejected], [1_000, 0])
     assert.equal((content as Content).batch.count, 1_000)
     assert.ok(turns >= 1_000 / 4, `${turns} turns`)
