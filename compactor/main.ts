@@ -1,5 +1,6 @@
-import { ConfigError, readConfig } from '../src/config.ts'
+import { readConfig } from '../src/config.ts'
 import { readEnvFile } from '../src/env-file.ts'
+import { ConfigError } from '../src/process/config-error.ts'
 import { createLogger } from '../src/process/log.ts'
 import { stopSignal } from '../src/process/stop.ts'
 import { startSchedule } from './schedule.ts'

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { validate as isCron } from 'node-cron'
 import * as v from 'valibot'
 import { parseProxies } from './limits/address.ts'
+import { ConfigError } from './process/config-error.ts'
 import { LOG_FORMATS } from './process/log.ts'
 
 /** All settings, read from the environment. A test compares them with the documentation. */
@@ -187,11 +188,6 @@ export const ENV_SCHEMA = v.object({
 })
 
 export type Config = v.InferOutput<typeof ENV_SCHEMA>
-
-/** A configuration error. The message is for the operator. */
-export class ConfigError extends Error {
-  override name = 'ConfigError'
-}
 
 /**
  * Reads the configuration from environment variables.

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
-import { ConfigError } from './config.ts'
+import { ConfigError } from './process/config-error.ts'
 
 /** Reads `.env`, the file of settings in the working directory. */
 

@@ -1,6 +1,7 @@
-import { ConfigError, readConfig } from '../config.ts'
+import { readConfig } from '../config.ts'
 import { readEnvFile } from '../env-file.ts'
 import { writeExactJson } from '../event/json.ts'
+import { ConfigError } from '../process/config-error.ts'
 import { createLogger } from '../process/log.ts'
 import { readVersion } from '../process/version.ts'
 import { NewerStoreError } from '../store/sqlite.ts'

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { ConfigError } from '../config.ts'
+import { ConfigError } from '../process/config-error.ts'
 import { realDisk } from './disk.ts'
 import type { ColdDisk } from './disk.ts'
 import { isUnreadablePath } from './duckdb.ts'
