@@ -16,13 +16,16 @@ export function refusalOf(space: Pick<DiskSpace, 'full'>, watch: Pick<StoreWatch
 
 export interface ReadinessSources {
   draining: boolean
-  eventStore: Pick<SqliteStore, 'ready' | 'repairing' | 'waiting_ms'>
+  eventStore: Pick<SqliteStore, 'ready' | 'repairing' | 'waiting_ms' | 'failed_ms'>
   query: Pick<QueryTier, 'ready'>
   space: Pick<DiskSpace, 'full'>
   watch: Pick<StoreWatch, 'gone' | 'locked_ms'>
   /** A writer that has not committed for longer is stuck. */
   stuck_ms: number
 }
+
+/** So long after a failed commit the service is ready again: only another request shows whether the next one succeeds. */
+export const FAILED_COMMIT_MS = 10_000
 
 /** Returns the reasons why the service is not ready; empty if it is. */
 export function findObstacles(sources: ReadinessSources): string[] {
@@ -33,6 +36,9 @@ export function findObstacles(sources: ReadinessSources): string[] {
     ...(eventStore.repairing ? ['the index of cold ids is being rebuilt'] : []),
     ...(eventStore.waiting_ms > stuck_ms
       ? [`events have waited for the writer for more than ${stuck_ms} ms`]
+      : []),
+    ...(eventStore.failed_ms !== null && eventStore.failed_ms < FAILED_COMMIT_MS
+      ? [`the last commit failed, less than ${FAILED_COMMIT_MS / 1_000} s ago`]
       : []),
     ...(watch.gone ? ['the database file was deleted or replaced'] : []),
     ...(watch.locked_ms > stuck_ms

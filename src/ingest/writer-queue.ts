@@ -14,6 +14,8 @@ export interface SqliteStore extends EventStore {
   readonly repairing: boolean
   /** For how long the oldest request has waited; 0 if none does. */
   readonly waiting_ms: number
+  /** How long ago the last commit failed; null if it succeeded. */
+  readonly failed_ms: number | null
   /** Commits the queued events, then closes the database. */
   close(): Promise<void>
 }
@@ -93,6 +95,7 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
   let requests = 0
   let state: 'starting' | 'ready' | 'closing' | 'dead' = 'starting'
   let repairing = false
+  let failed_at_ms: number | null = null
 
   const settle = (request: number): Waiting => {
     const entry = waiting.get(request)!
@@ -128,12 +131,16 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
     } else if (message.kind === 'cannot_start') die(message.reason)
     else if (message.kind === 'repairing') onRepair(message.reason)
     else if (message.kind === 'committed') {
+      failed_at_ms = null
       onCommit(message.commit)
       for (const { request, result } of message.results) {
         if (result.outcome === 'failed') fail(request, result.reason)
         else settle(request).resolve(result)
       }
-    } else for (const request of message.requests) fail(request, message.reason)
+    } else {
+      failed_at_ms = performance.now()
+      for (const request of message.requests) fail(request, message.reason)
+    }
   })
   let cause: unknown
   let alive = true
@@ -168,6 +175,9 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
     get waiting_ms() {
       const oldest = waiting.values().next()
       return oldest.done ? 0 : performance.now() - oldest.value.at_ms
+    },
+    get failed_ms() {
+      return failed_at_ms === null ? null : performance.now() - failed_at_ms
     },
     async append(append) {
       const rows = rowsOf(append.judged)

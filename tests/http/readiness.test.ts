@@ -3,6 +3,7 @@ import { appendFileSync, readdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import Database from 'better-sqlite3'
+import { FAILED_COMMIT_MS, findObstacles } from '../../src/http/readiness.ts'
 import { BUSY, tryColdLock } from '../../src/store/lock.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
@@ -51,6 +52,31 @@ describe('readiness', { timeout: HANGS_AFTER_MS }, () => {
       db.close()
     }
     await untilStatus(200)
+  })
+
+  it('ends when a commit fails, and returns with one that succeeds', async () => {
+    await home.start()
+    home.inSqlite((db) =>
+      db.exec(`CREATE TRIGGER failing BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'broken'); END`),
+    )
+    assert.equal((await post(`${home.url}/events`, sampleEvents(5, 1))).status, 503)
+    assert.match(await untilStatus(503), /the last commit failed, less than 10 s ago/)
+    home.inSqlite((db) => db.exec('DROP TRIGGER failing'))
+    assert.equal((await post(`${home.url}/events`, sampleEvents(5, 1))).status, 200)
+    await untilStatus(200)
+  })
+
+  it('returns some time after a commit that failed, so that another one can be tried', () => {
+    const sources = (failed_ms: number) => ({
+      draining: false,
+      eventStore: { ready: true, repairing: false, waiting_ms: 0, failed_ms },
+      query: { ready: true },
+      space: { full: false },
+      watch: { gone: false, locked_ms: 0 },
+      stuck_ms: 1,
+    })
+    assert.equal(findObstacles(sources(FAILED_COMMIT_MS - 1)).length, 1)
+    assert.deepEqual(findObstacles(sources(FAILED_COMMIT_MS)), [])
   })
 
   it('ends while the index of ids is damaged and a job holds the lock that its repair needs', async () => {
