@@ -103,6 +103,7 @@ describe('a filter as SQL', () => {
       const written = fc.oneof(
         fc.array(word, { maxLength: 8 }).map((words) => words.join(' ')),
         fc.constantFrom(...HOSTILE).map((text) => `properties.k = ${JSON.stringify(text)}`),
+        fc.constantFrom(...HOSTILE).map((key) => `properties[${JSON.stringify(key)}] = x`),
         fc.string({ unit: 'binary' }),
       )
       await fc.assert(
