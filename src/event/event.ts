@@ -6,7 +6,7 @@ import { isAmbiguousDate, MICROS_PER_DAY, parseInstant } from './time.ts'
 import type { Micros } from './time.ts'
 
 /**
- * The only definition of a valid event: HTTP and import both use {@link createEventSchema}. The
+ * The only definition of a valid event: HTTP and import both use {@link createEventSchema}, by way of judge.ts. The
  * `json_schema` metadata describes for OpenAPI the checks that cannot be converted to JSON Schema. It
  * must directly follow the type and replaces all checks after it.
  */
@@ -49,7 +49,7 @@ function text(field: string, chars_max: number) {
 export const NULL_TEXTS: readonly string[] = ['NULL', 'null', '\\N']
 
 /** Whether a text is blank or an exported NULL. Storing it would merge all events without a value into one user or event type. */
-function isNoName(s: string): boolean {
+export function isNoName(s: string): boolean {
   return (
     (s.length <= 4 && NULL_TEXTS.includes(s)) ||
     ((s.charCodeAt(0) <= 0x20 || s.charCodeAt(0) > 0x7f) && s.trim() === '')
@@ -219,7 +219,7 @@ export function createEventSchema(now_us: () => Micros) {
 export type EventSchema = ReturnType<typeof createEventSchema>
 export type Verdict = { event: Event } | { error: FieldError }
 
-/** Validates one value. @returns the event in its stored form, or the first error */
+/** Validates one value by the schema alone. @returns the event in its stored form, or the first error */
 export function judgeEvent(schema: EventSchema, value: unknown): Verdict {
   const result = v.safeParse(schema, withPlainUser(value), { abortEarly: true, abortPipeEarly: true })
   if (result.success) return { event: result.output }

@@ -13,11 +13,60 @@ export class ExactNumber {
   }
 }
 
+/** A number of so many characters may have more digits than a double keeps. */
+const DIGITS_MAX = 15
+
 /**
- * Matches if the text may have a number that `JSON.stringify` would write differently: with 16 or more digits, an exponent, a trailing
- * zero after the point, `-0`, or a value that begins with 0.000000. It also matches inside strings. That costs time but is harmless.
+ * Whether a JSON text has a number that `JSON.stringify` may write differently: with more than 15 digits, an exponent, a zero at the
+ * end of a fraction or many at its begin, or `-0`. Takes one pass; of a text that is no JSON the answer says nothing.
  */
-const ODD_NUMBER = /(?:^|[:,[])\s*-?(?:\d[\d.]{15}|\d+(?:\.\d+)?[eE]|\d+\.\d*0(?!\d)|0\.0{6})|-0(?![.\d])/
+function hasOddNumber(text: string): boolean {
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) {
+      at = endOfString(text, at)
+      if (at === -1) return false
+    } else if (isNumeric(code)) {
+      const start = at
+      while (isNumeric(text.charCodeAt(at + 1))) at += 1
+      if (isOddNumber(text, start, at + 1)) return true
+    }
+  }
+  return false
+}
+
+const QUOTE = 0x22
+const MINUS = 0x2d
+const POINT = 0x2e
+const DIGIT_0 = 0x30
+const DIGIT_9 = 0x39
+
+/** A digit, `-`, `+`, `.`, `e` or `E`. Of the literals it also takes the last letter of `true` and `false`. */
+function isNumeric(code: number): boolean {
+  return (
+    (code >= DIGIT_0 && code <= DIGIT_9) ||
+    code === MINUS ||
+    code === POINT ||
+    code === 0x2b ||
+    (code | 0x20) === 0x65
+  )
+}
+
+function isOddNumber(text: string, start: number, end: number): boolean {
+  const first = text.charCodeAt(start)
+  // The last letter of a literal.
+  if (end - start === 1) return false
+  const digits = first === MINUS ? start + 1 : start
+  if (end - digits > DIGITS_MAX) return true
+  let point = -1
+  for (let at = digits; at < end; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code === POINT) point = at
+    else if (code < DIGIT_0 || code > DIGIT_9) return true
+  }
+  if (point === -1) return end - digits === 1 && first === MINUS && text.charCodeAt(digits) === DIGIT_0
+  return text.charCodeAt(end - 1) === DIGIT_0 || text.startsWith('0.000000', digits)
+}
 
 /**
  * Parses JSON and keeps the digits of numbers.
@@ -25,7 +74,7 @@ const ODD_NUMBER = /(?:^|[:,[])\s*-?(?:\d[\d.]{15}|\d+(?:\.\d+)?[eE]|\d+\.\d*0(?
  * @throws {SyntaxError} its message may quote the text
  */
 export function parseExactJson(text: string): unknown {
-  return ODD_NUMBER.test(text) ? new Reader(text).read() : JSON.parse(text)
+  return hasOddNumber(text) ? new Reader(text).read() : JSON.parse(text)
 }
 
 /**
@@ -81,6 +130,24 @@ export function define(object: Record<string, unknown>, key: string, value: unkn
   if (key === '__proto__') {
     Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
   } else object[key] = value
+}
+
+/**
+ * Searches for the closing quote. A regular expression for a whole string overflows its stack on long strings.
+ * @param start of the opening quote
+ * @returns -1 if there is none
+ */
+function endOfString(text: string, start: number): number {
+  let end = text.indexOf('"', start + 1)
+  while (end !== -1 && isEscaped(text, end)) end = text.indexOf('"', end + 1)
+  return end
+}
+
+/** Whether an odd number of backslashes precedes the character. */
+function isEscaped(text: string, at: number): boolean {
+  let first = at
+  while (text.charCodeAt(first - 1) === BACKSLASH) first -= 1
+  return (at - first) % 2 === 1
 }
 
 /** The highest character code of JSON white space. */
@@ -165,23 +232,14 @@ class Reader {
     return key
   }
 
-  /** Searches for the closing quote. A regular expression for a whole string overflows its stack on long strings. */
   #string(): string {
     const start = this.#at
-    if (this.#text[start] !== '"') throw this.#fault()
-    let end = this.#text.indexOf('"', start + 1)
-    while (end !== -1 && this.#isEscaped(end)) end = this.#text.indexOf('"', end + 1)
+    if (this.#text.charCodeAt(start) !== QUOTE) throw this.#fault()
+    const end = endOfString(this.#text, start)
     if (end === -1) throw this.#fault()
     this.#at = end + 1
     const plain = this.#text.slice(start + 1, end)
     return NOT_PLAIN.test(plain) ? (JSON.parse(this.#text.slice(start, end + 1)) as string) : plain
-  }
-
-  /** Whether an odd number of backslashes precedes the character. */
-  #isEscaped(at: number): boolean {
-    let first = at
-    while (this.#text.charCodeAt(first - 1) === BACKSLASH) first -= 1
-    return (at - first) % 2 === 1
   }
 
   #punctuation(): string | undefined {

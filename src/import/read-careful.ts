@@ -2,9 +2,8 @@ import { eventOfRecord, fieldsOf } from '../event/csv-event.ts'
 import { CSV_COLUMNS } from '../event/csv-header.ts'
 import { CsvScanner } from '../event/csv-scanner.ts'
 import type { CsvRecord } from '../event/csv-scanner.ts'
-import { judgeEvent } from '../event/event.ts'
-import type { EventSchema } from '../event/event.ts'
 import { parseExactJson } from '../event/json.ts'
+import type { Judge } from '../event/judge.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 import type { FileHeader } from './header.ts'
 import { forEachPiece } from './pieces.ts'
@@ -20,7 +19,7 @@ export async function readCareful(
   connection: DuckConnection,
   path: string,
   header: FileHeader,
-  schema: EventSchema,
+  judge: Judge,
   rejects: Rejects,
 ): Promise<number> {
   const appender = await appendJudged(connection)
@@ -32,7 +31,7 @@ export async function readCareful(
     // The first record is the header.
     if (records === 1) return
     const result = eventOfRecord(record, header, parseExactJson)
-    const verdict = 'value' in result ? judgeEvent(schema, result.value) : result
+    const verdict = 'value' in result ? judge(result.value) : result
     if ('event' in verdict) appender.add(verdict.event, records - 2)
     else rejects.add(record.line, verdict.error.message, rejectedFields(record, header))
   }

@@ -1,8 +1,7 @@
 import { eventOfFields } from '../event/csv-event.ts'
 import { RECORD_BYTES_MAX } from '../event/csv-scanner.ts'
-import { judgeEvent } from '../event/event.ts'
-import type { EventSchema } from '../event/event.ts'
 import { parseExactJson } from '../event/json.ts'
+import type { Judge } from '../event/judge.ts'
 import type { Micros } from '../event/time.ts'
 import { readParquetSql, sqlText } from '../store/duckdb.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
@@ -28,14 +27,14 @@ const ROW_FIELDS_BYTES_MAX = RECORD_BYTES_MAX / 4
 
 /**
  * Stages the valid rows of a file and adds the others to `rejects`.
- * @param now_us the time to which the schema is also set
+ * @param now_us the time by which `judge` decides
  * @returns the number of rows; or NEEDS_CARE, and then no row was appended to `judged` or `rejects`
  */
 export async function readFast(
   { connection, parquet }: Staging,
   path: string,
   header: FileHeader,
-  schema: EventSchema,
+  judge: Judge,
   now_us: Micros,
   rejects: Rejects,
 ): Promise<number | typeof NEEDS_CARE> {
@@ -82,7 +81,7 @@ export async function readFast(
   if (counts.newlines - newlines > rows) return NEEDS_CARE
   await connection.run(`INSERT INTO doubtful SELECT file_row_number FROM ${all} WHERE event_id IS NULL`)
   if (unsure > 0) await doubtProperties(connection, all, unsure)
-  await judgeDoubtful(connection, all, schema, rejects)
+  await judgeDoubtful(connection, all, judge, rejects)
   return rows
 }
 
@@ -93,7 +92,7 @@ const PAGE_ROWS = 10_000
 async function judgeDoubtful(
   connection: DuckConnection,
   all: string,
-  schema: EventSchema,
+  judge: Judge,
   rejects: Rejects,
 ): Promise<void> {
   await connection.run(
@@ -116,7 +115,7 @@ async function judgeDoubtful(
         const [event_id, occurred_at, user_id, event_type, properties_json] = fields
         const named = { event_id, occurred_at, user_id, event_type, properties_json }
         const read = eventOfFields(named, parseExactJson)
-        const verdict = 'value' in read ? judgeEvent(schema, read.value) : read
+        const verdict = 'value' in read ? judge(read.value) : read
         if ('event' in verdict) appender.add(verdict.event, record)
         else rejects.add(line, verdict.error.message, fields)
       }

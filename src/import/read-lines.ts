@@ -1,5 +1,5 @@
-import { judgeEvent } from '../event/event.ts'
-import type { EventSchema, Verdict } from '../event/event.ts'
+import type { Verdict } from '../event/event.ts'
+import type { Judge } from '../event/judge.ts'
 import { NdjsonScanner } from '../event/ndjson.ts'
 import type { NdjsonLine } from '../event/ndjson.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
@@ -18,7 +18,7 @@ export async function readLines(
   connection: DuckConnection,
   path: string,
   vendor: Vendor | null,
-  schema: EventSchema,
+  judge: Judge,
   rejects: Rejects,
 ): Promise<number> {
   const appender = await appendJudged(connection)
@@ -26,7 +26,7 @@ export async function readLines(
   let lines = 0
 
   function take(line: NdjsonLine): void {
-    const verdict = judgeLine(line, vendor, schema)
+    const verdict = judgeLine(line, vendor, judge)
     if ('event' in verdict) appender.add(verdict.event, lines)
     else rejects.add(line.number, verdict.error.message, [line.text()])
     lines += 1
@@ -40,9 +40,9 @@ export async function readLines(
   return lines
 }
 
-function judgeLine(line: NdjsonLine, vendor: Vendor | null, schema: EventSchema): Verdict {
+function judgeLine(line: NdjsonLine, vendor: Vendor | null, judge: Judge): Verdict {
   const read = line.read()
   if ('error' in read) return read
-  if (vendor === null) return judgeEvent(schema, read.value)
-  return judgeVendorEvent(schema, vendor, read.value, line.text())
+  if (vendor === null) return judge(read.value)
+  return judgeVendorEvent(judge, vendor, read.value, line.text())
 }

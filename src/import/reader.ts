@@ -1,6 +1,6 @@
 import { CSV_COLUMNS } from '../event/csv-header.ts'
-import { createEventSchema } from '../event/event.ts'
-import type { EventSchema } from '../event/event.ts'
+import { createJudge } from '../event/judge.ts'
+import type { Judge } from '../event/judge.ts'
 import type { Micros } from '../event/time.ts'
 import { VENDORS } from '../vendors/vendors.ts'
 import type { VendorName } from '../vendors/vendors.ts'
@@ -35,14 +35,14 @@ function csvReader(path: string, header: FileHeader): Reader {
     reject_columns: CSV_COLUMNS,
     async read(deps, staging, rejects) {
       const { connection } = staging
-      const { now_us, schema } = clockOf(deps)
+      const { now_us, judge } = clockOf(deps)
       const fast = await deps.progress.during('reading', connection, () =>
-        readFast(staging, path, header, schema, now_us, rejects),
+        readFast(staging, path, header, judge, now_us, rejects),
       )
       await defineRelations(staging, fast !== NEEDS_CARE)
       if (fast !== NEEDS_CARE) return fast
       return deps.progress.during('reading row by row', null, () =>
-        readCareful(connection, path, header, schema, rejects),
+        readCareful(connection, path, header, judge, rejects),
       )
     },
   }
@@ -55,14 +55,14 @@ function lineReader(path: string, vendor: VendorName | null): Reader {
       const { connection } = staging
       await defineRelations(staging, false)
       return deps.progress.during('reading line by line', null, () =>
-        readLines(connection, path, vendor && VENDORS[vendor], clockOf(deps).schema, rejects),
+        readLines(connection, path, vendor && VENDORS[vendor], clockOf(deps).judge, rejects),
       )
     },
   }
 }
 
-/** A schema with a fixed time, so that all readers of a file accept the same rows. */
-function clockOf(deps: ImportDeps): { now_us: Micros; schema: EventSchema } {
+/** A judge with a fixed time, so that all readers of a file accept the same rows. */
+function clockOf(deps: ImportDeps): { now_us: Micros; judge: Judge } {
   const now_us = deps.now_us()
-  return { now_us, schema: createEventSchema(() => now_us) }
+  return { now_us, judge: createJudge(() => now_us) }
 }

@@ -1,6 +1,6 @@
 import { serialize } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
-import { createEventSchema } from '../event/event.ts'
+import { createJudge } from '../event/judge.ts'
 import { nowMicros } from '../event/time.ts'
 import { Problem } from '../problem/problem.ts'
 import type { ProblemOptions } from '../problem/problem.ts'
@@ -28,12 +28,12 @@ export type FromJudge =
 
 const port = parentPort!
 const { events_max } = workerData as JudgeSetup
-const schema = createEventSchema(nowMicros)
+const judge = createJudge(nowMicros)
 const tell = (message: FromJudge, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
 
 port.on('message', (body: Body) => {
   try {
-    const { judged, content } = judgeBody(schema, body, events_max)
+    const { judged, content } = judgeBody(judge, body, events_max)
     const sealed = serialize(content)
     tell({ judgement: { judged, content: sealed } }, [sealed.buffer as ArrayBuffer])
   } catch (error) {

@@ -1,9 +1,9 @@
 import { countRest, LETTERS_PER_REQUEST_MAX, writeLetter } from '../dead-letters/letter.ts'
 import type { Letter } from '../dead-letters/letter.ts'
 import { packEvents } from '../event/batch.ts'
-import { judgeEvent } from '../event/event.ts'
-import type { Event, EventSchema } from '../event/event.ts'
+import type { Event } from '../event/event.ts'
 import { isEventId } from '../event/id.ts'
+import type { Judge } from '../event/judge.ts'
 import type { FieldError, ProblemEntry } from '../problem/problem.ts'
 import type { Body } from './body.ts'
 import type { Content, SealedContent } from './event-store.ts'
@@ -30,8 +30,8 @@ export interface Judgement<C = Content | SealedContent> {
  * Parses a body in its format and validates its events.
  * @throws {Problem} `too_many_events`, or the format's problem if the body cannot be parsed at all
  */
-export function judgeBody(schema: EventSchema, body: Body, events_max: number): Judgement<Content> {
-  return judgeBatch(schema, parseBody(body, events_max))
+export function judgeBody(judge: Judge, body: Body, events_max: number): Judgement<Content> {
+  return judgeBatch(judge, parseBody(body, events_max))
 }
 
 /** Parses a body in its format. Errors as for {@link judgeBody}. */
@@ -43,8 +43,8 @@ export function parseBody({ media_type, parts }: Body, events_max: number): Batc
 }
 
 /** Validates the parsed events of a batch. */
-export function judgeBatch(schema: EventSchema, batch: Batch): Judgement<Content> {
-  const run = openRun(schema, batch)
+export function judgeBatch(judge: Judge, batch: Batch): Judgement<Content> {
+  const run = openRun(judge, batch)
   while (run.step());
   return run.end()
 }
@@ -57,7 +57,7 @@ export interface Run {
   end(): Judgement<Content>
 }
 
-export function openRun(schema: EventSchema, batch: Batch): Run {
+export function openRun(judge: Judge, batch: Batch): Run {
   const valid: Event[] = []
   const letters: Letter[] = []
   const errors: ProblemEntry[] = []
@@ -77,7 +77,7 @@ export function openRun(schema: EventSchema, batch: Batch): Run {
     step() {
       if (index === batch.length) return false
       const value = batch[index]
-      const verdict = value instanceof Unreadable ? value : judgeEvent(schema, value)
+      const verdict = value instanceof Unreadable ? value : judge(value)
       if ('event' in verdict) valid.push(verdict.event)
       else reject(value, verdict.error)
       index += 1

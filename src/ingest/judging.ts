@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads'
-import { createEventSchema } from '../event/event.ts'
+import { createJudge } from '../event/judge.ts'
 import { nowMicros } from '../event/time.ts'
 import { Problem } from '../problem/problem.ts'
 import { startThread } from '../process/threads.ts'
@@ -63,7 +63,7 @@ export function createJudging({
   timeout_ms,
   now_ms = () => performance.now(),
 }: JudgingOptions): Judging {
-  const schema = createEventSchema(nowMicros)
+  const judge = createJudge(nowMicros)
   const line: Waiting[] = []
   let thread: Worker | null = null
   let is_loaded = false
@@ -83,7 +83,7 @@ export function createJudging({
   }
 
   async function judgeInTurns(body: Body): Promise<Judgement> {
-    const run = openRun(schema, parseBody(body, events_max))
+    const run = openRun(judge, parseBody(body, events_max))
     for (let more = true; more;) {
       await ownTurn()
       const until = now_ms() + TURN_MS
@@ -159,7 +159,7 @@ export function createJudging({
       if (weight <= here_max) {
         if (weight >= OWN_TURN_BYTES_MIN) await ownTurn()
         return weight <= JUDGED_AT_ONCE_BYTES_MAX
-          ? judgeBody(schema, body, events_max)
+          ? judgeBody(judge, body, events_max)
           : await judgeInTurns(body)
       }
       return new Promise((resolve, reject) => {
@@ -168,7 +168,7 @@ export function createJudging({
         next()
       })
     },
-    values: (batch) => judgeBatch(schema, batch),
+    values: (batch) => judgeBatch(judge, batch),
     async close() {
       closed = true
       const ended = thread?.terminate()

@@ -1,6 +1,7 @@
-import { EVENT_TYPE_CHARS_MAX, judgeEvent } from '../event/event.ts'
-import type { EventSchema, Verdict } from '../event/event.ts'
+import { EVENT_TYPE_CHARS_MAX } from '../event/event.ts'
+import type { Verdict } from '../event/event.ts'
 import { define, ExactNumber, parseExactJson } from '../event/json.ts'
+import type { Judge } from '../event/judge.ts'
 import { epochAsIso } from '../event/time.ts'
 import type { EpochFormat } from '../event/time.ts'
 import { contentEventId, vendorEventId } from './vendor-id.ts'
@@ -34,8 +35,8 @@ export interface Vendor {
  * @param value the event as the vendor sends or exports it
  * @param text the JSON of `value`, of which the id of an event without one is made
  */
-export function judgeVendorEvent(schema: EventSchema, vendor: Vendor, value: unknown, text: string): Verdict {
-  if (!isObject(value)) return judgeEvent(schema, value)
+export function judgeVendorEvent(judge: Judge, vendor: Vendor, value: unknown, text: string): Verdict {
+  if (!isObject(value)) return judge(value)
   const { id, scope, occurred_at, user_id, event_type, properties, context } = vendor.map(value)
   const event = withoutUndefined({
     event_id:
@@ -45,10 +46,10 @@ export function judgeVendorEvent(schema: EventSchema, vendor: Vendor, value: unk
     ...named(event_type, properties),
   })
   const kept = event['properties']
-  if (!isObject(kept) || Object.keys(context).length === 0) return judgeEvent(schema, event)
-  const whole = judgeEvent(schema, { ...event, properties: { ...kept, $context: context } })
+  if (!isObject(kept) || Object.keys(context).length === 0) return judge(event)
+  const whole = judge({ ...event, properties: { ...kept, $context: context } })
   if ('event' in whole) return whole
-  const alone = judgeEvent(schema, event)
+  const alone = judge(event)
   return 'event' in alone ? alone : whole
 }
 

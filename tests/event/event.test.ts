@@ -3,25 +3,24 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import {
   AHEAD_OF_NOW_MAX_US,
-  createEventSchema,
   EVENT_FIELDS,
   EVENT_TYPE_CHARS_MAX,
-  judgeEvent,
   PROPERTIES_BYTES_MAX,
   PROPERTIES_DEPTH_MAX,
   USER_ID_CHARS_MAX,
 } from '../../src/event/event.ts'
 import type { Event } from '../../src/event/event.ts'
 import { formatEventId, ID_BYTES, IdDigest, isEventId, writeEventId } from '../../src/event/id.ts'
+import { createJudge } from '../../src/event/judge.ts'
 import { parseInstant } from '../../src/event/time.ts'
 import { eventOf } from '../support/wire.ts'
 import type { FieldError } from '../../src/problem/problem.ts'
 
 const NOW_US = parseInstant('2025-08-21T06:52:34.123456Z')!
-const schema = createEventSchema(() => NOW_US)
+const decide = createJudge(() => NOW_US)
 
 function judge(fields: Record<string, unknown>): { event?: Event; error?: FieldError } {
-  return judgeEvent(schema, JSON.parse(JSON.stringify(eventOf(fields))))
+  return decide(JSON.parse(JSON.stringify(eventOf(fields))))
 }
 
 const isoOf = (at_us: number) =>
@@ -62,11 +61,11 @@ describe('an event', () => {
 
   it('asks the clock for every event anew', () => {
     let now_us = 0
-    const moving = createEventSchema(() => now_us)
+    const moving = createJudge(() => now_us)
     const value = eventOf({ occurred_at: '2000-01-01' })
-    assert.ok('error' in judgeEvent(moving, value))
+    assert.ok('error' in moving(value))
     now_us = parseInstant('2000-01-01')!
-    assert.ok('event' in judgeEvent(moving, value))
+    assert.ok('event' in moving(value))
   })
 
   it('counts the length of its texts in characters, not in units of UTF-16', () => {
@@ -108,7 +107,7 @@ describe('an event', () => {
       assert.equal(judge({ properties: { d: wrap(inside) } }).error?.path, 'properties')
     }
     const bottomless = JSON.parse('{"d":'.repeat(50_000) + '1' + '}'.repeat(50_000)) as unknown
-    const verdict = judgeEvent(schema, eventOf({ properties: bottomless }))
+    const verdict = decide(eventOf({ properties: bottomless }))
     assert.ok('error' in verdict && verdict.error.path === 'properties')
   })
 
@@ -144,7 +143,7 @@ describe('an event', () => {
     for (const user_id of [0.5, 2 ** 53, -(2 ** 53), 1e21, true, null, [], {}]) {
       assert.equal(judge({ user_id }).error?.path, 'user_id')
     }
-    const zero = judgeEvent(schema, eventOf({ user_id: -0 }))
+    const zero = decide(eventOf({ user_id: -0 }))
     assert.equal('event' in zero && zero.event.user_id, '0')
   })
 
@@ -152,7 +151,7 @@ describe('an event', () => {
     const marker = 'Zebra-7f3a91'
     for (const field of EVENT_FIELDS) {
       for (const value of [marker, [marker], { [marker]: marker }, `${marker}\0`, `${marker}\uD800`]) {
-        const verdict = judgeEvent(schema, eventOf({ [field]: value }))
+        const verdict = decide(eventOf({ [field]: value }))
         if ('error' in verdict) {
           assert.equal(verdict.error.path, field)
           assert.ok(!verdict.error.message.includes(marker))
@@ -171,7 +170,7 @@ describe('an event', () => {
   it('is judged whatever is sent in its place', () => {
     fc.assert(
       fc.property(fc.anything({ withBigInt: true, withNullPrototype: true }), (value) => {
-        assert.ok('error' in judgeEvent(schema, value))
+        assert.ok('error' in decide(value))
       }),
     )
     const field = fc.constantFrom(...EVENT_FIELDS)

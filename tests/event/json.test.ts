@@ -36,6 +36,45 @@ describe('exact JSON', () => {
     )
   })
 
+  it('keeps every number as it was sent, beside texts that look like numbers', () => {
+    const digits = (max: number) =>
+      fc.array(fc.nat(9), { minLength: 1, maxLength: max }).map((all) => all.join(''))
+    const number = fc
+      .tuple(
+        fc.constantFrom('', '-'),
+        fc.oneof(
+          fc.constant('0'),
+          digits(18).filter((text) => !text.startsWith('0')),
+        ),
+        fc.oneof(
+          fc.constant(''),
+          fc.constantFrom('.0', '.50', '.0000001'),
+          digits(18).map((text) => `.${text}`),
+        ),
+        fc.constantFrom('', '', 'e2', 'E-7', 'e+0'),
+      )
+      .map((parts) => parts.join(''))
+    const beside = fc.constantFrom(
+      '"a"',
+      '"-0"',
+      '"\\\\"',
+      '"\\""',
+      '"1e5"',
+      'true',
+      'false',
+      'null',
+      '{}',
+      '"7"',
+    )
+    fc.assert(
+      fc.property(fc.array(fc.oneof(number, number, beside)), (values) => {
+        const text = `[${values.join(',')},{"k":${values[0] ?? 0}}]`
+        assert.equal(writeExactJson(parseExactJson(text)), text)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
   it('is written as JSON.stringify writes it, at any indentation', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.constantFrom('', '  '), (value, step) => {

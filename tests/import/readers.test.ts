@@ -8,7 +8,7 @@ import papaparse from 'papaparse'
 import { openDuck } from '../../src/store/duckdb.ts'
 import type { Duck } from '../../src/store/duckdb.ts'
 import { CSV_COLUMNS } from '../../src/event/csv-header.ts'
-import { createEventSchema } from '../../src/event/event.ts'
+import { createJudge } from '../../src/event/judge.ts'
 import { realDisk } from '../../src/store/disk.ts'
 import { readFileHeader } from '../../src/import/header.ts'
 import { readCareful } from '../../src/import/read-careful.ts'
@@ -33,13 +33,13 @@ async function readWith(reader: 'fast' | 'careful') {
   await connection.run(`ATTACH ':memory:' AS reading; USE reading`)
   const staging = await openStaging(connection, folder)
   const rejects = openRejects(CSV_COLUMNS, csv, 0o600, realDisk)
-  const schema = createEventSchema(() => NOW_US)
+  const judge = createJudge(() => NOW_US)
   const header = readFileHeader(csv, 'rows.csv', {})
   try {
     const rows =
       reader === 'fast'
-        ? await readFast(staging, csv, header, schema, NOW_US, rejects)
-        : await readCareful(connection, csv, header, schema, rejects)
+        ? await readFast(staging, csv, header, judge, NOW_US, rejects)
+        : await readCareful(connection, csv, header, judge, rejects)
     if (rows === NEEDS_CARE) return NEEDS_CARE
     await defineRelations(staging, reader === 'fast')
     const accepted = await connection.runAndReadAll(

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { serialize } from 'node:v8'
 import fc from 'fast-check'
 import { CsvScanner } from '../../src/event/csv-scanner.ts'
-import { createEventSchema } from '../../src/event/event.ts'
+import { createJudge } from '../../src/event/judge.ts'
 import { nowMicros } from '../../src/event/time.ts'
 import { judgeBody } from '../../src/ingest/judge.ts'
 import { Problem } from '../../src/problem/problem.ts'
@@ -12,13 +12,13 @@ import { bytesOf, costlyBody } from './fuzz/costs.ts'
 import type { CostlyBody } from './fuzz/costs.ts'
 
 const SEED = Number(process.env['FROSTLINE_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-const schema = createEventSchema(nowMicros)
+const decide = createJudge(nowMicros)
 const EVENTS_MAX = 10_000_000
 
 /** @returns the bytes of what the judgement consists of */
 function judge({ media_type }: CostlyBody, bytes: Uint8Array<ArrayBuffer>): number {
   try {
-    return serialize(judgeBody(schema, { media_type, parts: [bytes] }, EVENTS_MAX)).length
+    return serialize(judgeBody(decide, { media_type, parts: [bytes] }, EVENTS_MAX)).length
   } catch (error) {
     assert.ok(error instanceof Problem, String(error))
     return 0

@@ -312,6 +312,12 @@ const COUNTS = {
     unit: 'kills',
     what: 'of services, compactors and importers while clients post; `npm run torture` has counts of its own',
   },
+  values_judged_twice: {
+    short: 3_000,
+    long: 100_000,
+    unit: 'values',
+    what: 'valid, nearly valid and hostile, judged without the schema and by it',
+  },
 } satisfies Record<string, Count>
 
 const length = process.env[LENGTH_VARIABLE] === 'long' ? 'long' : 'short'

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { createEventSchema, PROPERTIES_BYTES_MAX } from '../../src/event/event.ts'
+import { PROPERTIES_BYTES_MAX } from '../../src/event/event.ts'
+import { createJudge } from '../../src/event/judge.ts'
 import { parseExactJson } from '../../src/event/json.ts'
 import { formatInstant, nowMicros } from '../../src/event/time.ts'
 import { judgeVendorEvent } from '../../src/vendors/vendor.ts'
@@ -9,11 +10,11 @@ import { VENDORS } from '../../src/vendors/vendors.ts'
 import type { VendorName } from '../../src/vendors/vendors.ts'
 import { idFor } from '../support/sample.ts'
 
-const SCHEMA = createEventSchema(nowMicros)
+const decide = createJudge(nowMicros)
 
 function judge(name: VendorName, row: unknown) {
   const text = typeof row === 'string' ? row : JSON.stringify(row)
-  const verdict = judgeVendorEvent(SCHEMA, VENDORS[name], parseExactJson(text), text)
+  const verdict = judgeVendorEvent(decide, VENDORS[name], parseExactJson(text), text)
   if ('error' in verdict) return verdict.error.message
   const { occurred_at_us, properties, ...rest } = verdict.event
   return {
@@ -255,7 +256,7 @@ describe('every vendor', () => {
 
     it(`${name}: keeps the digits of numbers and a key named __proto__`, () => {
       const text = JSON.stringify(row).replace('"a":1', '"a":9007199254740993,"__proto__":2')
-      const verdict = judgeVendorEvent(SCHEMA, VENDORS[name], parseExactJson(text), text)
+      const verdict = judgeVendorEvent(decide, VENDORS[name], parseExactJson(text), text)
       assert.ok('event' in verdict)
       assert.equal(verdict.event.properties, '{"a":9007199254740993,"__proto__":2}')
     })
