@@ -11,6 +11,16 @@ import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents } from '../support/sample.ts'
 import { get, post } from '../support/store.ts'
 
+/** Of a service of which nothing is wrong but that its last commit failed so long ago. */
+const sources = (failed_ms: number) => ({
+  draining: false,
+  eventStore: { ready: true, repairing: false, waiting_ms: 0, failed_ms },
+  query: { ready: true },
+  space: { full: false },
+  watch: { gone: false, locked_ms: 0 },
+  stuck_ms: 1,
+})
+
 describe('readiness', { timeout: HANGS_AFTER_MS }, () => {
   let home: InProcessStore
   beforeEach(() => {
@@ -67,14 +77,6 @@ describe('readiness', { timeout: HANGS_AFTER_MS }, () => {
   })
 
   it('returns some time after a commit that failed, so that another one can be tried', () => {
-    const sources = (failed_ms: number) => ({
-      draining: false,
-      eventStore: { ready: true, repairing: false, waiting_ms: 0, failed_ms },
-      query: { ready: true },
-      space: { full: false },
-      watch: { gone: false, locked_ms: 0 },
-      stuck_ms: 1,
-    })
     assert.equal(findObstacles(sources(FAILED_COMMIT_MS - 1)).length, 1)
     assert.deepEqual(findObstacles(sources(FAILED_COMMIT_MS)), [])
   })
