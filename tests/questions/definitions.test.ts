@@ -9,7 +9,7 @@ import { statement } from '../../src/sql/statement.ts'
 import { openDuck } from '../../src/store/duckdb.ts'
 import { askedFor } from '../support/asked.ts'
 import { ROOT } from '../support/root.ts'
-import { REFERENCE } from './reference/table.ts'
+import { REFERENCE } from './reference/questions.ts'
 
 describe('the table of questions', () => {
   const names = QUESTIONS.map(({ name }) => name).toSorted()

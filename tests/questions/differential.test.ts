@@ -26,8 +26,9 @@ import {
 } from './histories.ts'
 import type { History, Random } from './histories.ts'
 import type { PlainEvent } from './reference/events.ts'
-import { dateOf } from './reference/events.ts'
-import { REFERENCE } from './reference/table.ts'
+import { REFERENCE } from './reference/questions.ts'
+import { wordsOf } from './reference/questions.ts'
+import { dateOf } from '../support/calendar.ts'
 
 /**
  * Random questions about random histories, each answered by the engine and by the reference in plain TypeScript. Events come twice and late;
@@ -171,7 +172,7 @@ describe('every question', () => {
         const query = { ...PARAMETERS[name]!(history, random), ...makeCommon(history, random) }
         const asked = askedFor(name, query, makeNow(history, random))
         const { rows } = await engine.ask(asked, new AbortController().signal)
-        const expected = REFERENCE[name]!(stored[n]!, asked)
+        const expected = REFERENCE[name]!(wordsOf(stored[n]!, asked))
         const told = `FROSTLINE_SEED=${seed} ${name} ${JSON.stringify(query)} now ${dateOf(Math.floor(asked.now_us / 86_400_000_000))}`
         assert.deepEqual(JSON.parse(JSON.stringify(answerOf(asked, rows))), expected, told)
       }
@@ -189,7 +190,7 @@ describe('every question', () => {
         makeNow({ from, to }, random),
       )
       const { rows } = await engine.ask(asked, new AbortController().signal)
-      const expected = REFERENCE['top-events']!(stored[n % HISTORIES]!, asked)
+      const expected = REFERENCE['top-events']!(wordsOf(stored[n % HISTORIES]!, asked))
       assert.deepEqual(JSON.parse(JSON.stringify(answerOf(asked, rows))), expected, where)
     }
   })

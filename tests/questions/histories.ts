@@ -3,7 +3,7 @@ import type { Filter, Test, Value } from '../../src/filter/tree.ts'
 import { pick } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
 import { idFor } from '../support/sample.ts'
-import { dateOf, dayOf } from './reference/events.ts'
+import { dateOf, dayOf } from '../support/calendar.ts'
 
 /** Random events around changes of the clock, and random questions about them. */
 
