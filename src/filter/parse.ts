@@ -1,6 +1,7 @@
+import { TokenReader } from './reader.ts'
+import { FilterError, KEYWORDS, wrong } from './tokens.ts'
 import {
   faultOf,
-  FILTER_CHARS_MAX,
   FILTER_DEPTH_MAX,
   FILTER_KEYS_MAX,
   FILTER_TESTS_MAX,
@@ -8,10 +9,6 @@ import {
   OPERATORS,
 } from './tree.ts'
 import type { Field, Filter, Operator, Test, Value } from './tree.ts'
-
-import { KEYWORDS, tokensOf, wrong } from './tokens.ts'
-import type { Token } from './tokens.ts'
-import { FilterError } from './tokens.ts'
 
 /**
  * Reads `where=`:
@@ -28,10 +25,7 @@ const PROPERTIES = /^properties(?:\.|$)/
 
 /** @throws {FilterError} whose message names the column */
 export function parseFilter(text: string): Filter {
-  if (text.length > FILTER_CHARS_MAX) {
-    throw new FilterError(`must have at most ${FILTER_CHARS_MAX} characters`)
-  }
-  return new Parser(tokensOf(text)).filter()
+  return new Parser(text).filter()
 }
 
 /** Reads a field alone, such as `properties.plan`. */
@@ -43,54 +37,49 @@ export function parseField(text: string): Field {
 
 /** Reads fields that are separated by commas. */
 export function parseFields(text: string): Field[] {
-  if (text.length > FILTER_CHARS_MAX)
-    throw new FilterError(`must have at most ${FILTER_CHARS_MAX} characters`)
-  return new Parser(tokensOf(text)).fields()
+  return new Parser(text).fields()
 }
 
 class Parser {
-  readonly #tokens: readonly Token[]
-  #at = 0
+  readonly #tokens: TokenReader
   #depth = 0
   #tests = 0
 
-  constructor(tokens: readonly Token[]) {
-    this.#tokens = tokens
+  constructor(text: string) {
+    this.#tokens = new TokenReader(text)
   }
 
   filter(): Filter {
     const filter = this.#either()
-    const { kind, column } = this.#token
-    if (kind !== 'end') throw wrong(column, 'expected and, or, or the end')
+    this.#tokens.expectEnd('and, or,')
     return filter
   }
 
   fields(): Field[] {
     const fields = [this.#field()]
-    while (this.#takes(',')) fields.push(this.#field())
-    const { kind, column } = this.#token
-    if (kind !== 'end') throw wrong(column, 'expected a comma or the end')
+    while (this.#tokens.takes(',')) fields.push(this.#field())
+    this.#tokens.expectEnd('a comma')
     return fields
   }
 
   #either(): Filter {
     const parts = [this.#both()]
-    while (this.#takes('or')) parts.push(this.#both())
+    while (this.#tokens.takes('or')) parts.push(this.#both())
     return parts.length === 1 ? parts[0]! : { or: parts }
   }
 
   #both(): Filter {
     const parts = [this.#one()]
-    while (this.#takes('and')) parts.push(this.#one())
+    while (this.#tokens.takes('and')) parts.push(this.#one())
     return parts.length === 1 ? parts[0]! : { and: parts }
   }
 
   #one(): Filter {
-    const { column } = this.#token
-    if (this.#takes('not')) return { not: this.#deeper(column, () => this.#one()) }
-    if (!this.#takes('(')) return this.#test()
+    const { column } = this.#tokens.token
+    if (this.#tokens.takes('not')) return { not: this.#deeper(column, () => this.#one()) }
+    if (!this.#tokens.takes('(')) return this.#test()
     const filter = this.#deeper(column, () => this.#either())
-    this.#expect(')')
+    this.#tokens.expect(')')
     return filter
   }
 
@@ -103,13 +92,13 @@ class Parser {
   }
 
   #test(): Filter {
-    const { column } = this.#token
+    const { column } = this.#tokens.token
     this.#tests += 1
     if (this.#tests > FILTER_TESTS_MAX) throw wrong(column, `more than ${FILTER_TESTS_MAX} tests`)
     const field = this.#field()
-    const operator = this.#token
-    const is_negated = this.#takes('not')
-    const name = this.#takes('!=') ? '!=' : OPERATORS.find((each) => this.#takes(each))
+    const operator = this.#tokens.token
+    const is_negated = this.#tokens.takes('not')
+    const name = this.#tokens.takes('!=') ? '!=' : OPERATORS.find((each) => this.#tokens.takes(each))
     if (name === undefined || (is_negated && name !== 'in')) {
       throw wrong(operator.column, `expected one of != not in ${OPERATORS.join(' ')}`)
     }
@@ -122,18 +111,18 @@ class Parser {
   }
 
   #field(): Field {
-    const { kind, text, column } = this.#next()
+    const { kind, text, column } = this.#tokens.next()
     if (kind === 'word' && (text === 'event_type' || text === 'user_id')) return text
     const expected = 'expected event_type, user_id, properties.<key> or properties["any key"]'
     if (kind !== 'word' || !PROPERTIES.test(text)) throw wrong(column, expected)
     const keys = text.split('.').slice(1)
-    while (this.#takes('[')) {
-      const key = this.#next()
+    while (this.#tokens.takes('[')) {
+      const key = this.#tokens.next()
       if (key.kind !== 'quoted') throw wrong(key.column, 'expected a key in quotes')
       keys.push(key.text)
-      this.#expect(']')
-      const { kind: next, text: more } = this.#token
-      if (next === 'word' && more.startsWith('.')) keys.push(...this.#next().text.split('.').slice(1))
+      this.#tokens.expect(']')
+      const { kind: next, text: more } = this.#tokens.token
+      if (next === 'word' && more.startsWith('.')) keys.push(...this.#tokens.next().text.split('.').slice(1))
     }
     if (keys.length === 0 || keys.some((key) => key === '')) throw wrong(column, expected)
     if (keys.length > FILTER_KEYS_MAX) throw wrong(column, `more than ${FILTER_KEYS_MAX} keys`)
@@ -141,42 +130,19 @@ class Parser {
   }
 
   #list(): Value[] {
-    const { column } = this.#token
-    this.#expect('(')
+    const { column } = this.#tokens.token
+    this.#tokens.expect('(')
     const values = [this.#value()]
-    while (this.#takes(',')) values.push(this.#value())
-    this.#expect(')')
+    while (this.#tokens.takes(',')) values.push(this.#value())
+    this.#tokens.expect(')')
     if (values.length > FILTER_VALUES_MAX) throw wrong(column, `more than ${FILTER_VALUES_MAX} values`)
     return values
   }
 
   #value(): Value {
-    const { kind, text, column } = this.#next()
+    const { kind, text, column } = this.#tokens.next()
     const is_value = kind === 'quoted' || (kind === 'word' && !KEYWORDS.has(text.toLowerCase()))
     if (!is_value) throw wrong(column, 'expected a value; text with blanks or signs stands in quotes')
     return { text, quoted: kind === 'quoted' }
-  }
-
-  get #token(): Token {
-    return this.#tokens[this.#at]!
-  }
-
-  #next(): Token {
-    const token = this.#token
-    if (token.kind !== 'end') this.#at += 1
-    return token
-  }
-
-  /** Whether the next token is this keyword or sign, which is then taken. */
-  #takes(text: string): boolean {
-    const token = this.#token
-    const is_it = token.kind !== 'quoted' && token.kind !== 'end' && token.text.toLowerCase() === text
-    if (is_it) this.#at += 1
-    return is_it
-  }
-
-  #expect(sign: string): void {
-    const { column } = this.#token
-    if (!this.#takes(sign)) throw wrong(column, `expected ${sign}`)
   }
 }
