@@ -16,7 +16,8 @@ import { visibleIds } from '../support/visible.ts'
 
 /**
  * A job is killed at a failpoint, the next run of it is killed at another, and the one after that has to put all right. Which failpoints
- * there are is read from the code. FROSTLINE_PAIRS=all tries every pair; the long run gives each failpoint one other, the short run none.
+ * there are is read from the code. FROSTLINE_PAIRS=all tries every pair, and the long run gives each failpoint one other. In the short run
+ * one store goes from failpoint to failpoint: each run begins with what all the dead ones have left.
  */
 
 type Job = 'compact' | 'import'
@@ -30,7 +31,18 @@ const JOBS_BY_PART: Record<string, Job> = {
   import: 'import',
 }
 const partOf = (name: string) => name.split('.')[0]!
-const reachedBy = (job: Job) => FAILPOINTS.filter((name) => JOBS_BY_PART[partOf(name)] === job)
+
+/** In this order one store comes to each of them. */
+function reachedBy(job: Job): Failpoint[] {
+  const names = FAILPOINTS.filter((name) => JOBS_BY_PART[partOf(name)] === job)
+  const turnOf = (name: Failpoint): number => {
+    // The new files are told from those of dead runs by there being none.
+    if (name === 'import.withdrawn') return -1
+    // Nothing is replaced before.
+    return name === 'sweep.replaced_file' ? turnOf('merge.committed') + 0.5 : names.indexOf(name)
+  }
+  return names.toSorted((a, b) => turnOf(a) - turnOf(b))
+}
 
 /** Four files in a day or in each of two, and hot rows for both days. */
 const DAYS_TO_MERGE = howMany('failpoint_days_to_merge')
@@ -48,6 +60,7 @@ const COPIES: Record<string, SampleEvent> = { 'first.csv': NEW[0]!, 'again.csv':
 const PAIR_DISTANCE = 3
 const ALL_PAIRS = process.env['FROSTLINE_PAIRS'] === 'all'
 const PAIRS = howMany('failpoint_pairs')
+const IN_ONE_STORE = PAIRS === 0 && !ALL_PAIRS
 
 const dataOf = (home: InProcessStore) => dirname(home.layout.cold)
 
@@ -192,45 +205,52 @@ describe('failpoints', () => {
 
   describe('of each job', { concurrency: 2 }, () => {
     for (const job of ['compact', 'import'] as const) {
-      const names = reachedBy(job)
-      for (const [n, first] of names.entries()) {
-        const others = Array.from({ length: PAIRS }, (_, k) => names[(n + PAIR_DISTANCE + k) % names.length]!)
-        // Without a pair the recovery comes to its end.
-        const by_others_too = n % howMany('failpoints_per_other_job') === 0
-        const seconds = ALL_PAIRS ? names : PAIRS > 0 ? others : [null]
-        it(`${job} loses nothing when it dies at ${first}${seconds[0] === null ? '' : ', and again in the recovery'}`, async () => {
-          const crashed = copyOf(prepared)
-          assert.ok(await kill(crashed, job, 'first.csv', first), `${job} never comes to ${first}`)
-          const held = await assertHolds(crashed, ...allowed(job, first))
-          for (const second of seconds) {
-            const home = copyOf(crashed)
-            if (second !== null) {
-              if (await kill(home, job, 'again.csv', second)) reached.add(second)
-              await assertHolds(home, ...allowed(job, first, second))
-            }
-            const all = job === 'import' ? union(POSTED, NEW, MORE) : union(POSTED)
-            if (job === 'import') {
-              await home.importCsv(toCsv([...NEW, ...MORE]))
-              assert.deepEqual(home.files(), { cold: home.listed(), staging: [] })
-              await assertHolds(home, all)
-              if (!by_others_too) continue
-            }
-            await home.compact()
-            assert.deepEqual(home.files(), { cold: home.listed(), staging: [] })
-            assert.equal(
-              home.inSqlite((db) => db.prepare('SELECT count(*) FROM events').pluck().get()),
-              0,
-            )
-            await assertHolds(home, all)
-          }
-          if (by_others_too) await assertOtherJobRecovers(copyOf(crashed), job, held)
-          if (ALL_PAIRS || n % howMany('failpoints_per_answers') === 0) await assertAnswers(crashed, held)
-        })
-      }
+      describe(job, { concurrency: 1 }, () => dieAtEach(job))
     }
   })
 
-  const no_pairs = PAIRS === 0 && !ALL_PAIRS && 'no recovery was killed'
+  function dieAtEach(job: Job): void {
+    const names = reachedBy(job)
+    let crashed: InProcessStore
+    for (const [n, first] of names.entries()) {
+      const others = Array.from({ length: PAIRS }, (_, k) => names[(n + PAIR_DISTANCE + k) % names.length]!)
+      // Without a pair the recovery comes to its end.
+      const seconds = ALL_PAIRS ? names : PAIRS > 0 ? others : [null]
+      const is_turn = (count: Parameters<typeof howMany>[0]) => (names.length - 1 - n) % howMany(count) === 0
+      it(`${job} loses nothing when it dies at ${first}${seconds[0] === null ? '' : ', and again in the recovery'}`, async () => {
+        if (n === 0 || !IN_ONE_STORE) crashed = copyOf(prepared)
+        assert.ok(await kill(crashed, job, 'first.csv', first), `${job} never comes to ${first}`)
+        const died_at = IN_ONE_STORE ? names.slice(0, n + 1) : [first]
+        const held = await assertHolds(crashed, ...allowed(job, ...died_at))
+        const by_others_too = is_turn('failpoints_per_other_job')
+        for (const second of is_turn('failpoints_per_recovery') ? seconds : []) {
+          const home = copyOf(crashed)
+          if (second !== null) {
+            if (await kill(home, job, 'again.csv', second)) reached.add(second)
+            await assertHolds(home, ...allowed(job, first, second))
+          }
+          const all = job === 'import' ? union(POSTED, NEW, MORE) : union(POSTED)
+          if (job === 'import') {
+            await home.importCsv(toCsv([...NEW, ...MORE]))
+            assert.deepEqual(home.files(), { cold: home.listed(), staging: [] })
+            await assertHolds(home, all)
+            if (!by_others_too) continue
+          }
+          await home.compact()
+          assert.deepEqual(home.files(), { cold: home.listed(), staging: [] })
+          assert.equal(
+            home.inSqlite((db) => db.prepare('SELECT count(*) FROM events').pluck().get()),
+            0,
+          )
+          await assertHolds(home, all)
+        }
+        if (by_others_too) await assertOtherJobRecovers(copyOf(crashed), job, held)
+        if (ALL_PAIRS || is_turn('failpoints_per_answers')) await assertAnswers(copyOf(crashed), held)
+      })
+    }
+  }
+
+  const no_pairs = IN_ONE_STORE && 'no recovery was killed'
   it('are all come to in the recovery too', { skip: no_pairs }, () => {
     assert.deepEqual([...reached].toSorted(), FAILPOINTS.toSorted())
   })
@@ -243,7 +263,6 @@ describe('failpoints', () => {
   })
 
   for (const [job, name] of [
-    ['compact', 'compaction.synced'],
     ['compact', 'merge.placed'],
     ['import', 'import.applied'],
   ] as const) {

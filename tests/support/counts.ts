@@ -165,10 +165,16 @@ const COUNTS = {
     what: 'with files to merge in the store whose jobs are killed; with two, a run that dies in the first leaves the next one all its steps',
   },
   failpoints_per_answers: {
-    short: 30,
+    short: 100,
     long: 3,
     unit: 'failpoints',
     what: 'of which one is followed by the questions to a service; the rows themselves are read every time',
+  },
+  failpoints_per_recovery: {
+    short: 8,
+    long: 1,
+    unit: 'failpoints',
+    what: 'of which one is followed by a recovery that comes to its end; the next run begins with what is there without it',
   },
   failpoints_per_other_job: {
     short: 16,
