@@ -294,7 +294,7 @@ const COUNTS = {
     what: 'of a post and a compaction while the store is verified again and again',
   },
   torture_batches_per_kill: {
-    short: 15,
+    short: 8,
     long: 1_000,
     unit: 'batches',
     what: 'that the clients post between two of those kills at the most',
