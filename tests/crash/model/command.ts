@@ -25,17 +25,15 @@ export interface CommandKind {
   possible?: (model: Readonly<Model>) => boolean
 }
 
+export type IsWanted = (kind: CommandKind, model: Readonly<Model>) => boolean
+
 const QUESTION_SEED = 1_000_003
 const ASK_EVERY = howMany('commands_from_one_question_to_the_next')
 
 /** A command, and a comparison of answers behind it. Its seed decides whether there is one, so that a shortened list asks the same. */
-export function createCommand(
-  kind: CommandKind,
-  seed: number,
-  isWanted: (kind: CommandKind) => boolean,
-): ModelCommand {
+export function createCommand(kind: CommandKind, seed: number, isWanted: IsWanted): ModelCommand {
   return {
-    check: (model) => isWanted(kind) && (kind.possible?.(model) ?? true),
+    check: (model) => isWanted(kind, model) && (kind.possible?.(model) ?? true),
     async run(model, subject) {
       await kind.act({ model, subject, random: seeded(seed) })
       if (seed % ASK_EVERY === 0) await compareAnswers(model, subject, seeded(seed + QUESTION_SEED))
