@@ -16,6 +16,10 @@ import { ROOT } from '../support/root.ts'
 
 const LOOK_AGAIN_MS = 50
 
+const { scripts: SCRIPTS } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  scripts: Record<string, string>
+}
+
 /** Waits until the process is gone, and nobody listens. */
 async function untilGone({ pid, url }: { pid: number; url: string }): Promise<void> {
   while (isThere(pid)) await setTimeout(LOOK_AGAIN_MS)
@@ -30,7 +34,12 @@ describe('a service that npm runs', { timeout: HANGS_AFTER_MS }, () => {
     const program = [process.execPath, ...programOf('src/cli/main.ts')].map((word) => `'${word}'`).join(' ')
     const bin = join(folder, 'node_modules/.bin')
     mkdirSync(bin, { recursive: true })
-    writeFileSync(join(folder, 'package.json'), '{"name":"user","private":true}')
+    const start = SCRIPTS['start']!.replace('node --import tsx src/cli/main.ts', program)
+    assert.match(start, /^exec .* serve$/)
+    writeFileSync(
+      join(folder, 'package.json'),
+      JSON.stringify({ name: 'user', private: true, scripts: { start } }),
+    )
     writeFileSync(join(bin, 'frostline'), `#!/bin/sh\nexec ${program} "$@"\n`)
     chmodSync(join(bin, 'frostline'), 0o755)
   })
@@ -40,9 +49,9 @@ describe('a service that npm runs', { timeout: HANGS_AFTER_MS }, () => {
   })
 
   /** Starts it in a process group of its own, as a supervisor does. */
-  async function start(command: string, args: readonly string[], cwd: string) {
+  async function start(command: string, args: readonly string[]) {
     const child = spawn(command, args, {
-      cwd,
+      cwd: folder,
       env: { ...process.env, DATA_DIR: join(folder, 'store'), PORT: '0', COMPACT_CRON: 'off' },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
@@ -61,7 +70,7 @@ describe('a service that npm runs', { timeout: HANGS_AFTER_MS }, () => {
   }
 
   it('ends with npm start on SIGTERM to npm alone, and with its exit code', async () => {
-    const service = await start('npm', ['start'], ROOT)
+    const service = await start('npm', ['start'])
     process.kill(service.npm, 'SIGTERM')
     assert.deepEqual(await service.exited, [0, null])
     await untilGone(service)
@@ -69,7 +78,7 @@ describe('a service that npm runs', { timeout: HANGS_AFTER_MS }, () => {
   })
 
   it('ends in good order on Ctrl-C, which reaches npm and service both', async () => {
-    const service = await start('npm', ['start'], ROOT)
+    const service = await start('npm', ['start'])
     process.kill(-service.npm, 'SIGINT')
     assert.deepEqual(await service.exited, [0, null])
     await untilGone(service)
@@ -77,18 +86,15 @@ describe('a service that npm runs', { timeout: HANGS_AFTER_MS }, () => {
   })
 
   it('ends after npx on SIGTERM to npx alone', async () => {
-    const service = await start('npx', ['frostline', 'serve'], folder)
+    const service = await start('npx', ['frostline', 'serve'])
     process.kill(service.npm, 'SIGTERM')
     await service.exited
     await untilGone(service)
   })
 
   it('is not below a shell in any script', () => {
-    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-      scripts: Record<string, string>
-    }
     for (const name of ['start', 'demo', 'compactor', 'cli'])
-      assert.match(scripts[name]!, /^exec node /, name)
+      assert.match(SCRIPTS[name]!, /^exec node /, name)
   })
 })
 
