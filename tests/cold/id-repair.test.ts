@@ -69,10 +69,6 @@ describe('the index of cold ids', () => {
     await filled.stop()
   })
   after(() => filled.remove())
-  beforeEach(() => {
-    home = createInProcessStore(filled)
-  })
-  afterEach(() => home.remove())
 
   const segmentsOf = () => home.inSqlite((db) => readCatalog(db).segments.map(({ path }) => path))
   const pathOf = (name: string) => join(home.layout.ids, name)
@@ -92,37 +88,6 @@ describe('the index of cold ids', () => {
     assert.deepEqual(readdirSync(home.layout.ids).toSorted(), segments.map(({ path }) => path).toSorted())
   }
 
-  it('is one small file after compactions, merges and imports, and needs no repair in normal life', async () => {
-    await home.start()
-    await home.importCsv(toCsv(sampleEvents(4, 50, '2025-08-09', 2)))
-    const earlier = segmentsOf()
-    assert.equal(before.length, 2)
-    await assertKnowsAll()
-    assert.deepEqual(segmentsOf(), earlier)
-    await home.compact()
-    assert.equal(segmentsOf().length, 1)
-    assertWhole()
-    const [kept] = segmentsOf()
-    await home.stop()
-    await home.start()
-    await home.compact()
-    assert.deepEqual(segmentsOf(), [kept])
-    await assertKnowsAll()
-  })
-
-  it('takes an id for new that it cannot tell from a cold one, and the cold one for a duplicate', async () => {
-    await home.start()
-    const cold = COLD[42]!
-    const twin = twinOf(cold)
-    const same = await post(`${home.url}/events`, [cold, twin, { ...twin, user_id: 'second' }])
-    assert.deepEqual([same.json['accepted'], same.json['duplicates']], [1, 2])
-    // Both in cold, and each is known.
-    await home.compact()
-    const again = await post(`${home.url}/events`, elsewhere([cold, twin]))
-    assert.deepEqual([again.json['accepted'], again.json['duplicates']], [0, 2])
-    assert.equal((await visibleIds(home.layout)).length, COLD.length + 1)
-  })
-
   const DAMAGES: Record<string, () => void> = {
     'a segment is missing': () => rmSync(pathOf(segmentsOf()[0]!)),
     'the folder of segments is missing': () => rmSync(home.layout.ids, { recursive: true }),
@@ -138,76 +103,85 @@ describe('the index of cold ids', () => {
     'the catalog has lost a segment, or comes from a program that made none': () =>
       home.inSqlite((db) => db.exec('DELETE FROM id_segments')),
   }
-  for (const [n, [what, damage]] of Object.entries(DAMAGES).entries()) {
-    // Which of the two repairs what: both everything in the long form, every other damage in the short one.
-    const isIn = (half: number) => REPAIRERS === 2 || n % 2 === half
+  // Which of the two repairs what: both everything in the long form, every other damage in the short one.
+  const damagesOf = (half: number) =>
+    Object.entries(DAMAGES).filter((_, n) => REPAIRERS === 2 || n % 2 === half)
 
-    const byService = async () => {
+  describe('while a service runs', () => {
+    before(() => {
+      home = createInProcessStore(filled)
+      return home.start()
+    })
+    after(() => home.remove())
+
+    it('is one small file after compactions, merges and imports, and needs no repair in normal life', async () => {
+      await home.importCsv(toCsv(sampleEvents(4, 50, '2025-08-09', 2)))
       const earlier = segmentsOf()
-      damage()
-      await home.start()
-      assert.notDeepEqual(segmentsOf(), earlier)
+      assert.equal(before.length, 2)
       await assertKnowsAll()
+      assert.deepEqual(segmentsOf(), earlier)
+      await home.compact()
+      assert.equal(segmentsOf().length, 1)
+      assertWhole()
+      const [kept] = segmentsOf()
+      await home.stop()
+      await home.start()
+      await home.compact()
+      assert.deepEqual(segmentsOf(), [kept])
+      await assertKnowsAll()
+    })
+
+    it('takes an id for new that it cannot tell from a cold one, and the cold one for a duplicate', async () => {
+      const earlier = await visibleIds(home.layout)
+      const cold = COLD[42]!
+      const twin = twinOf(cold)
+      const same = await post(`${home.url}/events`, [cold, twin, { ...twin, user_id: 'second' }])
+      assert.deepEqual([same.json['accepted'], same.json['duplicates']], [1, 2])
+      // Both in cold, and each is known.
+      await home.compact()
+      const again = await post(`${home.url}/events`, elsewhere([cold, twin]))
+      assert.deepEqual([again.json['accepted'], again.json['duplicates']], [0, 2])
+      assert.equal((await visibleIds(home.layout)).length, earlier.length + 1)
+    })
+
+    for (const [what, damage] of damagesOf(1)) {
+      it(`is made anew by a compaction when ${what}`, async () => {
+        const earlier = segmentsOf()
+        damage()
+        await importAndCompact()
+        assert.notDeepEqual(segmentsOf(), earlier)
+        assertWhole()
+        await assertKnowsAll()
+      })
+    }
+
+    /** A compaction that has something to fold, so that it reads the segments. */
+    let seeds = 100
+    async function importAndCompact(): Promise<void> {
+      // As each command does.
+      openLayout(dirname(home.layout.cold))
+      await home.importCsv(toCsv(sampleEvents((seeds += 1), 20, '2025-08-20', 1)))
+      await home.compact()
+    }
+
+    it('is made anew by a running service when somebody writes to a segment', async () => {
+      // From here on the service has it open.
+      await assertKnowsAll()
+      const [name] = segmentsOf()
+      const bytes = readFileSync(pathOf(name!))
+      for (let at = 2; at < bytes.length; at += 8) bytes[at]! ^= 255
+      writeFileSync(pathOf(name!), bytes)
+      await assertKnowsAll()
+      assert.ok(!segmentsOf().includes(name!))
       await home.compact()
       assertWhole()
-    }
-    if (isIn(0)) it(`is made anew by a service that starts when ${what}`, byService)
+    })
 
-    const byCompaction = async () => {
-      const earlier = segmentsOf()
-      damage()
-      await importAndCompact()
-      assert.notDeepEqual(segmentsOf(), earlier)
-      assertWhole()
-      await home.start()
-      await assertKnowsAll()
-    }
-    if (isIn(1)) it(`is made anew by a compaction when ${what}`, byCompaction)
-  }
-
-  /** A compaction that has something to fold, so that it reads the segments. */
-  async function importAndCompact(): Promise<void> {
-    // As each command does.
-    openLayout(dirname(home.layout.cold))
-    await home.importCsv(toCsv(sampleEvents(5, 20, '2025-08-20', 1)))
-    await home.compact()
-  }
-
-  it('is made anew by a running service when somebody writes to a segment', async () => {
-    await home.start()
-    // From here on the service has it open.
-    await assertKnowsAll()
-    const [name] = segmentsOf()
-    const bytes = readFileSync(pathOf(name!))
-    for (let at = 2; at < bytes.length; at += 8) bytes[at]! ^= 255
-    writeFileSync(pathOf(name!), bytes)
-    await assertKnowsAll()
-    assert.ok(!segmentsOf().includes(name!))
-    await home.compact()
-    assertWhole()
-  })
-
-  it('is made anew only when no compaction or import is at work', async () => {
-    rmSync(home.layout.ids, { recursive: true })
-    const lock = tryColdLock(home.layout)
-    assert.ok(lock !== BUSY)
-    const earlier = segmentsOf()
-    await home.startUnready()
-    const { json } = await post(`${home.url}/events`, COLD)
-    assert.equal(json['type'], '/problems/not_ready')
-    assert.deepEqual(segmentsOf(), earlier)
-    lock.release()
-    await untilReady(home.url)
-    assert.notDeepEqual(segmentsOf(), earlier)
-    await assertKnowsAll()
-  })
-
-  describe('killed while it is made anew', () => {
     const processes = createTestStore()
     after(() => processes.remove())
 
     for (const step of ['ids_staged', 'applied', 'committed', 'ids_placed', 'ids_synced'].slice(0, KILLS)) {
-      it(`at index.${step}, is whole after the next run`, async () => {
+      it(`killed at index.${step} while it is made anew, is whole after the next run`, async () => {
         rmSync(home.layout.ids, { recursive: true })
         const { code } = await processes.cli(['compact'], {
           DATA_DIR: dirname(home.layout.cold),
@@ -216,9 +190,42 @@ describe('the index of cold ids', () => {
         assert.equal(code, null)
         await home.compact()
         assertWhole()
-        await home.start()
         await assertKnowsAll()
       })
     }
+  })
+
+  describe('where no service runs', () => {
+    beforeEach(() => {
+      home = createInProcessStore(filled)
+    })
+    afterEach(() => home.remove())
+
+    for (const [what, damage] of damagesOf(0)) {
+      it(`is made anew by a service that starts when ${what}`, async () => {
+        const earlier = segmentsOf()
+        damage()
+        await home.start()
+        assert.notDeepEqual(segmentsOf(), earlier)
+        await assertKnowsAll()
+        await home.compact()
+        assertWhole()
+      })
+    }
+
+    it('is made anew only when no compaction or import is at work', async () => {
+      rmSync(home.layout.ids, { recursive: true })
+      const lock = tryColdLock(home.layout)
+      assert.ok(lock !== BUSY)
+      const earlier = segmentsOf()
+      await home.startUnready()
+      const { json } = await post(`${home.url}/events`, COLD)
+      assert.equal(json['type'], '/problems/not_ready')
+      assert.deepEqual(segmentsOf(), earlier)
+      lock.release()
+      await untilReady(home.url)
+      assert.notDeepEqual(segmentsOf(), earlier)
+      await assertKnowsAll()
+    })
   })
 })

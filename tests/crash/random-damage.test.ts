@@ -22,6 +22,7 @@ import { verify, damageOf, fill, filesOf } from '../support/verifying.ts'
 const SEED = Number(process.env['FROSTLINE_SEED'] ?? randomInt(1_000_000))
 
 const PLACES = howMany('damaged_places')
+const SINGLE_PLACES = howMany('damaged_places_one_by_one')
 
 /** Of these, how many the command is asked too; a process takes as long as twenty of the others. */
 const BY_COMMAND = howMany('damaged_places_told_by_command')
@@ -131,9 +132,9 @@ describe(`damage at random places (FROSTLINE_SEED=${SEED})`, () => {
     assert.deepEqual(await damageOf(home.layout, true), [])
   })
 
-  it(`of cold files is never answered with a number, ${PLACES} times of ${PLACES}`, async () => {
+  it(`of cold files is never answered with a number, ${SINGLE_PLACES} times of ${SINGLE_PLACES}`, async () => {
     const files = filesOf(home)
-    for (let n = 0; n < PLACES; n += 1) {
+    for (let n = 0; n < SINGLE_PLACES; n += 1) {
       const file = files[Math.floor(random() * files.length)]!
       await withDamage(join(home.layout.cold, file.path), random, async (what) => {
         const question = questions[n % questions.length]!
@@ -142,12 +143,12 @@ describe(`damage at random places (FROSTLINE_SEED=${SEED})`, () => {
     }
   })
 
-  it(`of id segments is found ${PLACES} times of ${PLACES}, and lets no replay in`, async () => {
+  it(`of id segments is found ${SINGLE_PLACES} times of ${SINGLE_PLACES}, and lets no replay in`, async () => {
     const cold = sampleEvents(1, 900, '2025-08-01', 3)
     const bytes = readFileSync(home.layout.database)
     const paths = home.inSqlite((db) => readCatalog(db).segments).map(({ path }) => path)
     const segments = paths.map((path) => join(home.layout.ids, path))
-    for (let n = 0; n < PLACES; n += segments.length) {
+    for (let n = 0; n < SINGLE_PLACES; n += segments.length) {
       await withDamageInEach(segments, random, async (what) => {
         const { damage } = await verify(home.layout, true)
         assert.deepEqual(
@@ -171,7 +172,7 @@ describe(`damage at random places (FROSTLINE_SEED=${SEED})`, () => {
     const sound = await answersOf(questions)
     const rows = hotRows()
     const seen = { found: 0, harmless: 0, hot_row: 0 }
-    for (let n = 0; n < PLACES; n += 1) {
+    for (let n = 0; n < SINGLE_PLACES; n += 1) {
       await withDamage(home.layout.database, random, async (what) => {
         // A database that refuses to be opened is found too.
         const damage = await verify(home.layout, true).then((r) => r.damage, String)

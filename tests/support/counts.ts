@@ -113,7 +113,13 @@ const COUNTS = {
     short: 20,
     long: 200,
     unit: 'places',
-    what: 'at which a bit is flipped or the tail cut: of cold files, of segments of ids and of the SQLite file, so many of each',
+    what: 'at which a bit is flipped or the tail cut: of cold files, all of them at once',
+  },
+  damaged_places_one_by_one: {
+    short: 9,
+    long: 200,
+    unit: 'places',
+    what: 'more of cold files, of segments of ids and of the SQLite file, so many of each, with a look at the store after each',
   },
   damaged_places_told_by_command: {
     short: 1,

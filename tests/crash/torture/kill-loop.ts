@@ -162,8 +162,7 @@ export async function runKillLoop({
   async function runJobs(random: () => number): Promise<void> {
     while (!isOver()) {
       const { moment, most } = pick(random, JOB_MOMENTS)
-      const n =
-        random() < LEFT_ALIVE ? Infinity : 1 + Math.floor(random() * Math.min(most, batches_per_kill))
+      const n = random() < LEFT_ALIVE ? Infinity : 1 + Math.floor(random() * Math.min(most, batches_per_kill))
       if (random() < 0.55) await compact(random, moment, n)
       else await importFile(random, moment, n)
     }
