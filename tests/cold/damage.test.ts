@@ -7,7 +7,7 @@ import { VerifyError } from '../../src/cold/parquet.ts'
 import { howMany } from '../support/counts.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
-import { sampleEvents, seeded } from '../support/sample.ts'
+import { sampleEvents, seeded, toCsv } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
 import { ASK_AGAIN_MS, countOf, get, post, postAll } from '../support/store.ts'
 
@@ -163,12 +163,7 @@ describe('a damaged cold file', () => {
     })
 
     it('is refused by a merge and at the start when its rows are not what the catalog says', async () => {
-      await home.start()
-      for (let n = 0; n < 3; n += 1) {
-        await postAll(home.url, sampleEvents(30 + n, 20, '2025-08-02', 1))
-        await home.compact()
-      }
-      await postAll(home.url, sampleEvents(40, 20, '2025-08-02', 1))
+      for (let n = 0; n < 4; n += 1) await home.importCsv(toCsv(sampleEvents(30 + n, 20, '2025-08-02', 1)))
       const listed = path.slice(home.layout.cold.length + 1)
       const setRows = (change: number) =>
         home.inSqlite((db) =>
@@ -177,7 +172,6 @@ describe('a damaged cold file', () => {
       setRows(1)
       await assert.rejects(home.compact(), VerifyError)
       assert.equal(home.listed().filter((name) => name.startsWith('day=2025-08-02')).length, 5)
-      await home.stop()
       await home.startUnready()
       assert.equal((await postOnceStarted(others)).json['type'], '/problems/store_unavailable')
       await home.stop()

@@ -7,15 +7,16 @@ import { formatDay, parseDay } from '../../src/event/time.ts'
 import { readGeneration } from '../../src/store/catalog.ts'
 import { realDisk } from '../../src/store/disk.ts'
 import type { ColdDisk } from '../../src/store/disk.ts'
+import { howMany } from '../support/counts.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { idFor, insertEvent, toCsv } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
 import { get } from '../support/store.ts'
 
-/** Two whole groups, and one day more. */
-const DAYS = GROUP_DAYS_MAX * 2 + 1
-const GROUPS = 3
+/** Whole groups, and one day more. */
+const GROUPS = howMany('groups_of_days') + 1
+const DAYS = GROUP_DAYS_MAX * (GROUPS - 1) + 1
 const FIRST = parseDay('2024-01-01')!
 const RANGE = `from=${formatDay(FIRST)}&to=${formatDay(FIRST + DAYS - 1)}`
 
@@ -59,18 +60,17 @@ describe('many small days', () => {
   let store: InProcessStore
   before(() => {
     store = createInProcessStore()
+    return store.start()
   })
   after(() => store.remove())
 
   async function holds(times: number): Promise<void> {
-    await store.start()
     const { status, json } = await get<{ data: { dau: number }[] }>(`${store.url}/stats/dau?${RANGE}`)
     assert.equal(status, 200, JSON.stringify(json))
     assert.deepEqual(
       json.data.map(({ dau }) => dau),
       Array.from({ length: DAYS }, (_, n) => countOn(n) * times),
     )
-    await store.stop()
     const { cold, staging } = store.files()
     assert.deepEqual(staging, [])
     assert.deepEqual(cold, store.listed())
@@ -108,7 +108,6 @@ describe('many small days', () => {
     const bytes = readFileSync(whole)
     bytes[bytes.length >> 1]! ^= 1
     writeFileSync(whole, bytes)
-    await store.start()
     const { status, json } = await get<{ detail: string }>(`${store.url}/stats/dau?${RANGE}`)
     assert.equal(status, 500)
     assert.ok(json.detail.includes(path) && json.detail.includes(path.slice(4, 14)), json.detail)

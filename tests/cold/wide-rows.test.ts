@@ -8,11 +8,13 @@ import { parseDay } from '../../src/event/time.ts'
 import { realDisk } from '../../src/store/disk.ts'
 import { openDuck } from '../../src/store/duckdb.ts'
 import { openLayout } from '../../src/store/layout.ts'
+import { howMany } from '../support/counts.ts'
 
-/** Twice the bytes of the rows. Their source may spill; a row group of all of them may not. */
-const MEMORY_MB = 400
-const ROWS = 40_000
+const MEGABYTES = howMany('megabytes_of_wide_rows')
+/** Their source may spill; a row group of all of them may not. */
+const MEMORY_MB = 200 + MEGABYTES
 const CHARS = 5_000
+const ROWS = (MEGABYTES * 1_000_000) / CHARS
 
 describe('days of wide events', () => {
   it('are written in row groups that fit into memory, one day or two', async (t) => {

@@ -15,7 +15,7 @@ import { get, post } from '../support/store.ts'
  */
 
 const CHANGES_MIN = howMany('no_dip_changes')
-const READERS = 8
+const READERS = howMany('no_dip_readers')
 const WRITERS = 2
 const BATCH_EVENTS = 8
 const DAYS = 4

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { openLayout } from '../../src/store/layout.ts'
+import { howMany } from '../support/counts.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { ROOT } from '../support/root.ts'
 import { sampleEvents } from '../support/sample.ts'
@@ -15,6 +16,9 @@ import { visibleIds } from '../support/visible.ts'
 import { logOf } from '../support/wire.ts'
 
 /** EIO in the middle of a commit, from below SQLite: tests/failing-wal.c stands between it and libc. */
+
+/** Of the two ways to fail, after how many the log is recovered once more, with new frames over the failed ones. */
+const RECOVERIES = howMany('recoveries_after_a_failed_commit')
 
 /** Many pages, so that a commit has a middle. */
 const BATCH_EVENTS = 500
@@ -79,7 +83,7 @@ describe('a disk that fails under a commit', { skip, timeout: HANGS_AFTER_MS }, 
     )
   }
 
-  for (const how of ['write', 'sync'] as const) {
+  for (const [n, how] of (['sync', 'write'] as const).entries()) {
     it(`(${how}) acknowledges nothing, stores no part, and takes events again when it works`, async () => {
       const [during, later] = [newEvents(), newEvents()]
       begin(how)
@@ -92,9 +96,11 @@ describe('a disk that fails under a commit', { skip, timeout: HANGS_AFTER_MS }, 
       await assertTaken(later.slice(0, 100), 100)
       stored.push(...later.slice(0, 100))
       assert.equal(await count(), stored.length)
-      await service.kill()
-      await assertVisible()
-      service = await home.serve(env)
+      if (n < RECOVERIES) {
+        await service.kill()
+        await assertVisible()
+        service = await home.serve(env)
+      }
       await assertTaken(during, BATCH_EVENTS)
       await assertTaken([...stored, ...later, ...during], BATCH_EVENTS - 100)
       stored.push(...during, ...later.slice(100))
@@ -130,12 +136,7 @@ describe('a disk that fails under a commit', { skip, timeout: HANGS_AFTER_MS }, 
     assert.equal(swept.code, null, swept.stderr)
     await service.kill()
     await assertVisible()
-    service = await home.serve()
-    assert.equal(await count(), stored.length)
     assert.equal((await home.cli(['compact'])).code, 0)
-    assert.equal(await count(), stored.length)
-    await assertTaken(stored, 0)
-    assert.equal(await service.stop(), 0)
     await assertVisible()
   })
 })

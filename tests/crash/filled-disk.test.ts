@@ -5,6 +5,7 @@ import { after, describe, it } from 'node:test'
 import { realDisk } from '../../src/store/disk.ts'
 import { CSV_COLUMNS } from '../../src/event/csv-header.ts'
 import { openRejects } from '../../src/import/rejects.ts'
+import { howMany } from '../support/counts.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { filesBelow } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
@@ -57,9 +58,9 @@ describe(
 
     it('refuses what does not fit, answers with what was acknowledged, and goes on when there is space', async () => {
       service = await store.serve(env)
-      for (const seed of [1_000, 2_000, 3_000]) {
+      for (let round = 1; round <= howMany('fillings_of_a_disk'); round += 1) {
         fillUp(ballast, 2 * 1024 * 1024)
-        const refused = await postUntilRefused(seed)
+        const refused = await postUntilRefused(round * 1_000)
         fillUp(join(disk!, 'rest'), 0)
         assert.equal(statfsSync(disk!).bavail, 0)
         assert.equal((await post(`${service.url}/events`, refused)).status, 503)

@@ -3,7 +3,7 @@ import { createHash, randomInt } from 'node:crypto'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
 import { readCatalog } from '../../src/store/catalog.ts'
 import type { ColdDisk } from '../../src/store/disk.ts'
@@ -37,16 +37,21 @@ const STORE = 'store'
 const SQLITE_FILES = ['frostline.db', 'frostline.db-wal', 'cold-writer.lock'].map((name) => join(STORE, name))
 const REJECTED = 'import.csv.rejected.csv'
 
-async function createStore(t: TestContext): Promise<InProcessStore> {
-  const home = createInProcessStore()
-  t.after(() => home.remove())
-  await home.start()
+const prepared = createInProcessStore()
+before(async () => {
+  await prepared.start()
   for (const events of OLD) {
-    await post(`${home.url}/events`, events)
-    await home.compact()
+    await post(`${prepared.url}/events`, events)
+    await prepared.compact()
   }
-  await post(`${home.url}/events`, HOT)
-  await home.stop()
+  await post(`${prepared.url}/events`, HOT)
+  await prepared.stop()
+})
+after(() => prepared.remove())
+
+function createStore(t: TestContext): InProcessStore {
+  const home = createInProcessStore(prepared)
+  t.after(() => home.remove())
   return home
 }
 
@@ -146,7 +151,7 @@ async function replay(
 
 describe(`power lost at any step (FROSTLINE_SEED=${FIRST})`, () => {
   it('of compactions and merges loses no row and doubles none', async (t) => {
-    const home = await createStore(t)
+    const home = createStore(t)
     const disk = createForgetfulDisk(rootOf(home), SQLITE_FILES)
     const report = await home.compact({ disk })
     assert.deepEqual([report.rows, report.files, report.merged_files], [HOT.length, 3, 5])
@@ -156,7 +161,7 @@ describe(`power lost at any step (FROSTLINE_SEED=${FIRST})`, () => {
   })
 
   it('of an import, also of one that meets its rows in hot, leaves all of its rows or none', async (t) => {
-    const home = await createStore(t)
+    const home = createStore(t)
     const recording = createForgetfulDisk(rootOf(home), SQLITE_FILES)
     // As soon as the first file is made, one of its rows is posted: that day has to be written once more.
     const [copy] = NEW as [SampleEvent]
@@ -198,7 +203,7 @@ describe(`power lost at any step (FROSTLINE_SEED=${FIRST})`, () => {
 
 describe('an import on a failing disk', () => {
   it('imports nothing or all, whichever call fails, and the next one is right', async (t) => {
-    const home = await createStore(t)
+    const home = createStore(t)
     await home.start()
     let failures = 0
     const stride = howMany('from_one_failing_call_to_the_next')

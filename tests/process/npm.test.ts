@@ -34,11 +34,11 @@ describe('a service that npm runs', { timeout: HANGS_AFTER_MS }, () => {
     const program = [process.execPath, ...programOf('src/cli/main.ts')].map((word) => `'${word}'`).join(' ')
     const bin = join(folder, 'node_modules/.bin')
     mkdirSync(bin, { recursive: true })
-    const start = SCRIPTS['start']!.replace('node --import tsx src/cli/main.ts', program)
-    assert.match(start, /^exec .* serve$/)
+    const script = SCRIPTS['start']!.replace('node --import tsx src/cli/main.ts', program)
+    assert.match(script, /^exec .* serve$/)
     writeFileSync(
       join(folder, 'package.json'),
-      JSON.stringify({ name: 'user', private: true, scripts: { start } }),
+      JSON.stringify({ name: 'user', private: true, scripts: { start: script } }),
     )
     writeFileSync(join(bin, 'frostline'), `#!/bin/sh\nexec ${program} "$@"\n`)
     chmodSync(join(bin, 'frostline'), 0o755)

@@ -200,6 +200,12 @@ const COUNTS = {
     unit: 'moments',
     what: 'at which the power fails in a compaction, a merge or an import: from each so-manieth a service goes on',
   },
+  fillings_of_a_disk: {
+    short: 1,
+    long: 3,
+    unit: 'times',
+    what: 'to the last byte, by the events that a service takes',
+  },
   fuzz_requests: {
     short: 2_000,
     long: 20_000,
@@ -212,6 +218,12 @@ const COUNTS = {
     long: 200,
     unit: 'sequences',
     what: 'of groups of requests, each against one request after the other',
+  },
+  groups_of_days: {
+    short: 1,
+    long: 2,
+    unit: 'groups',
+    what: 'of days, as large as they may be, that a job writes together; there is one day more',
   },
   hot_id_sequences: {
     short: 60,
@@ -267,6 +279,12 @@ const COUNTS = {
     unit: 'rounds',
     what: 'of one dead letter that is replayed by command and over HTTP at the same moment',
   },
+  megabytes_of_wide_rows: {
+    short: 80,
+    long: 200,
+    unit: 'megabytes',
+    what: 'of rows of a day or of two, written with little more memory',
+  },
   model_commands: {
     short: 200,
     long: 2_000,
@@ -279,6 +297,12 @@ const COUNTS = {
     long: 300,
     unit: 'compactions and merges',
     what: 'under readers that ask without pause, so many answers at least',
+  },
+  no_dip_readers: {
+    short: 4,
+    long: 8,
+    unit: 'readers',
+    what: 'that ask all the time, each of them one of four questions',
   },
   odd_folders: {
     short: 2,
@@ -304,6 +328,12 @@ const COUNTS = {
     long: 1_000,
     unit: 'batches',
     what: 'that the clients post between two of those kills at the most',
+  },
+  recoveries_after_a_failed_commit: {
+    short: 1,
+    long: 2,
+    unit: 'recoveries',
+    what: 'of the log of SQLite after a commit that failed, by its sync or by a write, and others that went well',
   },
   repairs_of_an_index: {
     short: 1,
