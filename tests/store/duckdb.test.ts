@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { inParallel, openDuck, sqlText, sqlTextList, sweepSpill } from '../../src/store/duckdb.ts'
+import { howMany } from '../support/counts.ts'
 
-/** Twice what fits into the memory of the two that spill. */
-const ROWS = 800_000
+/** More than fits into the memory of each of the two that spill. */
+const ROWS = howMany('rows_to_spill')
 
 describe('DuckDB', () => {
   let spill: string

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { createInProcessStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
 import { createTestStore, post } from '../support/store.ts'
 import type { TestStore } from '../support/store.ts'
@@ -25,15 +26,17 @@ describe('what lies in DATA_DIR', { timeout: HANGS_AFTER_MS }, () => {
 
   const fileOf = (name: string) => join(store.data_dir, name)
 
-  it('is for its owner alone, hashes of passwords above all, in a folder that the service makes', async () => {
+  it('is for its owner alone, hashes of passwords above all, in a folder that the service makes', async (t) => {
     const data_dir = join(store.dir, 'above', 'store')
-    const service = await store.serve({ DATA_DIR: data_dir })
+    const service = createInProcessStore()
+    t.after(() => service.remove())
+    await service.start({ DATA_DIR: data_dir })
     assert.equal((await post(`${service.url}/events`, [eventOf()])).status, 200)
     assert.equal(modeOf(data_dir), '700')
     for (const name of ['frostline.db', 'frostline.db-wal', 'frostline.db-shm', 'auth.secret'])
       assert.equal(modeOf(join(data_dir, name)), '600', name)
     assert.equal(modeOf(dirname(data_dir)), '777', 'what stands above is not ours to close')
-    assert.equal(await service.stop(), 0)
+    await service.stop()
     assert.equal(modeOf(join(data_dir, 'frostline.db')), '600')
   })
 

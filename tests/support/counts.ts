@@ -35,6 +35,12 @@ const COUNTS = {
     unit: 'events',
     what: 'that the benchmarks post to show that they work',
   },
+  bench_imports: {
+    short: 1,
+    long: 2,
+    unit: 'files',
+    what: 'that those benchmarks import',
+  },
   bench_pairs: {
     short: 1,
     long: 5,
@@ -322,6 +328,12 @@ const COUNTS = {
     long: 12,
     unit: 'rounds',
     what: 'of a post and a compaction while the store is verified again and again',
+  },
+  rows_to_spill: {
+    short: 500_000,
+    long: 800_000,
+    unit: 'rows',
+    what: 'that each of two DuckDBs sorts with memory for fewer',
   },
   torture_batches_per_kill: {
     short: 8,
