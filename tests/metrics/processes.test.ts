@@ -113,6 +113,7 @@ describe('metrics of several processes', { timeout: HANGS_AFTER_MS }, () => {
     const clocks = { COMPACT_CRON: '* * * * * *', VERIFY_INTERVAL_S: '1' }
     service = await store.serve({ ...ALL_CLOSED, ...clocks, LOG_LEVEL: 'debug' })
     await post(`${service.url}/events`, sampleEvents(7, 25, '2025-08-01', 2))
+    await untilLogged(service, ({ msg, ...told }) => msg === 'compaction' && told['rows'] === 25)
     const scraped = await untilScraped(service.url, (s) => rows(s) === rows(known)! + 25)
     const [done, failed] = runs(scraped)
     assert.ok(done! > runs(known)[0]!)
@@ -126,6 +127,7 @@ describe('metrics of several processes', { timeout: HANGS_AFTER_MS }, () => {
     const folder = join(store.data_dir, 'cold/day=2025-08-02')
     const files = realDisk.list(folder).length
     rmSync(folder, { recursive: true })
+    await untilLogged(service, ({ msg }) => msg === 'the store is damaged')
     await untilScraped(service.url, (s) => s.value('frostline_damage_findings') === files)
   })
 
