@@ -32,16 +32,16 @@ const JOBS_BY_PART: Record<string, Job> = {
 }
 const partOf = (name: string) => name.split('.')[0]!
 
-/** In this order one store comes to each of them. */
+/** In the short run in an order in which one store comes to each of them. */
 function reachedBy(job: Job): Failpoint[] {
   const names = FAILPOINTS.filter((name) => JOBS_BY_PART[partOf(name)] === job)
   const turnOf = (name: Failpoint): number => {
-    // The new files are told from those of dead runs by there being none.
+    // It is brought about by a lock, which would keep the run from sweeping what dead ones have left.
     if (name === 'import.withdrawn') return -1
     // Nothing is replaced before.
     return name === 'sweep.replaced_file' ? turnOf('merge.committed') + 0.5 : names.indexOf(name)
   }
-  return names.toSorted((a, b) => turnOf(a) - turnOf(b))
+  return IN_ONE_STORE ? names.toSorted((a, b) => turnOf(a) - turnOf(b)) : names
 }
 
 /** Four files in a day or in each of two, and hot rows for both days. */
