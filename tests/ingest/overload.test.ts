@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, afterEach, before, describe, it } from 'node:test'
 import Database from 'better-sqlite3'
 import { howMany } from '../support/counts.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
-import { serveStore } from '../support/in-process.ts'
-import { createTestStore, get, post } from '../support/store.ts'
-import type { ServiceProcess, TestStore } from '../support/store.ts'
+import { createInProcessStore, serveStore } from '../support/in-process.ts'
+import { get, post } from '../support/store.ts'
 import {
   arrive,
   arriveInPart,
@@ -37,17 +35,11 @@ function assertQueueFull(reply: Reply) {
 describe('a full queue', { timeout: HANGS_AFTER_MS }, () => {
   const BODY_BYTES_MAX = 3_000
   const BODIES_IN_FLIGHT_BYTES_MAX = 4_000
-  let store: TestStore
-  let service: ServiceProcess
-  before(async () => {
-    store = createTestStore()
-    service = await store.serve({
-      WRITE_QUEUE_EVENTS_MAX: '10',
-      BODY_BYTES_MAX: String(BODY_BYTES_MAX),
-      BODIES_IN_FLIGHT_BYTES_MAX: String(BODIES_IN_FLIGHT_BYTES_MAX),
-    })
+  const service = serveStore({
+    WRITE_QUEUE_EVENTS_MAX: '10',
+    BODY_BYTES_MAX: String(BODY_BYTES_MAX),
+    BODIES_IN_FLIGHT_BYTES_MAX: String(BODIES_IN_FLIGHT_BYTES_MAX),
   })
-  after(() => store.remove())
 
   const send = async (body: string) => {
     const begun = begin(`${service.url}/events`, 'POST', {
@@ -63,7 +55,7 @@ describe('a full queue', { timeout: HANGS_AFTER_MS }, () => {
   }
   it('of events refuses the next one, and takes it when there is room again', async () => {
     // While another process writes, the service's writer waits.
-    const db = new Database(join(store.data_dir, 'frostline.db'))
+    const db = new Database(service.layout.database)
     db.exec('BEGIN IMMEDIATE')
     const one = batchOf(1)
     let nine: Awaited<ReturnType<typeof send>>
@@ -157,18 +149,18 @@ describe('slow questions', { timeout: HANGS_AFTER_MS }, () => {
   /** A second of work and more: every event's properties are searched again and again. */
   const SLOW = `/stats/dau?${day}${slowSegments(8)}`
   const SLOWER = `/stats/dau?${day}${slowSegments(16)}`
-  let store: TestStore
+  const service = createInProcessStore()
   before(async () => {
-    store = createTestStore()
-    const service = await store.serve()
+    await service.start()
     const { status } = await post(`${service.url}/events`, slowEvents(EVENTS))
     assert.equal(status, 200)
-    assert.equal(await service.stop(), 0)
+    await service.stop()
   })
-  after(() => store.remove())
+  afterEach(() => service.stop())
+  after(() => service.remove())
 
   it('end at the time limit with 503, and the service answers the next', async () => {
-    const service = await store.serve({
+    await service.start({
       QUERY_TIMEOUT_MS: '300',
       QUERY_THREADS: '1',
       QUERIES_RUNNING_MAX: '1',
@@ -178,11 +170,10 @@ describe('slow questions', { timeout: HANGS_AFTER_MS }, () => {
     assert.equal(typeOf(reply), '/problems/query_timeout')
     assert.equal(reply.headers['retry-after'], '5')
     assert.equal((await get(service.url + QUICK)).status, 200)
-    assert.equal(await service.stop(), 0)
   })
 
   it('wait in a bounded line, and make room at once when their client leaves', async () => {
-    const service = await store.serve({
+    await service.start({
       QUERY_TIMEOUT_MS: '600000',
       QUERY_THREADS: '1',
       QUERIES_RUNNING_MAX: '2',
@@ -214,11 +205,10 @@ describe('slow questions', { timeout: HANGS_AFTER_MS }, () => {
     assert.equal(slow_answered, false)
     assert.equal((await answered).status, 200)
     assert.equal(logOf(service).filter(({ status }) => status === 499).length, 2)
-    assert.equal(await service.stop(), 0)
   })
 
   it('of one caller leave places to others, who are served next', async () => {
-    const service = await store.serve({
+    await service.start({
       QUERY_TIMEOUT_MS: '600000',
       QUERY_THREADS: '1',
       QUERIES_RUNNING_MAX: '1',
@@ -243,21 +233,20 @@ describe('slow questions', { timeout: HANGS_AFTER_MS }, () => {
     first.request.destroy()
     assert.equal((await quick.reply).status, 200)
     assert.equal(answered, 0)
-    others[1]!.request.destroy()
-    assert.equal(await service.stop(), 0)
+    for (const { request } of others) request.destroy()
   })
 
   it('that run when the service stops are answered', async () => {
-    const service = await store.serve({ QUERY_TIMEOUT_MS: '600000' })
+    await service.start({ QUERY_TIMEOUT_MS: '600000' })
     const slow = await arrive(service, `/stats/dau?${day}${slowSegments(2)}`)
-    assert.equal(await service.stop(), 0)
+    await service.stop()
     const reply = await slow.reply
     assert.equal(reply.status, 200, reply.text)
     assert.equal((JSON.parse(reply.text) as { data: { dau: number }[] }).data[0]!.dau, EVENTS)
   })
 
   it('are refused at once where none may wait', async () => {
-    const service = await store.serve({ QUERIES_RUNNING_MAX: '1', QUERIES_WAITING_MAX: '0' })
+    await service.start({ QUERIES_RUNNING_MAX: '1', QUERIES_WAITING_MAX: '0' })
     const slow = await arrive(service, SLOWER)
     const replies = await Promise.all(Array.from({ length: 50 }, () => getReply(service.url + SLOW)))
     assert.deepEqual(
@@ -265,6 +254,5 @@ describe('slow questions', { timeout: HANGS_AFTER_MS }, () => {
       replies.map(() => [503, '/problems/query_line_full', '1']),
     )
     slow.request.destroy()
-    assert.equal(await service.stop(), 0)
   })
 })

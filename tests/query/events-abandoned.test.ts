@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { after, afterEach, describe, it } from 'node:test'
 import { howMany } from '../support/counts.ts'
-import { createTestStore, get, post } from '../support/store.ts'
-import type { TestStore } from '../support/store.ts'
+import { createInProcessStore } from '../support/in-process.ts'
+import { get, post } from '../support/store.ts'
 import { begin, getReply, slowEvents, slowSegments, untilLogged } from '../support/wire.ts'
 import { DAY } from '../support/reading-events.ts'
 import type { Page, Problem } from '../support/reading-events.ts'
@@ -10,14 +10,12 @@ import type { Page, Problem } from '../support/reading-events.ts'
 describe('a client that leaves while events are looked for', () => {
   /** Seconds of work: every event's properties are searched again and again. */
   const SLOW = `/events?${DAY}${slowSegments(16)}`
-  let store: TestStore
-  before(() => {
-    store = createTestStore()
-  })
-  after(() => store.remove())
+  const service = createInProcessStore()
+  afterEach(() => service.stop())
+  after(() => service.remove())
 
   it('ends the search at once, and the next one is answered', async () => {
-    const service = await store.serve({
+    await service.start({
       QUERIES_RUNNING_MAX: '1',
       QUERY_THREADS: '1',
       QUERY_TIMEOUT_MS: '600000',
@@ -39,17 +37,15 @@ describe('a client that leaves while events are looked for', () => {
     assert.deepEqual([status, json.data.length], [200, 1])
     const left = await untilLogged(service, (line) => line['status'] === 499)
     assert.equal(left['route'], '/events')
-    assert.equal(await service.stop(), 0)
   })
 
   it('is told so when it stays: the time limit and the line hold here too', async () => {
-    const service = await store.serve({
+    await service.start({
       QUERY_TIMEOUT_MS: '300',
       QUERY_THREADS: '1',
       QUERIES_RUNNING_MAX: '1',
     })
     const { status, text } = await getReply(service.url + SLOW)
     assert.deepEqual([status, (JSON.parse(text) as Problem).type], [503, '/problems/query_timeout'])
-    assert.equal(await service.stop(), 0)
   })
 })

@@ -1,20 +1,22 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { howMany } from '../support/counts.ts'
 import { serveStore } from '../support/in-process.ts'
 import { get, post } from '../support/store.ts'
 import { eventOf } from '../support/wire.ts'
 
 const MEMORY_MB = 64
-/** Of different values, together almost as large as the memory. */
-const EVENTS = 1_800
+/** All different: in the long form together almost as large as the memory. */
+const EVENTS = howMany('events_of_a_large_question')
+const AT_A_TIME = 300
 const CHARS = 31_000
 
 describe('a question that needs more memory than it may have', () => {
   const home = serveStore({ QUERY_MEMORY_MB: String(MEMORY_MB) })
 
   it('is answered with what to do, and the next one with its answer', async () => {
-    for (let first = 0; first < EVENTS; first += 300) {
-      const events = Array.from({ length: 300 }, (_, i) =>
+    for (let first = 0; first < EVENTS; first += AT_A_TIME) {
+      const events = Array.from({ length: AT_A_TIME }, (_, i) =>
         eventOf({ properties: { filler: `${first + i}`.padEnd(CHARS, 'x') } }),
       )
       assert.equal((await post(`${home.url}/events`, events)).status, 200)

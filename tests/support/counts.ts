@@ -158,8 +158,14 @@ const COUNTS = {
     unit: 'events',
     what: 'that a service takes in one request and no more; 100,000 is the default',
   },
+  events_of_a_large_question: {
+    short: 300,
+    long: 1_800,
+    unit: 'events',
+    what: 'of 31 KB each, which a question would have to hold in 64 MB of memory',
+  },
   events_of_a_slow_question: {
-    short: 5_000,
+    short: 1_000,
     long: 20_000,
     unit: 'events',
     what: 'with long properties that a slow question searches again and again',

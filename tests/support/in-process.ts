@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before } from 'node:test'
+import { pino } from 'pino'
 import { runCompaction } from '../../compactor/run.ts'
 import type { CompactionReport } from '../../compactor/run.ts'
 import { realDisk } from '../../src/store/disk.ts'
@@ -22,12 +23,14 @@ import type { Sqlite } from '../../src/store/sqlite.ts'
 import { nowMicros } from '../../src/event/time.ts'
 import type { Micros } from '../../src/event/time.ts'
 import { untilReady } from './store.ts'
+import { createLines } from './wire.ts'
+import type { Logging } from './wire.ts'
 
 /**
  * The real service, with its threads and its port, in the test's own process. It starts in a third of the time that a process takes,
  * and the test owns the compactor's clock.
  */
-export interface InProcessStore {
+export interface InProcessStore extends Logging {
   layout: Layout
   /** Where the service answers; another address after each start. */
   readonly url: string
@@ -65,13 +68,15 @@ export function createInProcessStore(other?: InProcessStore): InProcessStore {
   const DATA_DIR = join(dir, 'store')
   if (other !== undefined) cpSync(dirname(other.layout.database), DATA_DIR, { recursive: true })
   const layout = openLayout(DATA_DIR)
+  const lines = createLines()
+  const log = pino({ level: 'info' }, { write: (line) => lines.add(line) })
   let service: Service | null = null
 
   async function startUnready(env: Record<string, string> = {}, seams: Seams = {}): Promise<void> {
     // A test that failed before its own stop must not keep the process alive for ever.
     await stop()
     const config = readConfig({ DATA_DIR, PORT: '0', COMPACT_CRON: 'off', ...env })
-    service = await serve(config, LOG, seams)
+    service = await serve(config, log, seams)
   }
   async function stop(): Promise<void> {
     await service?.close()
@@ -103,6 +108,8 @@ export function createInProcessStore(other?: InProcessStore): InProcessStore {
 
   return {
     layout,
+    log: lines.log,
+    logged: lines.logged,
     inSqlite,
     files: () => ({ cold: filesBelow(layout.cold), staging: filesBelow(layout.staging) }),
     listed: () =>

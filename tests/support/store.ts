@@ -13,6 +13,8 @@ import { runCommand } from './commands.ts'
 import type { Run } from './commands.ts'
 import type { SampleEvent } from './sample.ts'
 import { ROOT } from './root.ts'
+import { createLines } from './wire.ts'
+import type { Logging } from './wire.ts'
 
 /** Real stores, real processes: what black-box tests drive. */
 
@@ -22,12 +24,10 @@ type Env = Record<string, string>
 
 export type { Run }
 
-export interface ServiceProcess {
+export interface ServiceProcess extends Logging {
   url: string
   pid: number
   child: ChildProcess
-  /** All log lines so far. */
-  log: string[]
   /** Ends it in good order; resolves with its exit code. */
   stop(): Promise<number | null>
   kill(): Promise<void>
@@ -81,7 +81,7 @@ export function createTestStore(): TestStore {
     start,
     async serve(env) {
       const child = start(['serve'], env)
-      const log: string[] = []
+      const { log, logged, add } = createLines()
       let errors = ''
       child.stderr!.on('data', (data: Buffer) => {
         errors += data.toString()
@@ -89,7 +89,7 @@ export function createTestStore(): TestStore {
       const lines = createInterface({ input: child.stdout! })
       const url = await new Promise<string>((resolve, reject) => {
         lines.on('line', (line) => {
-          log.push(line)
+          add(line)
           if (line.includes('"listening"')) resolve((JSON.parse(line) as { url: string }).url)
         })
         child.once('exit', (code) =>
@@ -103,6 +103,7 @@ export function createTestStore(): TestStore {
         pid: child.pid!,
         child,
         log,
+        logged,
         async stop() {
           child.kill('SIGTERM')
           return (await exited)[0]

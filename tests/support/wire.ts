@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { request } from 'node:http'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { get } from './store.ts'
-import type { ServiceProcess } from './store.ts'
 
 /** What black-box tests of the HTTP edge share: events made by hand, requests that fetch cannot make, and the service's log. */
 
@@ -71,7 +70,7 @@ function readReply(outgoing: ClientRequest): Promise<Reply> {
 }
 
 /** A request that has surely reached the service: it was sent, and the service has answered another that was sent later. */
-export async function arrive(service: ServiceProcess, path: string, headers: Record<string, string> = {}) {
+export async function arrive(service: { url: string }, path: string, headers: Record<string, string> = {}) {
   const begun = begin(service.url + path, 'GET', headers)
   // A test that lets the client leave does not wait for the reply.
   begun.reply.catch(() => {})
@@ -84,7 +83,7 @@ export async function arrive(service: ServiceProcess, path: string, headers: Rec
 
 /** A request to store events of which only a part of the body has reached the service. */
 export async function arriveInPart(
-  service: ServiceProcess,
+  service: { url: string },
   body: string,
   headers: Record<string, string> = {},
 ) {
@@ -100,20 +99,41 @@ export async function arriveInPart(
 
 export type LogLine = Record<string, unknown>
 
+/** A service whose log can be read, in this process or in its own. */
+export interface Logging {
+  /** All lines so far. */
+  readonly log: readonly string[]
+  /** Resolves when there are more. */
+  logged(): Promise<unknown>
+}
+
+export function createLines(): Logging & { add(line: string): void } {
+  const log: string[] = []
+  const added = new EventEmitter()
+  return {
+    log,
+    logged: () => once(added, 'line'),
+    add(line) {
+      log.push(line)
+      added.emit('line')
+    },
+  }
+}
+
 /** The service's log so far, read. */
-export function logOf(service: ServiceProcess): LogLine[] {
+export function logOf(service: Logging): LogLine[] {
   return service.log.map((line) => JSON.parse(line) as LogLine)
 }
 
 /** Waits until the log has a line for which `test` holds. */
 export async function untilLogged(
-  service: ServiceProcess,
+  service: Logging,
   test: (line: LogLine) => boolean,
 ): Promise<LogLine> {
   for (;;) {
     const found = logOf(service).find(test)
     if (found !== undefined) return found
-    await once(service.child.stdout!, 'data')
+    await service.logged()
   }
 }
 
