@@ -1,25 +1,23 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { after, before, describe, it } from 'node:test'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+import { howMany } from '../support/counts.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { memoryBytes } from '../support/memory.ts'
 import { createTestStore, get, post } from '../support/store.ts'
 import type { ServiceProcess, TestStore } from '../support/store.ts'
 import { begin, eventOf } from '../support/wire.ts'
 
 const MIB = 1024 * 1024
-const INFLATED_BYTES_MAX = 64 * MIB
+const INFLATED_BYTES_MAX = howMany('bytes_of_an_inflated_body')
+const IN_FLIGHT_BYTES_MAX = 4 * INFLATED_BYTES_MAX
+const BOMBS_AT_ONCE = 12
 /** Beside the cap: the pieces joined to one body, and what garbage the process had not collected yet. */
 const BESIDE_BYTES = 192 * MIB
 /** Between two looks at the memory. */
 const LOOK_MS = 50
 const MEMBER_BYTES = 16 * MIB
 const BOMB_BYTES = 10 * 1024 * MIB
-
-/** What the process has of memory. */
-function memoryBytes(pid: number): number {
-  return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)])) * 1024
-}
 
 /**
  * 10 GiB of spaces in about 10 MiB of gzip. A gzip file is a row of members, so one that is made once and sent again and again is a bomb.
@@ -34,7 +32,10 @@ describe('a body that inflates a thousandfold', { timeout: HANGS_AFTER_MS }, () 
   let service: ServiceProcess
   before(async () => {
     store = createTestStore()
-    service = await store.serve({ BODY_INFLATED_BYTES_MAX: String(INFLATED_BYTES_MAX) })
+    service = await store.serve({
+      BODY_INFLATED_BYTES_MAX: String(INFLATED_BYTES_MAX),
+      BODIES_IN_FLIGHT_BYTES_MAX: String(IN_FLIGHT_BYTES_MAX),
+    })
     await post(`${service.url}/events`, [eventOf()])
   })
   after(() => store.remove())
@@ -75,7 +76,7 @@ describe('a body that inflates a thousandfold', { timeout: HANGS_AFTER_MS }, () 
 
   it('costs no more with br, which packs still denser', async () => {
     const params = { [constants.BROTLI_PARAM_QUALITY]: 5, [constants.BROTLI_PARAM_LGWIN]: 24 }
-    const bomb = brotliCompressSync(Buffer.alloc(128 * MIB, ' '), { params })
+    const bomb = brotliCompressSync(Buffer.alloc(2 * INFLATED_BYTES_MAX, ' '), { params })
     const { status, type, most_bytes } = await blowUp('br', [bomb])
     assert.deepEqual([status, type], [413, '/problems/body_too_large'])
     assert.ok(most_bytes < INFLATED_BYTES_MAX + BESIDE_BYTES, `${most_bytes / MIB} MiB`)
@@ -83,12 +84,11 @@ describe('a body that inflates a thousandfold', { timeout: HANGS_AFTER_MS }, () 
 
   it('costs no more by the dozen, because what is inflated counts as in flight', async (t) => {
     const bomb = gzipSync(Buffer.alloc(INFLATED_BYTES_MAX + 1, ' '))
-    const replies = await Promise.all(Array.from({ length: 12 }, () => blowUp('gzip', [bomb])))
+    const replies = await Promise.all(Array.from({ length: BOMBS_AT_ONCE }, () => blowUp('gzip', [bomb])))
     for (const { status } of replies) assert.ok(status === 413 || status === 503, String(status))
-    // BODIES_IN_FLIGHT_BYTES_MAX is 256 MiB.
     const most_bytes = Math.max(...replies.map((r) => r.most_bytes))
     t.diagnostic(`${Math.round(most_bytes / MIB)} MiB of memory`)
-    assert.ok(most_bytes < 256 * MIB + BESIDE_BYTES, `${most_bytes / MIB} MiB`)
+    assert.ok(most_bytes < IN_FLIGHT_BYTES_MAX + BESIDE_BYTES, `${most_bytes / MIB} MiB`)
   })
 
   it('leaves a service that goes on', async () => {

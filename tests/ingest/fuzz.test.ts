@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -9,6 +8,7 @@ import { fuzzRequest } from './fuzz/requests.ts'
 import type { FuzzRequest } from './fuzz/requests.ts'
 import { howMany } from '../support/counts.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { memoryBytes } from '../support/memory.ts'
 import { createTestStore } from '../support/store.ts'
 import type { ServiceProcess, TestStore } from '../support/store.ts'
 import { logOf } from '../support/wire.ts'
@@ -30,10 +30,6 @@ interface Answer {
   accepted: number
   duplicates: number
   rejected: number
-}
-
-function memoryBytes(pid: number): number {
-  return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)])) * 1024
 }
 
 describe('any bytes as a body', () => {

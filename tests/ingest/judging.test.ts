@@ -12,6 +12,7 @@ import {
 } from '../../src/ingest/judging.ts'
 import type { Judging } from '../../src/ingest/judging.ts'
 import { Problem } from '../../src/problem/problem.ts'
+import { howMany } from '../support/counts.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { serveStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
@@ -28,8 +29,14 @@ function jsonOf(events: readonly unknown[], bytes: number): Buffer<ArrayBuffer> 
   return Buffer.from(text.padEnd(bytes))
 }
 
-/** Enough of them for a large body in any format. */
-const MANY = 2_500
+const MANY = howMany('events_of_a_large_body')
+
+/** A large body of them in any format. */
+const manyEvents = (seed: number) =>
+  sampleEvents(seed, MANY).map((event): SampleEvent => {
+    const filler = 'x'.repeat(JUDGED_IN_TURNS_BYTES_MAX / MANY)
+    return { ...event, properties: { ...event.properties, filler } }
+  })
 
 const ENCODE: Readonly<Record<string, (events: readonly SampleEvent[]) => Uint8Array>> = {
   [JSON_TYPE]: (events) => Buffer.from(JSON.stringify(events)),
@@ -71,7 +78,7 @@ describe('a large body', { timeout: HANGS_AFTER_MS }, () => {
 
   for (const [n, [type, encodeAll]] of Object.entries(ENCODE).entries()) {
     it(`of ${type} is stored as it was sent`, async () => {
-      const events = sampleEvents(100 + n, MANY)
+      const events = manyEvents(100 + n)
       const body = encodeAll(events)
       assert.ok(body.length > judgedHereMax(type))
       const { status, json } = await send(type, body)
@@ -175,11 +182,11 @@ describe('judging', { timeout: HANGS_AFTER_MS }, () => {
   after(() => judging.close())
 
   it('lets others have their turn while a large body is judged', async () => {
-    const events = sampleEvents(500, MANY)
+    const events = sampleEvents(500, 2_500)
     const countedTurns = countTurns()
     const { judged, content } = await judging.body(bodyOf(events, 20 * JUDGED_AT_ONCE_BYTES_MAX))
     const turns = countedTurns()
-    assert.equal(judged.received, MANY)
+    assert.equal(judged.received, 2_500)
     assert.ok(content instanceof Uint8Array, 'its strings were handed over one by one')
     assert.ok(turns > 10, `${turns} turns`)
   })
@@ -235,8 +242,7 @@ const linesOf = (count: number) => ({
 })
 
 describe('a body that does not end', { timeout: HANGS_AFTER_MS }, () => {
-  const EVENTS = 20_000_000
-  /** Minutes of work, in 40 MB. */
+  const EVENTS = howMany('lines_of_an_endless_body')
   const ENDLESS = linesOf(EVENTS)
 
   it('is refused at the time limit, and the bodies behind it are judged', async (t) => {
@@ -305,11 +311,15 @@ describe('a body with more values than bytes suggest', { timeout: HANGS_AFTER_MS
     ['application/msgpack', 'values', (n) => encode(Array.from({ length: n }, () => 1))],
   ]
 
+  let judging: Judging
+  before(() => {
+    judging = createJudging({ events_max: JUDGED_IN_TURNS_BYTES_MAX, timeout_ms: HANGS_AFTER_MS })
+  })
+  after(() => judging.close())
+
   for (const [media_type, name, make] of shapes) {
-    it(`goes to the thread where they are ${name} of ${media_type}, and stays with half of them`, async (t) => {
+    it(`goes to the thread where they are ${name} of ${media_type}, and stays with half of them`, async () => {
       const VALUES = judgedHereMax(media_type) / 32
-      const judging = createJudging({ events_max: VALUES * 2, timeout_ms: HANGS_AFTER_MS })
-      t.after(() => judging.close())
       const judge = (count: number) => judging.body({ media_type, parts: [new Uint8Array(make(count))] })
       assert.ok(make(VALUES).length < judgedHereMax(media_type))
       assert.ok((await judge(VALUES)).content instanceof Uint8Array)
@@ -317,9 +327,7 @@ describe('a body with more values than bytes suggest', { timeout: HANGS_AFTER_MS
     })
   }
 
-  it('is counted over all its parts', async (t) => {
-    const judging = createJudging({ events_max: 2 * EVENTS_MAX, timeout_ms: HANGS_AFTER_MS })
-    t.after(() => judging.close())
+  it('is counted over all its parts', async () => {
     const text = Buffer.from(`[${'1,'.repeat(JUDGED_IN_TURNS_BYTES_MAX / 32)}1]`)
     const parts = [text.subarray(0, 100), text.subarray(100)].map((part) => new Uint8Array(part))
     assert.ok((await judging.body({ media_type: JSON_TYPE, parts })).content instanceof Uint8Array)

@@ -65,6 +65,18 @@ const COUNTS = {
     unit: 'bits',
     what: 'of one cold file, flipped one by one while the service answers from it',
   },
+  bytes_of_an_inflated_body: {
+    short: 32 * 1024 * 1024,
+    long: 64 * 1024 * 1024,
+    unit: 'bytes',
+    what: 'that a body may become, in tests of the memory that it costs',
+  },
+  clients_that_post_the_same: {
+    short: 16,
+    long: 64,
+    unit: 'clients',
+    what: 'that post the same ids at the same time, while they are hot and while they move to cold',
+  },
   compactor_race_rounds: {
     short: 3,
     long: 100,
@@ -157,6 +169,12 @@ const COUNTS = {
     long: 100_000,
     unit: 'events',
     what: 'that a service takes in one request and no more; 100,000 is the default',
+  },
+  events_of_a_large_body: {
+    short: 100,
+    long: 2_500,
+    unit: 'events',
+    what: 'of a body in each format that is judged in the thread; the fewer, the larger is each',
   },
   events_of_a_large_question: {
     short: 300,
@@ -255,6 +273,12 @@ const COUNTS = {
     unit: 'ids',
     what: 'that are in memory at once while segments become one; the test merges some more',
   },
+  ids_posted_by_all: {
+    short: 300,
+    long: 1_000,
+    unit: 'ids',
+    what: 'that each of these clients posts in one batch',
+  },
   import_race_rounds: {
     short: 3,
     long: 100,
@@ -296,6 +320,11 @@ const COUNTS = {
     long: 200,
     unit: 'megabytes',
     what: 'of rows of a day or of two, written with little more memory',
+  lines_of_an_endless_body: {
+    short: 2_000_000,
+    long: 20_000_000,
+    unit: 'lines',
+    what: 'that are no events: from seconds to minutes of work for the thread that judges them',
   },
   model_commands: {
     short: 200,
