@@ -1,26 +1,21 @@
 import assert from 'node:assert/strict'
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
-import { filesBelow } from '../support/in-process.ts'
+import { serveStore } from '../support/in-process.ts'
 import { createReader, fetchDocument } from '../support/openapi.ts'
 import { sampleEvents } from '../support/sample.ts'
-import { createTestStore, get, postAll } from '../support/store.ts'
-import type { ServiceProcess, TestStore } from '../support/store.ts'
+import { get, postAll } from '../support/store.ts'
 import { untilLogged } from '../support/wire.ts'
 
 /** The examples of the document are those of a young store; here are replies that only an older one gives. */
 describe('the document of an older store', { timeout: HANGS_AFTER_MS }, () => {
-  let store: TestStore
-  let service: ServiceProcess
+  const service = serveStore({ VERIFY_INTERVAL_S: '1' })
   before(async () => {
-    store = createTestStore()
-    service = await store.serve({ VERIFY_INTERVAL_S: '1' })
     await postAll(service.url, sampleEvents(1, 60, '2025-08-01', 3))
-    assert.equal((await store.cli(['compact'])).code, 0)
+    await service.compact()
   })
-  after(() => store.remove())
 
   /** What its schema finds wrong with a reply. */
   async function faultsOf(path: string, value: unknown): Promise<unknown> {
@@ -38,8 +33,8 @@ describe('the document of an older store', { timeout: HANGS_AFTER_MS }, () => {
   })
 
   it('says of damage what GET /readyz says of it', async () => {
-    const cold = join(store.data_dir, 'cold')
-    renameSync(join(cold, filesBelow(cold)[0]!), join(store.dir, 'away.parquet'))
+    const { cold, staging } = service.layout
+    renameSync(join(cold, service.listed()[0]!), join(staging, 'away.parquet'))
     await untilLogged(service, ({ msg }) => msg === 'the store is damaged')
     const { json } = await get<{ damage: unknown[] }>(`${service.url}/readyz`)
     assert.equal(json.damage.length, 1)

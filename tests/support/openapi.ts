@@ -1,4 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
+import type { ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { get } from './store.ts'
 
@@ -99,9 +100,11 @@ export function createReader(document: ApiDocument) {
   const ajv = new Ajv2020({ strict: false, allErrors: true })
   addFormats.default(ajv)
   ajv.addSchema({ $id: 'document', components: document.components })
+  const compiled = new Map<string, ValidateFunction>()
   return function faultsOf(schema: object, value: unknown): unknown {
-    const anchored = JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"document#/')) as object
-    const isValid = ajv.compile(anchored)
+    const anchored = JSON.stringify(schema).replaceAll('"#/', '"document#/')
+    const isValid = compiled.get(anchored) ?? ajv.compile(JSON.parse(anchored) as object)
+    compiled.set(anchored, isValid)
     return isValid(value) ? [] : isValid.errors
   }
 }

@@ -99,8 +99,13 @@ const FIELDS = [
   'other',
   '__proto__',
 ] as const
+/** Any code point but half a pair. What fast-check has for it lists them all first, which takes seconds. */
+const SURROGATES = 0x800
+const character = fc
+  .nat({ max: 0x10ffff - SURROGATES })
+  .map((n) => String.fromCodePoint(n < 0xd800 ? n : n + SURROGATES))
 const wildEvent = fc
-  .tuple(soundEvent, fc.constantFrom(...FIELDS), fc.jsonValue({ maxDepth: 4, stringUnit: 'binary' }))
+  .tuple(soundEvent, fc.constantFrom(...FIELDS), fc.jsonValue({ maxDepth: 4, stringUnit: character }))
   .map(([event, field, value]) => ({ ...event, [field]: value }))
 
 const mutation: Arbitrary<Mutation> = fc.record({
