@@ -18,7 +18,7 @@ const ONLY_SEED = process.env['FROSTLINE_SEED']
 const SEEDS = howMany('differential_histories')
 const SEEDS_PER_STORE = 25
 
-const STEPS = 8
+const STEPS = howMany('steps_of_a_history')
 const QUESTIONS_PER_STEP = 2
 const BATCH_EVENTS_MAX = 60
 const US_PER_DAY = 86_400_000_000

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createInProcessStore } from '../support/in-process.ts'
-import { AUGUST, DAY, serveReading } from '../support/reading-events.ts'
+import { AUGUST, on, serveReading } from '../support/reading-events.ts'
 import type { Page } from '../support/reading-events.ts'
 import { sampleEvents } from '../support/sample.ts'
 import { begin, eventOf, getReply } from '../support/wire.ts'
@@ -11,7 +11,7 @@ describe('reading events back', () => {
   const { put, readAll } = home
 
   it('answers in the format that was asked for', async () => {
-    await put([eventOf({ properties: { a: 1 } }), eventOf(), eventOf()])
+    await put([{ a: 1 }, {}, {}].map((properties) => eventOf({ occurred_at: '2025-07-01', properties })))
     const types = {
       json: 'application/json',
       ndjson: 'application/x-ndjson',
@@ -33,7 +33,7 @@ describe('reading events back', () => {
     ]
     for (const [accept, query, format] of asked) {
       const { request, reply } = begin(
-        `${home.store.url}/events?${DAY}&limit=2${query}`,
+        `${home.store.url}/events?${on('2025-07-01')}&limit=2${query}`,
         'GET',
         accept === undefined ? {} : { accept },
       )
@@ -50,7 +50,7 @@ describe('reading events back', () => {
       getReply(`${home.store.url}/events?from=2001-01-01&to=2001-01-01&format=${format}`)
     assert.equal((await empty('ndjson')).text, '')
     assert.equal((await empty('csv')).text, 'event_id,occurred_at,user_id,event_type,properties_json\r\n')
-    const head = await fetch(`${home.store.url}/events?${DAY}`, { method: 'HEAD' })
+    const head = await fetch(`${home.store.url}/events?${on('2025-07-01')}`, { method: 'HEAD' })
     assert.deepEqual([head.status, await head.text()], [200, ''])
   })
 
@@ -59,16 +59,16 @@ describe('reading events back', () => {
       '{"big":9007199254740993,"exact":12345678901234567890123,"twice":1,"twice":2,' +
       '"nul":"a\\u0000b","line":"a\\nb\\u2028","🦓":"\\"quoted\\" \\\\ Łódź","__proto__":{"x":[true,false,null]}}'
     const event_id = crypto.randomUUID()
-    const row = `${event_id},2025-08-01T10:00:00.000001Z,u,t,"${properties.replaceAll('"', '""')}"`
+    const row = `${event_id},2025-07-02T10:00:00.000001Z,u,t,"${properties.replaceAll('"', '""')}"`
     await home.store.importCsv(`event_id,occurred_at,user_id,event_type,properties_json\n${row}\n`)
-    const json = (await getReply(`${home.store.url}/events?${DAY}`)).text
+    const json = (await getReply(`${home.store.url}/events?${on('2025-07-02')}`)).text
     // The import may write a character in another of JSON's spellings.
     const start = json.indexOf('"properties":') + '"properties":'.length
     const text = json.slice(start, json.indexOf('}],"next_cursor"'))
     assert.deepEqual(JSON.parse(text), JSON.parse(properties))
-    const wanted = `{"event_id":"${event_id}","occurred_at":"2025-08-01T10:00:00.000001Z","user_id":"u","event_type":"t","properties":${text}}`
+    const wanted = `{"event_id":"${event_id}","occurred_at":"2025-07-02T10:00:00.000001Z","user_id":"u","event_type":"t","properties":${text}}`
     assert.ok(json.startsWith(`{"data":[${wanted}],"next_cursor":null,"meta":{`), json)
-    assert.equal((await getReply(`${home.store.url}/events?${DAY}&format=ndjson`)).text, `${wanted}\n`)
+    assert.equal((await getReply(`${home.store.url}/events?${on('2025-07-02')}&format=ndjson`)).text, `${wanted}\n`)
     for (const digits of ['9007199254740993', '12345678901234567890123', '"twice":2']) {
       assert.ok(json.includes(digits), digits)
     }

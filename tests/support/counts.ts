@@ -188,6 +188,24 @@ const COUNTS = {
     unit: 'events',
     what: 'with long properties that a slow question searches again and again',
   },
+  events_of_two_pages: {
+    short: 265,
+    long: 420,
+    unit: 'events',
+    what: 'of about 32 KB, of which a page holds 8 MB',
+  },
+  events_read_back_at_once: {
+    short: 12,
+    long: 50,
+    unit: 'events',
+    what: 'posted one by one around compactions, each read back at once',
+  },
+  events_read_while_rows_move: {
+    short: 12,
+    long: 30,
+    unit: 'events',
+    what: 'read in pages of two, while twice as many arrive and compactions and merges go on',
+  },
   failpoint_pairs: {
     short: 0,
     long: 1,
@@ -369,6 +387,11 @@ const COUNTS = {
     long: 800_000,
     unit: 'rows',
     what: 'that each of two DuckDBs sorts with memory for fewer',
+  steps_of_a_history: {
+    short: 5,
+    long: 8,
+    unit: 'steps',
+    what: 'of each of these histories, each followed by questions',
   },
   torture_batches_per_kill: {
     short: 8,

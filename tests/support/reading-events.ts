@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach } from 'node:test'
-import { createInProcessStore } from './in-process.ts'
+import { serveStore } from './in-process.ts'
 import type { InProcessStore } from './in-process.ts'
 import { post } from './store.ts'
 
@@ -27,7 +26,10 @@ export interface Problem {
   errors: { path: string; message: string }[]
 }
 
-export const DAY = 'from=2025-08-01&to=2025-08-01'
+/** A day as a question asks for it. */
+export const on = (date: string) => `from=${date}&to=${date}`
+
+export const DAY = on('2025-08-01')
 export const AUGUST = 'from=2025-08-01&to=2025-08-31'
 
 export interface Reading {
@@ -41,14 +43,9 @@ export interface Reading {
   readAll(query: string): Promise<ReadEvent[]>
 }
 
-/** A store and its service for each test of the surrounding `describe`. */
+/** One store and its service for all tests of the surrounding `describe`, each of which has days of its own. */
 export function serveReading(): Reading {
-  let store: InProcessStore
-  beforeEach(async () => {
-    store = createInProcessStore()
-    await store.start()
-  })
-  afterEach(() => store.remove())
+  const store = serveStore()
 
   async function put(events: readonly unknown[]): Promise<void> {
     const { status, json } = await post(`${store.url}/events`, events)
@@ -85,9 +82,7 @@ export function serveReading(): Reading {
   }
 
   return {
-    get store() {
-      return store
-    },
+    store,
     put,
     page,
     refused,
