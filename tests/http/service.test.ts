@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import Database from 'better-sqlite3'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { createInProcessStore, serveStore } from '../support/in-process.ts'
 import { createTestStore, get, post } from '../support/store.ts'
-import type { ServiceProcess, TestStore } from '../support/store.ts'
+import type { TestStore } from '../support/store.ts'
 import { arriveInPart, eventOf, getReply, logOf, untilLogged } from '../support/wire.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -25,13 +26,7 @@ async function untilClosed(url: string): Promise<void> {
 const linesOf = (text: string) => text.split('\n').filter((line) => line !== '')
 
 describe('addresses', { timeout: HANGS_AFTER_MS }, () => {
-  let store: TestStore
-  let service: ServiceProcess
-  before(async () => {
-    store = createTestStore()
-    service = await store.serve()
-  })
-  after(() => store.remove())
+  const service = serveStore()
 
   it('that do not exist are answered with a problem', async () => {
     for (const path of [
@@ -138,9 +133,9 @@ describe('addresses', { timeout: HANGS_AFTER_MS }, () => {
       ids.add(id)
       const line = await untilLogged(service, ({ request_id }) => request_id === id)
       const { time, ms, ...rest } = line
-      assert.ok(!Number.isNaN(Date.parse(String(time))))
+      assert.ok(!Number.isNaN(new Date(Number(time)).getTime()))
       assert.equal(typeof ms, 'number')
-      assert.deepEqual(rest, { level: 30, pid: service.pid, request_id: id, msg: 'request', ...expected })
+      assert.deepEqual(rest, { level: 30, pid: process.pid, request_id: id, msg: 'request', ...expected })
     }
     assert.equal(ids.size, requests.length)
     assert.ok(!service.log.some((line) => line.includes(secret)))
@@ -167,36 +162,35 @@ describe('shutdown', { timeout: HANGS_AFTER_MS }, () => {
     assert.equal(reply.status, 200, reply.text)
     assert.equal(await exit, 0)
     assert.equal(logOf(service).at(-1)!['msg'], 'stopped')
-
-    const again = await store.serve()
-    const { json } = await get<{ data: { dau: number }[] }>(
-      `${again.url}/stats/dau?from=2025-08-01&to=2025-08-01`,
-    )
-    assert.equal(json.data[0]!.dau, 2)
-    again.child.kill('SIGINT')
-    assert.deepEqual(await once(again.child, 'exit'), [0, null])
   })
 
-  it('leaves one database file with everything in it, and nothing spilled', async () => {
+  it('by Ctrl-C leaves one database file with everything in it, and nothing spilled', async () => {
     const spilled = join(store.data_dir, 'spill', `${2 ** 22 + 1}-left-by-a-dead-process`)
     mkdirSync(spilled, { recursive: true })
     const service = await store.serve()
     assert.equal(existsSync(spilled), false)
-    await post(`${service.url}/events`, [eventOf()])
-    await get(`${service.url}/stats/dau?from=2025-08-01&to=2025-08-01`)
-    assert.equal(await service.stop(), 0)
+    const { json } = await get<{ data: { dau: number }[] }>(
+      `${service.url}/stats/dau?from=2025-08-01&to=2025-08-01`,
+    )
+    assert.equal(json.data[0]!.dau, 2)
+    service.child.kill('SIGINT')
+    assert.deepEqual(await once(service.child, 'exit'), [0, null])
     assert.deepEqual(
       readdirSync(store.data_dir).filter((name) => name.startsWith('frostline.db')),
       ['frostline.db'],
     )
     assert.deepEqual(readdirSync(join(store.data_dir, 'spill')), [])
   })
+})
+
+describe('a short shutdown', { timeout: HANGS_AFTER_MS }, () => {
+  const service = serveStore({ SHUTDOWN_TIMEOUT_MS: '200' })
 
   it('does not wait longer than its limit for a client that never finishes', async () => {
-    const service = await store.serve({ SHUTDOWN_TIMEOUT_MS: '200' })
     const posting = await arriveInPart(service, JSON.stringify([eventOf()]))
-    assert.equal(await service.stop(), 0)
-    await assert.rejects(posting.reply)
+    const left = assert.rejects(posting.reply)
+    await service.stop()
+    await left
     assert.ok(logOf(service).some(({ level, limit_ms }) => level === 40 && limit_ms === 200))
   })
 })
@@ -223,15 +217,17 @@ describe('a start is refused', { timeout: HANGS_AFTER_MS }, () => {
     assert.equal(run.stdout, '')
   })
 
-  it('with exit 2 when other machines could reach it and nobody said that they may', async () => {
-    for (const HOST of ['0.0.0.0', '::', '192.0.2.1', 'frostline.example']) {
-      const run = await store.cli(['serve'], { HOST })
-      assert.equal(run.code, 2, HOST)
-      assert.equal(withoutStore(run.stderr).length, 1, run.stderr)
-      assert.match(run.stderr, /HOST=.*ALLOW_ANONYMOUS=true/)
-    }
-    const service = await store.serve({ HOST: '0.0.0.0', ALLOW_ANONYMOUS: 'true' })
-    assert.equal(await service.stop(), 0)
+  it('with exit 2 when other machines could reach it and nobody said that they may', async (t) => {
+    const run = await store.cli(['serve'], { HOST: '0.0.0.0' })
+    assert.equal(run.code, 2)
+    assert.equal(withoutStore(run.stderr).length, 1, run.stderr)
+    assert.match(run.stderr, /HOST=.*ALLOW_ANONYMOUS=true/)
+
+    const home = createInProcessStore()
+    t.after(() => home.remove())
+    for (const HOST of ['::', '192.0.2.1', 'frostline.example'])
+      await assert.rejects(home.startUnready({ HOST }), /HOST=.*ALLOW_ANONYMOUS=true/, HOST)
+    await home.start({ HOST: '0.0.0.0', ALLOW_ANONYMOUS: 'true' })
   })
 
   it('with exit 2 and every mistake in the configuration at once', async () => {

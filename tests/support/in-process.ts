@@ -69,7 +69,7 @@ export function createInProcessStore(other?: InProcessStore): InProcessStore {
   if (other !== undefined) cpSync(dirname(other.layout.database), DATA_DIR, { recursive: true })
   const layout = openLayout(DATA_DIR)
   const lines = createLines()
-  const log = pino({ level: 'info' }, { write: (line) => lines.add(line) })
+  const log = pino({ base: { pid: process.pid } }, { write: (line) => lines.add(line) })
   let service: Service | null = null
 
   async function startUnready(env: Record<string, string> = {}, seams: Seams = {}): Promise<void> {
