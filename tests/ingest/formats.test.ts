@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { encode, ExtData } from '@msgpack/msgpack'
 import { BODY_DEPTH_MAX, BRACKETS_UNCHECKED_MAX } from '../../src/event/nesting.ts'
+import { howMany } from '../support/counts.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { serveStore } from '../support/in-process.ts'
 import { toCsv } from '../support/sample.ts'
@@ -302,7 +303,7 @@ describe('a body', { timeout: HANGS_AFTER_MS }, () => {
       // The array of events is read apart from them.
       assert.equal((await send(MSGPACK, levels(BODY_DEPTH_MAX + 1))).status, 422)
       assertProblem(await send(MSGPACK, levels(BODY_DEPTH_MAX + 2)), 400, 'nested_too_deep')
-      assertProblem(await send(MSGPACK, Buffer.alloc(16 * 1024 * 1024, 0x91)), 400, 'nested_too_deep')
+      assertProblem(await send(MSGPACK, Buffer.alloc(howMany('bytes_of_the_largest_body') / 2, 0x91)), 400, 'nested_too_deep')
     })
   })
 
@@ -325,7 +326,7 @@ describe('a body', { timeout: HANGS_AFTER_MS }, () => {
 
     it('is refused before it is parsed', async () => {
       for (const open of ['[', '{"a":']) {
-        const body = open.repeat(Math.floor((32 * 1024 * 1024) / open.length))
+        const body = open.repeat(Math.floor(howMany('bytes_of_the_largest_body') / open.length))
         assertProblem(await send('application/json', body), 400, 'nested_too_deep')
       }
     })

@@ -35,6 +35,12 @@ const bad = () => eventOf({ user_id: '' })
 const replyOf = (received: number) => ({ received, accepted: 0, duplicates: 0, rejected: 0, errors: [] })
 const requestOf = (key: string) => ({ owner: 'o', key, fingerprint: Buffer.from('same') })
 
+const headersOf = ({ key }: { key: string }) => ({
+  'content-type': 'application/json',
+  'idempotency-key': 'the-same',
+  authorization: `Bearer ${key}`,
+})
+
 describe('an Idempotency-Key', () => {
   const home = serveStore()
 
@@ -178,18 +184,9 @@ describe('an Idempotency-Key', () => {
       assert.deepEqual(replies.find(other, 10_000_000), replyOf(3))
     })
   })
-})
 
-const headersOf = ({ key }: { key: string }) => ({
-  'content-type': 'application/json',
-  'idempotency-key': 'the-same',
-  authorization: `Bearer ${key}`,
-})
-
-describe('an Idempotency-Key of one client', () => {
-  const home = serveStore()
-
-  it('is another one than the same of another client, also while both are at work', async () => {
+  // The store is closed from here on.
+  it('of one client is another one than the same of another client, also while both are at work', async () => {
     const newClient = (name: string) => home.inSqlite((db) => createKey(db, name, ['ingest'], nowMicros()))
     const anna = newClient('anna')
     const ben = newClient('ben')
@@ -223,7 +220,7 @@ describe('an Idempotency-Key of one client', () => {
       ],
     )
     assert.notEqual(again[0]!.text, again[1]!.text)
-    const sources = home.inSqlite((db) => db.prepare('SELECT source FROM dead_letters').pluck().all())
+    const sources = home.inSqlite((db) => db.prepare(`SELECT source FROM dead_letters WHERE source <> '127.0.0.1'`).pluck().all())
     assert.deepEqual(sources, ['key/1'])
   })
 })
@@ -235,8 +232,8 @@ describe('an Idempotency-Key and death', () => {
   it('gets the same reply after kill -9 between commit and reply, or is stored then', async () => {
     const ROUNDS = howMany('acknowledged_deaths')
     let replayed = 0
+    let service = await store.serve()
     for (let round = 0; round < ROUNDS; round += 1) {
-      const service = await store.serve()
       const batch = Array.from({ length: 400 }, () => eventOf())
       const key = `round-${round}`
       const sent = send(service.url, key, batch).then(
@@ -247,14 +244,13 @@ describe('an Idempotency-Key and death', () => {
       if (round % 2 === 0) await once(service.child.stdout!, 'data')
       await service.kill()
       const answer = await sent
-      const next = await store.serve()
-      const again = await send(next.url, key, batch)
+      service = await store.serve()
+      const again = await send(service.url, key, batch)
       assert.deepEqual([again.status, again.json['accepted']], [200, 400])
       if (answer !== null) assert.deepEqual([again.replayed, again.json], [true, answer.json])
       if (again.replayed) replayed += 1
-      const { json } = await get<{ hot: { events: number } }>(`${next.url}/tiers`)
+      const { json } = await get<{ hot: { events: number } }>(`${service.url}/tiers`)
       assert.equal(json.hot.events, (round + 1) * 400)
-      await next.kill()
     }
     assert.ok(replayed >= 1, `${replayed} of ${ROUNDS} were committed before the kill`)
   })

@@ -236,6 +236,12 @@ const COUNTS = {
     unit: 'failpoints',
     what: 'of which one is followed by a recovery by the other job too, and that of an import by a compaction',
   },
+  from_one_damaged_byte_to_the_next: {
+    short: 6,
+    long: 1,
+    unit: 'bytes',
+    what: 'of a compressed body: before each so-manieth it is cut, and in each so-manieth a bit is flipped',
+  },
   from_one_failing_call_to_the_next: {
     short: 8,
     long: 1,
@@ -387,6 +393,12 @@ const COUNTS = {
     long: 800_000,
     unit: 'rows',
     what: 'that each of two DuckDBs sorts with memory for fewer',
+  shelf_histories: {
+    short: 50,
+    long: 200,
+    unit: 'histories',
+    what: 'of dead letters that come, go and are taken away, within the limits of the shelf',
+  },
   steps_of_a_history: {
     short: 5,
     long: 8,
