@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import { LETTERS_LISTED_MAX } from '../../src/dead-letters/desk.ts'
 import { LETTER_BYTES_MAX } from '../../src/dead-letters/letter.ts'
 import { howMany } from '../support/counts.ts'
+import { createInProcessStore, serveStore } from '../support/in-process.ts'
+import type { InProcessStore } from '../support/in-process.ts'
 import { createTestStore, finish, get, post } from '../support/store.ts'
-import type { Run, ServiceProcess, TestStore } from '../support/store.ts'
+import type { Run } from '../support/store.ts'
 import { eventOf } from '../support/wire.ts'
 import { runHere } from './terminal.ts'
 
@@ -32,17 +34,17 @@ function assertRefused({ code, stdout, stderr }: Run, expected: number, reason: 
 }
 
 /** Letters, newest first. */
-const listed = async (service: ServiceProcess) =>
+const listed = async (service: InProcessStore) =>
   (await get<Page>(`${service.url}/dead-letters?limit=${LETTERS_LISTED_MAX}`)).json
 
 /** Posts an event that is rejected. @returns its letter's id */
-async function reject(service: ServiceProcess, event: Record<string, unknown>): Promise<string> {
+async function reject(service: InProcessStore, event: Record<string, unknown>): Promise<string> {
   assert.equal((await post(`${service.url}/events`, [event])).json['rejected'], 1)
   return String((await listed(service)).data[0]!.id)
 }
 
 /** How often an event can be read back. */
-async function storedTimes(service: ServiceProcess, { user_id }: Record<string, unknown>): Promise<number> {
+async function storedTimes(service: InProcessStore, { user_id }: Record<string, unknown>): Promise<number> {
   const { json } = await get<{ data: unknown[] }>(
     `${service.url}/events?from=2025-08-01&to=2025-08-01&user_id=${String(user_id)}`,
   )
@@ -50,12 +52,8 @@ async function storedTimes(service: ServiceProcess, { user_id }: Record<string, 
 }
 
 describe('frostline dead-letters beside a running service', () => {
-  let store: TestStore
-  let service: ServiceProcess
-  before(async () => {
-    store = createTestStore()
-    service = await store.serve()
-  })
+  const service = serveStore()
+  const store = createTestStore(service.data_dir)
   after(() => store.remove())
 
   /** A replay reads stdin, and has a process of its own. */
@@ -209,11 +207,12 @@ describe('frostline dead-letters beside a running service', () => {
 
 describe('frostline dead-letters without a service', () => {
   const store = createTestStore()
-  after(() => store.remove())
+  const service = createInProcessStore()
+  after(() => Promise.all([service.remove(), store.remove()]))
 
   it('lists, shows, deletes and replays, and knows what is cold, also when the index of cold ids is gone', async () => {
     assertRefused(await store.cli(['dead-letters', 'list', '--json']), 1, /There is no store/)
-    const service = await store.serve()
+    await service.start({ DATA_DIR: store.data_dir })
     const empty = await store.cli(['dead-letters', 'list', '--json'])
     assert.deepEqual(jsonOf(empty), { data: [], next_cursor: null })
     const event = eventOf({ user_id: 'cold' })
@@ -221,7 +220,7 @@ describe('frostline dead-letters without a service', () => {
     const ids = []
     for (const user_id of ['new', 'deleted', 'known', 'known too'])
       ids.push(await reject(service, bad({ user_id })))
-    assert.equal(await service.stop(), 0)
+    await service.stop()
     assert.equal((await store.cli(['compact'])).code, 0)
 
     const letters = (args: readonly string[], input?: string) =>
@@ -244,10 +243,10 @@ describe('frostline dead-letters without a service', () => {
     assert.deepEqual([jsonOf(again)['accepted'], jsonOf(again)['duplicates']], [0, 1])
     assert.deepEqual(jsonOf<Page>(await letters(['list', '--json'])).data, [])
 
-    const restarted = await store.serve()
-    assert.equal(await storedTimes(restarted, event), 1)
-    assert.equal(await storedTimes(restarted, corrected), 1)
-    assert.equal(await restarted.stop(), 0)
+    await service.start({ DATA_DIR: store.data_dir })
+    assert.equal(await storedTimes(service, event), 1)
+    assert.equal(await storedTimes(service, corrected), 1)
+    await service.stop()
     assert.equal((await store.cli(['verify', '--deep'])).code, 0)
   })
 })

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { COMMANDS } from '../../src/cli/commands.ts'
+import { readEnvFile } from '../../src/env-file.ts'
 import { programOf } from '../support/build.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { sampleEvents } from '../support/sample.ts'
@@ -69,9 +70,7 @@ describe('settings of a command', { timeout: HANGS_AFTER_MS }, () => {
     )
     rmSync(join(folder, '.env'))
     mkdirSync(join(folder, '.env'))
-    const unreadable = await run(['tiers'])
-    assert.equal(unreadable.code, 2)
-    assert.match(unreadable.stderr, /\.env cannot be read: EISDIR/)
+    assert.throws(() => readEnvFile(join(folder, '.env')), /^ConfigError: \S*\.env cannot be read: EISDIR/)
     assert.equal((await run(['tiers', '--help'])).code, 0)
     rmSync(join(folder, '.env'), { recursive: true })
   })

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CsvScanner } from '../../src/event/csv-scanner.ts'
+import { howMany } from '../support/counts.ts'
 
 /** How many times the steps a text of twice the size may cost. */
 const TIMES_MAX = 2.2
 /** A quote that is never closed is found out at the end, and then its lines are read once more. */
 const STEPS_PER_BYTE_MAX = 4
-/** More than one record may have, and so few that a square of it is still counted in a moment. */
-const SIZES = [1_200_000, 20_000]
+/** Twice the first is more than one record may have, and so few that a square of it is still counted in a moment. */
+const SIZES = [howMany('bytes_of_a_slow_csv'), 20_000]
 
 /** What is slow to read if anything is; `n` is their size in bytes, more or less. */
 const SHAPES: Readonly<Record<string, (n: number) => string>> = {

@@ -13,6 +13,7 @@ import {
   FILTER_VALUES_MAX,
 } from '../../src/filter/tree.ts'
 import type { Filter } from '../../src/filter/tree.ts'
+import { howMany } from '../support/counts.ts'
 import { seeded } from '../support/sample.ts'
 import { makeFilter } from '../questions/histories.ts'
 
@@ -109,7 +110,7 @@ describe('a filter', () => {
 
   it('is printed as a text that reads as the same filter', () => {
     const random = seeded(5)
-    for (let n = 0; n < 2_000; n += 1) {
+    for (let n = 0; n < howMany('filters_printed'); n += 1) {
       const filter = makeFilter(random, 3)
       assert.deepEqual(parseFilter(printFilter(filter)), filter, printFilter(filter))
     }
@@ -121,7 +122,7 @@ describe('a filter', () => {
         const filter: Filter = { field: [key], op: '=', values: [quoted(text)] }
         assert.deepEqual(parseFilter(printFilter(filter)), filter)
       }),
-      { numRuns: 1_000 },
+      { numRuns: howMany('filters_printed') / 2 },
     )
   })
 
@@ -166,7 +167,7 @@ describe('a filter', () => {
           assert.ok(error instanceof FilterError)
         }
       }),
-      { numRuns: 3_000 },
+      { numRuns: howMany('filters_of_any_bytes') },
     )
   })
 })

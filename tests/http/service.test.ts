@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import Database from 'better-sqlite3'
@@ -204,18 +202,6 @@ describe('a start is refused', { timeout: HANGS_AFTER_MS }, () => {
     store = createTestStore()
   })
   after(() => store.remove())
-
-  it('with exit 1 and one line when the port is taken', async () => {
-    const other = createServer().listen(0, '127.0.0.1')
-    await once(other, 'listening')
-    const { port } = other.address() as AddressInfo
-    const run = await store.cli(['serve'], { PORT: String(port) })
-    other.close()
-    assert.equal(run.code, 1)
-    assert.equal(withoutStore(run.stderr).length, 1, run.stderr)
-    assert.match(run.stderr, new RegExp(`port ${port}: the port is in use`))
-    assert.equal(run.stdout, '')
-  })
 
   it('with exit 2 when other machines could reach it and nobody said that they may', async (t) => {
     const run = await store.cli(['serve'], { HOST: '0.0.0.0' })

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { ImportReport } from '../../src/import/job.ts'
 import { counts } from '../support/importing.ts'
+import { serveStore } from '../support/in-process.ts'
 import type { ReadEvent } from '../support/reading-events.ts'
 import { idFor } from '../support/sample.ts'
 import { createTestStore, get } from '../support/store.ts'
-import type { ServiceProcess, TestStore } from '../support/store.ts'
 
 /** Three events each: one with an id that is a UUID, one with another id, one without any. The fourth line is none. */
 const EXPORTS: Readonly<Record<string, readonly object[]>> = {
@@ -57,12 +57,8 @@ const EXPORTS: Readonly<Record<string, readonly object[]>> = {
 }
 
 describe('frostline import of an export', () => {
-  let store: TestStore
-  let service: ServiceProcess
-  before(async () => {
-    store = createTestStore()
-    service = await store.serve()
-  })
+  const service = serveStore()
+  const store = createTestStore(service.data_dir)
   after(() => store.remove())
 
   for (const [n, [vendor, rows]] of Object.entries(EXPORTS).entries()) {

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { ImportReport } from '../../src/import/job.ts'
 import { HEADER } from '../support/importing.ts'
+import { serveStore } from '../support/in-process.ts'
 import type { ReadEvent } from '../support/reading-events.ts'
 import { idFor, toCsv } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
 import { createTestStore, get } from '../support/store.ts'
-import type { ServiceProcess, TestStore } from '../support/store.ts'
 
 /** What most texts do not have: other scripts, delimiters, quotes, line ends, blanks, fractions of a second. */
 const WORDS = ['plain', 'ü 😀', 'a,b;c\td', 'say "hi"', 'two\nlines', ' blanks ']
@@ -132,12 +132,8 @@ function rowsOf(events: readonly SampleEvent[]): string {
 }
 
 describe('a CSV file goes in, event by event', () => {
-  let store: TestStore
-  let service: ServiceProcess
-  before(async () => {
-    store = createTestStore()
-    service = await store.serve()
-  })
+  const service = serveStore()
+  const store = createTestStore(service.data_dir)
   after(() => store.remove())
 
   const importFiles = async (

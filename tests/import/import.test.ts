@@ -1,25 +1,19 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
 import type { ImportReport } from '../../src/import/job.ts'
 import { howMany } from '../support/counts.ts'
 import { counts, GOOD, HEADER } from '../support/importing.ts'
-import { createInProcessStore } from '../support/in-process.ts'
+import { createInProcessStore, serveStore } from '../support/in-process.ts'
 import { idFor, sampleEvents, toCsv } from '../support/sample.ts'
 import { countOf, createTestStore, get, post, postAll } from '../support/store.ts'
-import type { ServiceProcess, TestStore } from '../support/store.ts'
 
 /** Whoever reads and posts asks the one service; each test has days of its own. */
 describe('import', () => {
-  let store: TestStore
-  let service: ServiceProcess
-  let csv: string
-  before(async () => {
-    store = createTestStore()
-    csv = join(store.dir, 'history.csv')
-    service = await store.serve()
-  })
+  const service = serveStore()
+  const store = createTestStore(service.data_dir)
+  const csv = join(store.dir, 'history.csv')
   after(() => store.remove())
 
   async function importText(text: string): Promise<ImportReport> {
@@ -121,33 +115,5 @@ describe('import', () => {
     writeFileSync(csv, [HEADER, GOOD('a')].join('\n'))
     const run = await store.script('src/cli/import-events.ts', [csv, '--json'])
     assert.equal((JSON.parse(run.stdout) as ImportReport).imported, 1)
-  })
-})
-
-describe('an import that is killed', () => {
-  const home = createInProcessStore()
-  const processes = createTestStore()
-  after(async () => {
-    await home.remove()
-    await processes.remove()
-  })
-
-  it('leaves nothing visible and nothing stray, and imports all the next time', async () => {
-    const text = toCsv(sampleEvents(5, 500, '2025-08-01', 5))
-    const csv = join(processes.dir, 'history.csv')
-    writeFileSync(csv, text)
-    for (const step of ['import.compared', 'import.applied']) {
-      const { code } = await processes.cli(['import', csv], {
-        DATA_DIR: dirname(home.layout.database),
-        FROSTLINE_FAILPOINT: step,
-      })
-      assert.equal(code, null)
-      const { cold, staging } = home.files()
-      assert.ok(cold.length + staging.length > 0, `no file was made before ${step}`)
-      assert.deepEqual(home.listed(), [])
-    }
-    const { imported, files } = await home.importCsv(text)
-    assert.deepEqual([imported, files], [500, 5])
-    assert.deepEqual(home.files(), { cold: home.listed(), staging: [] })
   })
 })

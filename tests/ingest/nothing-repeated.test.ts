@@ -1,18 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { serveStore } from '../support/in-process.ts'
 import { JSON_TYPE, MARKER } from '../support/posting.ts'
-import { createTestStore } from '../support/store.ts'
-import type { ServiceProcess } from '../support/store.ts'
 import { eventOf, untilLogged } from '../support/wire.ts'
 
 describe('a reply and the log', { timeout: HANGS_AFTER_MS }, () => {
-  const store = createTestStore()
-  let service: ServiceProcess
-  before(async () => {
-    service = await store.serve()
-  })
-  after(() => store.remove())
+  const service = serveStore()
   const send = (body: string, headers: Record<string, string> = JSON_TYPE) =>
     fetch(`${service.url}/events`, { method: 'POST', headers, body })
 

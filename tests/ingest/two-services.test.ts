@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { serveStore } from '../support/in-process.ts'
+import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents } from '../support/sample.ts'
 import { createTestStore, get, post } from '../support/store.ts'
-import type { ServiceProcess, TestStore } from '../support/store.ts'
+import type { ServiceProcess } from '../support/store.ts'
 
 /** Nobody should run two services on one folder; whoever does still has each event once. */
 describe('two services on one folder', () => {
-  let store: TestStore
-  let services: ServiceProcess[]
+  const home = serveStore()
+  const store = createTestStore(home.data_dir)
+  let services: (InProcessStore | ServiceProcess)[]
   before(async () => {
-    store = createTestStore()
-    services = [await store.serve(), await store.serve()]
+    services = [home, await store.serve()]
   })
   after(() => store.remove())
 

@@ -10,8 +10,8 @@ import type { Sqlite } from '../../src/store/sqlite.ts'
 import { askedFor } from '../support/asked.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
-import { sampleEvents } from '../support/sample.ts'
-import { post } from '../support/store.ts'
+import { insertEvent, sampleEvents } from '../support/sample.ts'
+import type { SampleEvent } from '../support/sample.ts'
 
 describe('the query engine', () => {
   const question = askedFor('top-events', { from: '2025-08-01', to: '2025-08-01', limit: '100' })
@@ -20,10 +20,8 @@ describe('the query engine', () => {
   let engine: Engine
   before(async () => {
     home = createInProcessStore()
-    await home.start()
-    await post(`${home.url}/events`, sampleEvents(1, 500, '2025-08-01', 1))
+    store(sampleEvents(1, 500, '2025-08-01', 1))
     await home.compact()
-    await home.stop()
     db = openStoreForReading(home.layout.database)
     engine = await openEngine(db, home.layout, { threads: 1, memory_mb: 256 })
   })
@@ -32,6 +30,13 @@ describe('the query engine', () => {
     db.close()
     await home.remove()
   })
+
+  const store = (events: readonly SampleEvent[]) =>
+    home.inSqlite((writing) =>
+      writing.transaction(() => {
+        for (const event of events) insertEvent(writing, event)
+      })(),
+    )
 
   async function count(signal = new AbortController().signal): Promise<number> {
     const { rows } = await engine.ask(question, signal)
@@ -72,9 +77,7 @@ describe('the query engine', () => {
   })
 
   it('closes only when a catch-up under way has ended', async () => {
-    await home.start()
-    await post(`${home.url}/events`, sampleEvents(2, 5_000, '2025-08-02', 1))
-    await home.stop()
+    store(sampleEvents(2, 5_000, '2025-08-02', 1))
     const other = await openEngine(db, home.layout, { threads: 1, memory_mb: 256 })
     let caught_up = false
     const catchingUp = other.catchUp().then(() => {

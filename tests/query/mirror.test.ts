@@ -6,6 +6,7 @@ import type { Duck, DuckConnection } from '../../src/store/duckdb.ts'
 import { openMirror } from '../../src/query/mirror.ts'
 import type { Sqlite } from '../../src/store/sqlite.ts'
 import { openStore } from '../../src/store/sqlite.ts'
+import { howMany } from '../support/counts.ts'
 import { coldFileOf } from '../support/cold-file.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
@@ -13,6 +14,9 @@ import { idFor } from '../support/sample.ts'
 import { VISIBLE_HOT } from '../support/visible.ts'
 
 const US_PER_DAY = 86_400_000_000
+
+/** Of two days: half of them, dead, are not yet enough for the table to be written anew. */
+const MANY = 80_000
 
 const hexOf = (text: string) => Buffer.from(text).toString('hex').toUpperCase()
 
@@ -37,14 +41,11 @@ describe('the mirror of the hot rows', () => {
   })
 
   function insert(first: number, count: number, days = 4): void {
-    const row = db.prepare(
-      `INSERT INTO events (event_id, occurred_at, user_id, event_type, properties) VALUES (?, ?, 'u', 't', '{}')`,
+    db.exec(
+      `WITH RECURSIVE n (i) AS (SELECT ${first} UNION ALL SELECT i + 1 FROM n WHERE i < ${first + count - 1})
+       INSERT INTO events (event_id, occurred_at, user_id, event_type, properties)
+       SELECT randomblob(16), i % ${days} * ${US_PER_DAY}, 'u', 't', '{}' FROM n`,
     )
-    db.transaction(() => {
-      for (let i = first; i < first + count; i += 1) {
-        row.run(Buffer.from(idFor(`mirror ${i}`).replaceAll('-', ''), 'hex'), (i % days) * US_PER_DAY)
-      }
-    })()
   }
 
   /** Makes the rows of a day up to a seq cold, as far as the catalog goes. */
@@ -146,7 +147,7 @@ describe('the mirror of the hot rows', () => {
   })
 
   it('takes rows that are together too large for one text in several', async () => {
-    const rows = 2_500
+    const rows = howMany('rows_of_32_kb')
     const bytes = 32 * 1024
     const lengths: number[] = []
     const prepare = connection.prepare.bind(connection)
@@ -174,34 +175,34 @@ describe('the mirror of the hot rows', () => {
 
   it('holds them over many pages and after it was written anew', async () => {
     const mirror = await openMirror(db, connection)
-    insert(0, 90_000, 2)
+    insert(0, MANY, 2)
     await mirror.catchUp()
-    assert.equal((await mirrored()).length, 90_000)
+    assert.equal((await mirrored()).length, MANY)
     // More dead rows than live ones, and more than the least that makes it worth it.
-    seal(0, 90_000)
-    seal(1, 60_000)
+    seal(0, MANY)
+    seal(1, MANY - 20_000)
     await mirror.catchUp()
-    insert(90_000, 5, 2)
+    insert(MANY, 5, 2)
     await mirror.catchUp()
     assert.deepEqual(await mirrored(), visible())
   })
 
   it('leaves a question that has begun what it saw, also when the table is written anew under it', async () => {
     const mirror = await openMirror(db, connection)
-    insert(0, 90_000, 2)
+    insert(0, MANY, 2)
     await mirror.catchUp()
     const question = await duck.connect()
     const count = async () =>
       (await question.runAndReadAll('SELECT count(*)::INTEGER FROM hot')).getRows()[0]![0]
     await question.run('BEGIN TRANSACTION')
-    assert.equal(await count(), 90_000)
-    seal(0, 90_000)
+    assert.equal(await count(), MANY)
+    seal(0, MANY)
     await mirror.catchUp()
-    assert.equal(await count(), 90_000)
-    insert(90_000, 10, 2)
-    seal(1, 89_000)
+    assert.equal(await count(), MANY)
+    insert(MANY, 10, 2)
+    seal(1, MANY - 1_000)
     await mirror.catchUp()
-    assert.equal(await count(), 90_000)
+    assert.equal(await count(), MANY)
     await question.run('COMMIT')
     assert.equal(await count(), visible().length)
     question.closeSync()

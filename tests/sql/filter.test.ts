@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { parseFilter } from '../../src/filter/parse.ts'
 import { conditionOf } from '../../src/sql/filter.ts'
 import { statement } from '../../src/sql/statement.ts'
+import { howMany } from '../support/counts.ts'
 import { get } from '../support/store.ts'
 import { at, overBothTiers, serveQuestions } from '../support/asking.ts'
 import type { TopEvents } from '../support/asking.ts'
@@ -113,7 +114,7 @@ describe('a filter as SQL', () => {
           if (status === 200) assert.ok(json.data.length <= EVENTS.length)
           else assert.equal(status, 400, JSON.stringify(json))
         }),
-        { numRuns: 150 },
+        { numRuns: howMany('hostile_filters') },
       )
     })
 

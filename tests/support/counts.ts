@@ -65,6 +65,12 @@ const COUNTS = {
     unit: 'bits',
     what: 'of one cold file, flipped one by one while the service answers from it',
   },
+  bytes_of_a_slow_csv: {
+    short: 600_000,
+    long: 1_200_000,
+    unit: 'bytes',
+    what: 'of CSV in shapes that are slow to read, and twice as many: one record may have a million',
+  },
   bytes_of_an_inflated_body: {
     short: 32 * 1024 * 1024,
     long: 64 * 1024 * 1024,
@@ -236,6 +242,18 @@ const COUNTS = {
     unit: 'failpoints',
     what: 'of which one is followed by a recovery by the other job too, and that of an import by a compaction',
   },
+  filters_of_any_bytes: {
+    short: 1000,
+    long: 3_000,
+    unit: 'texts',
+    what: 'that are filters or are refused',
+  },
+  filters_printed: {
+    short: 500,
+    long: 2_000,
+    unit: 'filters',
+    what: 'that are printed and read again',
+  },
   from_one_damaged_byte_to_the_next: {
     short: 6,
     long: 1,
@@ -278,6 +296,11 @@ const COUNTS = {
     long: 2,
     unit: 'groups',
     what: 'of days, as large as they may be, that a job writes together; there is one day more',
+  hostile_filters: {
+    short: 40,
+    long: 150,
+    unit: 'filters',
+    what: 'of any text, asked of hot and of cold events',
   },
   hot_id_sequences: {
     short: 60,
@@ -368,6 +391,11 @@ const COUNTS = {
     long: 8,
     unit: 'readers',
     what: 'that ask all the time, each of them one of four questions',
+  odd_files: {
+    short: 8,
+    long: 20,
+    unit: 'files',
+    what: 'with odd characters in their names, each imported',
   },
   odd_folders: {
     short: 2,
@@ -376,7 +404,7 @@ const COUNTS = {
     what: 'with odd characters in their names, below each of which a store does all it can',
   },
   page_walks: {
-    short: 6,
+    short: 4,
     long: 60,
     unit: 'seeds',
     what: 'of pages that are read back while posts, imports and compactions go on, against a plain model',
@@ -393,6 +421,12 @@ const COUNTS = {
     long: 800_000,
     unit: 'rows',
     what: 'that each of two DuckDBs sorts with memory for fewer',
+  rows_of_32_kb: {
+    short: 1_100,
+    long: 2_500,
+    unit: 'rows',
+    what: 'of which a thousand make a text of 32 MB for the mirror',
+  },
   shelf_histories: {
     short: 50,
     long: 200,

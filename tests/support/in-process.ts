@@ -32,6 +32,7 @@ import type { Logging } from './wire.ts'
  */
 export interface InProcessStore extends Logging {
   layout: Layout
+  data_dir: string
   /** Where the service answers; another address after each start. */
   readonly url: string
   start(env?: Record<string, string>, seams?: Seams): Promise<void>
@@ -108,6 +109,7 @@ export function createInProcessStore(other?: InProcessStore): InProcessStore {
 
   return {
     layout,
+    data_dir: DATA_DIR,
     log: lines.log,
     logged: lines.logged,
     inSqlite,

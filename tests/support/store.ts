@@ -49,9 +49,10 @@ export interface TestStore {
   remove(): Promise<void>
 }
 
-export function createTestStore(): TestStore {
+/** @param data_dir the store's folder, if it is that of another one, which deletes it */
+export function createTestStore(data_dir?: string): TestStore {
   const dir = mkdtempSync(join(tmpdir(), 'frostline-'))
-  const data_dir = join(dir, 'store')
+  data_dir ??= join(dir, 'store')
   const base = { DATA_DIR: data_dir, PORT: '0', COMPACT_CRON: 'off', LOG_LEVEL: 'info' }
   const children = new Set<ChildProcess>()
 
