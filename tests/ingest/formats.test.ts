@@ -303,7 +303,11 @@ describe('a body', { timeout: HANGS_AFTER_MS }, () => {
       // The array of events is read apart from them.
       assert.equal((await send(MSGPACK, levels(BODY_DEPTH_MAX + 1))).status, 422)
       assertProblem(await send(MSGPACK, levels(BODY_DEPTH_MAX + 2)), 400, 'nested_too_deep')
-      assertProblem(await send(MSGPACK, Buffer.alloc(howMany('bytes_of_the_largest_body') / 2, 0x91)), 400, 'nested_too_deep')
+      assertProblem(
+        await send(MSGPACK, Buffer.alloc(howMany('bytes_of_the_largest_body') / 2, 0x91)),
+        400,
+        'nested_too_deep',
+      )
     })
   })
 

@@ -220,7 +220,9 @@ describe('an Idempotency-Key', () => {
       ],
     )
     assert.notEqual(again[0]!.text, again[1]!.text)
-    const sources = home.inSqlite((db) => db.prepare(`SELECT source FROM dead_letters WHERE source <> '127.0.0.1'`).pluck().all())
+    const sources = home.inSqlite((db) =>
+      db.prepare(`SELECT source FROM dead_letters WHERE source <> '127.0.0.1'`).pluck().all(),
+    )
     assert.deepEqual(sources, ['key/1'])
   })
 })

@@ -68,7 +68,10 @@ describe('reading events back', () => {
     assert.deepEqual(JSON.parse(text), JSON.parse(properties))
     const wanted = `{"event_id":"${event_id}","occurred_at":"2025-07-02T10:00:00.000001Z","user_id":"u","event_type":"t","properties":${text}}`
     assert.ok(json.startsWith(`{"data":[${wanted}],"next_cursor":null,"meta":{`), json)
-    assert.equal((await getReply(`${home.store.url}/events?${on('2025-07-02')}&format=ndjson`)).text, `${wanted}\n`)
+    assert.equal(
+      (await getReply(`${home.store.url}/events?${on('2025-07-02')}&format=ndjson`)).text,
+      `${wanted}\n`,
+    )
     for (const digits of ['9007199254740993', '12345678901234567890123', '"twice":2']) {
       assert.ok(json.includes(digits), digits)
     }

@@ -101,7 +101,11 @@ describe('reading events back', () => {
   it('links to the next page, with everything that was asked', async () => {
     await put(
       Array.from({ length: 3 }, (_, i) =>
-        eventOf({ occurred_at: '2025-08-05', user_id: 'Łódź <a> "b"; c,d', properties: { 'k&=>': `v${i % 1}` } }),
+        eventOf({
+          occurred_at: '2025-08-05',
+          user_id: 'Łódź <a> "b"; c,d',
+          properties: { 'k&=>': `v${i % 1}` },
+        }),
       ),
     )
     const query = new URLSearchParams([

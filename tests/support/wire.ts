@@ -126,10 +126,7 @@ export function logOf(service: Logging): LogLine[] {
 }
 
 /** Waits until the log has a line for which `test` holds. */
-export async function untilLogged(
-  service: Logging,
-  test: (line: LogLine) => boolean,
-): Promise<LogLine> {
+export async function untilLogged(service: Logging, test: (line: LogLine) => boolean): Promise<LogLine> {
   for (;;) {
     const found = logOf(service).find(test)
     if (found !== undefined) return found
