@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
-import { serveStore } from '../support/in-process.ts'
+import { sharedStore } from '../support/shared-store.ts'
 import { eventOf, sendBytes } from '../support/wire.ts'
 
 /** What pages send with `navigator.sendBeacon`, which cannot set headers. */
 
 describe('a beacon', { timeout: HANGS_AFTER_MS }, () => {
-  const store = serveStore()
+  const store = sharedStore()
   const send = (type: string) =>
     sendBytes(`${store.url}/events`, { 'content-type': type }, JSON.stringify([eventOf()]))
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
-import { serveStore } from '../support/in-process.ts'
+import { sharedStore } from '../support/shared-store.ts'
 import { begin } from '../support/wire.ts'
 
 /** What a policy says, by directive. */
@@ -23,7 +23,7 @@ function partsOf(html: string): Map<string, string> {
 }
 
 describe('the page of the document', { timeout: HANGS_AFTER_MS }, () => {
-  const home = serveStore()
+  const home = sharedStore()
 
   async function ask(path: string, init: RequestInit = {}) {
     const response = await fetch(new URL(path, home.url), init)

@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import Database from 'better-sqlite3'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore, serveStore } from '../support/in-process.ts'
+import { sharedStore } from '../support/shared-store.ts'
 import { createTestStore, get, post } from '../support/store.ts'
 import type { TestStore } from '../support/store.ts'
 import { arriveInPart, eventOf, getReply, logOf, untilLogged } from '../support/wire.ts'
@@ -24,7 +25,7 @@ async function untilClosed(url: string): Promise<void> {
 const linesOf = (text: string) => text.split('\n').filter((line) => line !== '')
 
 describe('addresses', { timeout: HANGS_AFTER_MS }, () => {
-  const service = serveStore()
+  const service = sharedStore()
 
   it('that do not exist are answered with a problem', async () => {
     for (const path of [

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
-import { serveStore } from '../support/in-process.ts'
+import { sharedStore } from '../support/shared-store.ts'
 import { JSON_TYPE, MARKER } from '../support/posting.ts'
 import { eventOf, untilLogged } from '../support/wire.ts'
 
 describe('a reply and the log', { timeout: HANGS_AFTER_MS }, () => {
-  const service = serveStore()
+  const service = sharedStore()
   const send = (body: string, headers: Record<string, string> = JSON_TYPE) =>
     fetch(`${service.url}/events`, { method: 'POST', headers, body })
 

@@ -1,4 +1,5 @@
 import { serveStore } from './in-process.ts'
+import { sharedStore } from './shared-store.ts'
 import { get } from './store.ts'
 
 /** For tests of `POST /events` over a real service. */
@@ -16,9 +17,9 @@ export interface Posting {
   countOf(event_type: string): Promise<number>
 }
 
-/** One service for all tests of the surrounding `describe`. */
-export function servePosting(env: Record<string, string> = {}): Posting {
-  const home = serveStore(env)
+/** One service for all tests of the surrounding `describe`; the shared one unless it has settings of its own. */
+export function servePosting(env?: Record<string, string>): Posting {
+  const home = env === undefined ? sharedStore() : serveStore(env)
   return {
     get events_url() {
       return `${home.url}/events`
