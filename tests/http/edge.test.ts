@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { describe, it } from 'node:test'
 import { readConfig } from '../../src/config.ts'
+import { howMany } from '../support/counts.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore, serveStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
@@ -11,8 +12,8 @@ import { begin, eventOf, getReply } from '../support/wire.ts'
 
 const URL_BYTES_MAX = 1_024
 const HEADERS_BYTES_MAX = 4_096
-const HALF_OPEN = 1_000
-const BODY_BYTES_MAX = 32 * 1024 * 1024
+const HALF_OPEN = howMany('half_open_connections')
+const BODY_BYTES_MAX = howMany('bytes_of_the_largest_body')
 const ORIGIN = 'https://app.example.com'
 
 interface Raw {
@@ -198,7 +199,7 @@ describe('a slow client', { timeout: HANGS_AFTER_MS }, () => {
 })
 
 describe('half-open connections', { timeout: HANGS_AFTER_MS }, () => {
-  it('by the thousand, in the head and in the body, do not stop a client', async (t) => {
+  it('by the hundred, in the head and in the body, do not stop a client', async (t) => {
     const store = createInProcessStore()
     const sockets: Socket[] = []
     // The service stops at once when nobody is connected any more.
@@ -206,7 +207,7 @@ describe('half-open connections', { timeout: HANGS_AFTER_MS }, () => {
       for (const socket of sockets) socket.destroy()
       await store.remove()
     })
-    await store.start()
+    await store.start({ BODY_BYTES_MAX: String(BODY_BYTES_MAX) })
     const head = 'POST /events HTTP/1.1\r\nHost: h\r\n'
     // A body of the largest size is announced, and none of it comes.
     const whole = `${head}Content-Type: application/json\r\nContent-Length: ${BODY_BYTES_MAX}\r\n\r\n`

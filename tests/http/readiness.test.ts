@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { appendFileSync, readdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import Database from 'better-sqlite3'
 import { FAILED_COMMIT_MS, findObstacles } from '../../src/http/readiness.ts'
 import { BUSY, tryColdLock } from '../../src/store/lock.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
-import { createInProcessStore } from '../support/in-process.ts'
-import type { InProcessStore } from '../support/in-process.ts'
+import { serveStore } from '../support/in-process.ts'
 import { sampleEvents } from '../support/sample.ts'
 import { get, post } from '../support/store.ts'
 
@@ -22,11 +21,7 @@ const sources = (failed_ms: number) => ({
 })
 
 describe('readiness', { timeout: HANGS_AFTER_MS }, () => {
-  let home: InProcessStore
-  beforeEach(() => {
-    home = createInProcessStore()
-  })
-  afterEach(() => home.remove())
+  const home = serveStore({ WRITE_STUCK_TIMEOUT_MS: '100' })
 
   /** Asks until the answer has this status. @returns the reasons */
   async function untilStatus(status: number): Promise<string> {
@@ -39,17 +34,7 @@ describe('readiness', { timeout: HANGS_AFTER_MS }, () => {
     }
   }
 
-  it('ends when the folder of the store is deleted, and nothing is acknowledged from then on', async () => {
-    await home.start()
-    rmSync(dirname(home.layout.database), { recursive: true })
-    assert.match(await untilStatus(503), /database file was deleted or replaced/)
-    const { status, json } = await post(`${home.url}/events`, sampleEvents(1, 1))
-    assert.deepEqual([status, json['type']], [503, '/problems/store_unavailable'])
-    assert.equal((await get(`${home.url}/livez`)).status, 200)
-  })
-
   it('ends while another process holds the write lock for too long, and returns', async () => {
-    await home.start({ WRITE_STUCK_TIMEOUT_MS: '100' })
     const db = new Database(home.layout.database)
     db.exec('BEGIN IMMEDIATE')
     try {
@@ -82,7 +67,6 @@ describe('readiness', { timeout: HANGS_AFTER_MS }, () => {
   })
 
   it('ends while the index of ids is damaged and a job holds the lock that its repair needs', async () => {
-    await home.start()
     await post(`${home.url}/events`, sampleEvents(3, 50, '2025-08-01', 2))
     await home.compact()
     const lock = tryColdLock(home.layout)
@@ -94,5 +78,13 @@ describe('readiness', { timeout: HANGS_AFTER_MS }, () => {
     lock.release()
     assert.equal((await posted).status, 200)
     await untilStatus(200)
+  })
+
+  it('ends when the folder of the store is deleted, and nothing is acknowledged from then on', async () => {
+    rmSync(dirname(home.layout.database), { recursive: true })
+    assert.match(await untilStatus(503), /database file was deleted or replaced/)
+    const { status, json } = await post(`${home.url}/events`, sampleEvents(1, 1))
+    assert.deepEqual([status, json['type']], [503, '/problems/store_unavailable'])
+    assert.equal((await get(`${home.url}/livez`)).status, 200)
   })
 })

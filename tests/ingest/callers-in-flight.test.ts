@@ -21,7 +21,7 @@ describe('bodies in flight', { timeout: HANGS_AFTER_MS }, () => {
   const store = serveStore({
     BODIES_IN_FLIGHT_BYTES_MAX: String(ALL_BYTES_MAX),
     BODIES_IN_FLIGHT_PER_CALLER_BYTES_MAX: String(CALLER_BYTES_MAX),
-    BODY_STALL_TIMEOUT_MS: '3000',
+    BODY_STALL_TIMEOUT_MS: '2000',
     TRUSTED_PROXIES: '127.0.0.1',
   })
   const send = (caller: string, body: Buffer<ArrayBuffer>) =>

@@ -296,6 +296,12 @@ const COUNTS = {
     long: 2,
     unit: 'groups',
     what: 'of days, as large as they may be, that a job writes together; there is one day more',
+  half_open_connections: {
+    short: 200,
+    long: 1_000,
+    unit: 'connections',
+    what: 'of which nothing more comes, beside a client that is served',
+  },
   hostile_filters: {
     short: 40,
     long: 150,
