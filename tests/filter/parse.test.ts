@@ -114,8 +114,12 @@ describe('a filter', () => {
       const filter = makeFilter(random, 3)
       assert.deepEqual(parseFilter(printFilter(filter)), filter, printFilter(filter))
     }
+    const character = fc.oneof(
+      fc.constantFrom('"', '\\', "'", '\n'),
+      fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
+    )
     const any = fc
-      .string({ unit: 'binary', minLength: 1 })
+      .string({ unit: character, minLength: 1 })
       .filter((s) => !s.includes('\0') && s.isWellFormed())
     fc.assert(
       fc.property(any, any, (key, text) => {

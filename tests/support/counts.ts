@@ -207,7 +207,7 @@ const COUNTS = {
     what: 'posted one by one around compactions, each read back at once',
   },
   events_read_while_rows_move: {
-    short: 12,
+    short: 20,
     long: 30,
     unit: 'events',
     what: 'read in pages of two, while twice as many arrive and compactions and merges go on',
@@ -398,7 +398,7 @@ const COUNTS = {
     unit: 'readers',
     what: 'that ask all the time, each of them one of four questions',
   odd_files: {
-    short: 8,
+    short: 9,
     long: 20,
     unit: 'files',
     what: 'with odd characters in their names, each imported',
