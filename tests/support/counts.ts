@@ -296,6 +296,7 @@ const COUNTS = {
     long: 2,
     unit: 'groups',
     what: 'of days, as large as they may be, that a job writes together; there is one day more',
+  },
   half_open_connections: {
     short: 200,
     long: 1_000,
@@ -373,6 +374,7 @@ const COUNTS = {
     long: 200,
     unit: 'megabytes',
     what: 'of rows of a day or of two, written with little more memory',
+  },
   lines_of_an_endless_body: {
     short: 2_000_000,
     long: 20_000_000,
@@ -397,6 +399,7 @@ const COUNTS = {
     long: 8,
     unit: 'readers',
     what: 'that ask all the time, each of them one of four questions',
+  },
   odd_files: {
     short: 9,
     long: 20,
@@ -427,6 +430,7 @@ const COUNTS = {
     long: 800_000,
     unit: 'rows',
     what: 'that each of two DuckDBs sorts with memory for fewer',
+  },
   rows_of_32_kb: {
     short: 1_100,
     long: 2_500,
