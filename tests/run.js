@@ -9,12 +9,16 @@ import { register } from 'tsx/esm/api'
 /**
  * Runs all tests, or those whose path holds one of the arguments; with --long each of them with its full counts (support/counts.ts).
  * Everything is compiled once and runs from there: to load tsx and compile anew in each of the processes took as long as the tests.
- * The files of a folder share a process, because to load the program takes longer than many of them.
+ * Many files share a process, because to load the program takes longer than most of them.
  */
 
 const AT_A_TIME = 2
 /** Its files are long, and kill what they start: each has a process of its own. */
 const APART = join('tests', 'crash')
+/** Folders of a process of their own; the longest begin first. All others share one. */
+const LONG = ['ingest', 'http', 'query', 'questions', 'cold', 'import', 'project', 'compactor', 'demo'].map(
+  (folder) => join('tests', folder),
+)
 /** A limit for a process that hangs; nothing is measured by it. */
 const PROCESS_MS_MAX = 1_800_000
 const SLOWEST = 10
@@ -82,12 +86,21 @@ function makeEntries() {
   const entries = new Map()
   for (const path of paths) {
     const folder = dirname(path)
-    const entry = builtPath(build, `${folder === APART ? path : folder}.entry.ts`)
-    entries.set(entry, [...(entries.get(entry) ?? []), builtPath(build, path)])
+    const name = folder === APART ? path : LONG.includes(folder) ? folder : join('tests', 'others')
+    entries.set(name, [...(entries.get(name) ?? []), builtPath(build, path)])
   }
-  for (const [entry, files] of entries)
-    writeFileSync(entry, files.map((file) => `await import(${JSON.stringify(file)})\n`).join(''))
-  return [...entries.keys()]
+  const first = LONG.filter((folder) => entries.has(folder))
+  return [...new Set([...first, ...entries.keys()])].map((name) => {
+    const entry = builtPath(build, `${name}.entry.ts`)
+    writeFileSync(
+      entry,
+      entries
+        .get(name)
+        .map((file) => `await import(${JSON.stringify(file)})\n`)
+        .join(''),
+    )
+    return entry
+  })
 }
 
 function readArguments() {

@@ -11,7 +11,8 @@ import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import { createTestStore } from '../support/store.ts'
 import type { TestStore } from '../support/store.ts'
-import { eventOf, logOf, untilLogged } from '../support/wire.ts'
+import { eventOf } from '../support/wire.ts'
+import { logOf, untilLogged } from '../support/log-lines.ts'
 import { PASSWORD, KEY, ask, bearer, postJson, assertProblem, makeKeyIn, login } from '../support/auth.ts'
 
 describe('the last use of a key', { timeout: HANGS_AFTER_MS }, () => {

@@ -9,7 +9,8 @@ import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { filesBelow } from '../support/in-process.ts'
 import { createTestStore } from '../support/store.ts'
 import type { ServiceProcess, TestStore } from '../support/store.ts'
-import { eventOf, untilLogged } from '../support/wire.ts'
+import { eventOf } from '../support/wire.ts'
+import { untilLogged } from '../support/log-lines.ts'
 
 const PASSWORD = 'correct horse battery staple'
 /** Sent where a secret is expected, and not the right one: a mistyped password is nearly the right one. */

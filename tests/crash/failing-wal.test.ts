@@ -13,7 +13,7 @@ import type { SampleEvent } from '../support/sample.ts'
 import { createTestStore, get, post } from '../support/store.ts'
 import type { ServiceProcess, TestStore } from '../support/store.ts'
 import { visibleIds } from '../support/visible.ts'
-import { logOf } from '../support/wire.ts'
+import { logOf } from '../support/log-lines.ts'
 
 /** EIO in the middle of a commit, from below SQLite: tests/failing-wal.c stands between it and libc. */
 

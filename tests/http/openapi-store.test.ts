@@ -7,7 +7,7 @@ import { serveStore } from '../support/in-process.ts'
 import { createReader, fetchDocument } from '../support/openapi.ts'
 import { sampleEvents } from '../support/sample.ts'
 import { get, postAll } from '../support/store.ts'
-import { untilLogged } from '../support/wire.ts'
+import { untilLogged } from '../support/log-lines.ts'
 
 /** The examples of the document are those of a young store; here are replies that only an older one gives. */
 describe('the document of an older store', { timeout: HANGS_AFTER_MS }, () => {

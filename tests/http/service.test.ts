@@ -9,7 +9,8 @@ import { createInProcessStore, serveStore } from '../support/in-process.ts'
 import { sharedStore } from '../support/shared-store.ts'
 import { createTestStore, get, post } from '../support/store.ts'
 import type { TestStore } from '../support/store.ts'
-import { arriveInPart, eventOf, getReply, logOf, untilLogged } from '../support/wire.ts'
+import { arriveInPart, eventOf, getReply } from '../support/wire.ts'
+import { logOf, untilLogged } from '../support/log-lines.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/

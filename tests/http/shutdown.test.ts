@@ -16,7 +16,8 @@ import type { SampleEvent } from '../support/sample.ts'
 import { createTestStore, get } from '../support/store.ts'
 import type { ServiceProcess, TestStore } from '../support/store.ts'
 import { visibleIds } from '../support/visible.ts'
-import { begin, logOf, untilLogged } from '../support/wire.ts'
+import { begin } from '../support/wire.ts'
+import { logOf, untilLogged } from '../support/log-lines.ts'
 
 /**
  * SIGTERM while the service's own compaction stands between a placed file and its commit, and posts wait for theirs. Whoever holds the

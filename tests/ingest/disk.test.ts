@@ -10,7 +10,7 @@ import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore, serveStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
 import { countOf, get, post } from '../support/store.ts'
-import { untilLogged } from '../support/wire.ts'
+import { untilLogged } from '../support/log-lines.ts'
 
 const AUGUST = 'from=2025-08-01&to=2025-08-31'
 const SEPTEMBER = 'from=2025-09-01&to=2025-09-30'

@@ -11,7 +11,7 @@ import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { memoryBytes } from '../support/memory.ts'
 import { createTestStore } from '../support/store.ts'
 import type { ServiceProcess, TestStore } from '../support/store.ts'
-import { logOf } from '../support/wire.ts'
+import { logOf } from '../support/log-lines.ts'
 import type { Reply } from '../support/wire.ts'
 
 const REQUESTS = howMany('fuzz_requests')

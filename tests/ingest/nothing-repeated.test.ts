@@ -3,7 +3,8 @@ import { describe, it } from 'node:test'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { sharedStore } from '../support/shared-store.ts'
 import { JSON_TYPE, MARKER } from '../support/posting.ts'
-import { eventOf, untilLogged } from '../support/wire.ts'
+import { eventOf } from '../support/wire.ts'
+import { untilLogged } from '../support/log-lines.ts'
 
 describe('a reply and the log', { timeout: HANGS_AFTER_MS }, () => {
   const service = sharedStore()

@@ -5,17 +5,8 @@ import { howMany } from '../support/counts.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore, serveStore } from '../support/in-process.ts'
 import { get, post } from '../support/store.ts'
-import {
-  arrive,
-  arriveInPart,
-  begin,
-  eventOf,
-  getReply,
-  logOf,
-  slowEvents,
-  slowSegments,
-  untilLogged,
-} from '../support/wire.ts'
+import { arrive, arriveInPart, begin, eventOf, getReply, slowEvents, slowSegments } from '../support/wire.ts'
+import { logOf, untilLogged } from '../support/log-lines.ts'
 import type { Reply } from '../support/wire.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }

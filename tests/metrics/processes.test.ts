@@ -10,7 +10,7 @@ import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { sampleEvents } from '../support/sample.ts'
 import { createTestStore, post } from '../support/store.ts'
 import type { ServiceProcess } from '../support/store.ts'
-import { logOf, untilLogged } from '../support/wire.ts'
+import { logOf, untilLogged } from '../support/log-lines.ts'
 
 const LAST = 'frostline_compaction_last_success_timestamp_seconds'
 const ALL_CLOSED = { HOT_DAYS: '0' }

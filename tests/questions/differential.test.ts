@@ -39,7 +39,7 @@ const SEEDS = howMany('questions_asked_of_the_reference')
 /** Of which each has as many questions. */
 const HISTORIES = 10
 
-const FILTERS = 5 * SEEDS
+const FILTERS = 2 * SEEDS
 
 const DAYS = ['day', 'week', 'month'] as const
 

@@ -23,8 +23,8 @@ import type { Sqlite } from '../../src/store/sqlite.ts'
 import { nowMicros } from '../../src/event/time.ts'
 import type { Micros } from '../../src/event/time.ts'
 import { untilReady } from './store.ts'
-import { createLines } from './wire.ts'
-import type { Logging } from './wire.ts'
+import { createLines } from './log-lines.ts'
+import type { Logging } from './log-lines.ts'
 
 /**
  * The real service, with its threads and its port, in the test's own process. It starts in a third of the time that a process takes,

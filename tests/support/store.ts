@@ -13,8 +13,8 @@ import { runCommand } from './commands.ts'
 import type { Run } from './commands.ts'
 import type { SampleEvent } from './sample.ts'
 import { ROOT } from './root.ts'
-import { createLines } from './wire.ts'
-import type { Logging } from './wire.ts'
+import { createLines } from './log-lines.ts'
+import type { Logging } from './log-lines.ts'
 
 /** Real stores, real processes: what black-box tests drive. */
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { EventEmitter, once } from 'node:events'
 import { request } from 'node:http'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { get } from './store.ts'
@@ -95,43 +94,6 @@ export async function arriveInPart(
   })
   await get(`${service.url}/livez`)
   return { ...begun, finish: () => begun.request.end(body.slice(half)) }
-}
-
-export type LogLine = Record<string, unknown>
-
-/** A service whose log can be read, in this process or in its own. */
-export interface Logging {
-  /** All lines so far. */
-  readonly log: readonly string[]
-  /** Resolves when there are more. */
-  logged(): Promise<unknown>
-}
-
-export function createLines(): Logging & { add(line: string): void } {
-  const log: string[] = []
-  const added = new EventEmitter()
-  return {
-    log,
-    logged: () => once(added, 'line'),
-    add(line) {
-      log.push(line)
-      added.emit('line')
-    },
-  }
-}
-
-/** The service's log so far, read. */
-export function logOf(service: Logging): LogLine[] {
-  return service.log.map((line) => JSON.parse(line) as LogLine)
-}
-
-/** Waits until the log has a line for which `test` holds. */
-export async function untilLogged(service: Logging, test: (line: LogLine) => boolean): Promise<LogLine> {
-  for (;;) {
-    const found = logOf(service).find(test)
-    if (found !== undefined) return found
-    await service.logged()
-  }
 }
 
 export interface Answered {

@@ -13,7 +13,7 @@ import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
 import { createTestStore, get, post } from '../support/store.ts'
-import { logOf, untilLogged } from '../support/wire.ts'
+import { logOf, untilLogged } from '../support/log-lines.ts'
 import { verify, damageOf, fill, filesOf } from '../support/verifying.ts'
 
 /** With the two files that it has, a day is merged in the third. */
