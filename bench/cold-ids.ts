@@ -127,7 +127,7 @@ async function fill(
       const source = `SELECT ${id_version === 4 ? 'uuid()' : 'uuidv7()'} AS event_id,
         TIMESTAMPTZ '${formatDay(day)} 00:00:00+00' + to_microseconds((i * 86400)::BIGINT) AS occurred_at,
         'user-' || i % 10000 AS user_id, 'page_view' AS event_type, '{}' AS properties FROM range(${rows}) AS r(i)`
-      const staged = await stageDays(connection, realDisk, layout, [{ day, rows }], source, 'compaction')
+      const staged = await stageDays(connection, db, realDisk, layout, [{ day, rows }], source, 'compaction')
       const segment = await placeSegment(realDisk, layout, staged.ids!, 'compaction')
       await placeFiles(realDisk, layout, staged)
       const segments = { add: [segment], remove: [] }

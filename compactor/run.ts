@@ -10,6 +10,7 @@ import type { Day, Micros } from '../src/event/time.ts'
 import { openCopy, openPages } from '../src/hot/pages.ts'
 import { failpoint } from '../src/process/failpoint.ts'
 import type { Logger } from '../src/process/log.ts'
+import { fillSets, filesWithoutSets } from '../src/sets/fill.ts'
 import { applyChange } from '../src/store/catalog.ts'
 import type { CatalogChange, ColdFile } from '../src/store/catalog.ts'
 import type { ColdDisk } from '../src/store/disk.ts'
@@ -83,6 +84,10 @@ export async function runCompaction(deps: CompactionDeps): Promise<CompactionRep
       report.days += group.length
     }
     const index = await tidyIndex({ db, layout, disk, connect })
+    for (const files of groupDays(filesWithoutSets(db))) {
+      if (deps.signal.aborted) return
+      await fillSets(db, layout, await connect(), files)
+    }
     if (index === 'rebuilt') log.warn('the index of cold ids was incomplete or damaged and was rebuilt')
   })
   const again = sweepFiles(db, disk, layout, deps.now_us(), deps.grace_s)
@@ -145,6 +150,7 @@ async function sealDays(
     failpoint('compaction.copied')
     const staged = await stageDays(
       connection,
+      db,
       disk,
       layout,
       copied,
@@ -156,6 +162,7 @@ async function sealDays(
     await placeFiles(disk, layout, staged)
     publish(db, 'compaction', {
       add: staged.files.map(({ file }) => file),
+      sets: staged.sets,
       remove: [],
       seal,
       segments: { add: [segment], remove: [] },
@@ -213,6 +220,7 @@ async function mergeDay(deps: CompactionDeps, connection: DuckConnection, day: D
   const paths = files.map((file) => join(layout.cold, file.path))
   const staged = await stageDays(
     connection,
+    db,
     disk,
     layout,
     [{ day, rows: expected.count, id_digest: expected.toString() }],
@@ -222,6 +230,7 @@ async function mergeDay(deps: CompactionDeps, connection: DuckConnection, day: D
   await placeFiles(disk, layout, staged)
   publish(db, 'merge', {
     add: staged.files.map(({ file }) => file),
+    sets: staged.sets,
     remove: files.map((file) => file.path),
     seal: [],
     at_us: deps.now_us(),

@@ -4,11 +4,13 @@ import { IdDigest } from '../event/id.ts'
 import { formatDay } from '../event/time.ts'
 import type { Day } from '../event/time.ts'
 import { failpoint } from '../process/failpoint.ts'
-import type { ColdFile } from '../store/catalog.ts'
+import { makeSets } from '../sets/make.ts'
+import type { ColdFile, FileSet } from '../store/catalog.ts'
 import type { ColdDisk } from '../store/disk.ts'
 import { readParquetSql, sqlText } from '../store/duckdb.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 import type { Layout } from '../store/layout.ts'
+import type { Sqlite } from '../store/sqlite.ts'
 import { groupByRows } from './groups.ts'
 import { readIds, stageSegment } from './id-index.ts'
 import type { StagedSegment } from './id-index.ts'
@@ -42,6 +44,7 @@ export interface DayRows {
 /** Files of some days that are written, verified and fsynced, but not visible. */
 export interface StagedFiles {
   files: readonly { file: ColdFile; staged: string }[]
+  sets: readonly FileSet[]
   /** Their ids; null for a merge, whose ids are already in the index. */
   ids: StagedSegment | null
   /** What remains in the staging folder when the files are placed; null if nothing does. */
@@ -60,12 +63,14 @@ export function groupDays<T extends { rows: number }>(days: readonly T[]): T[][]
 
 /**
  * Writes the rows of some days, a staged file for each, and verifies the files by reading them back.
+ * @param db where the users get their numbers
  * @param days at most {@link GROUP_DAYS_MAX}
  * @param source SQL query with the columns {@link COLD_COLUMNS}; of several days also with the INTEGER `day`
  * @throws {VerifyError} if the rows or ids of a day differ from what it should have
  */
 export async function stageDays(
   connection: DuckConnection,
+  db: Sqlite,
   disk: ColdDisk,
   layout: Layout,
   days: readonly DayRows[],
@@ -100,10 +105,16 @@ export async function stageDays(
     })
   }
   failpoint(`${origin}.checked`)
-  if (origin === 'merge') return { files, ids: null, folder }
+  const sets = await makeSets(
+    connection,
+    db,
+    files.map(({ file, staged }) => ({ path: file.path, at: staged })),
+  )
+  failpoint(`${origin}.counted`)
+  if (origin === 'merge') return { files, sets, ids: null, folder }
   const all = new IdDigest()
   for (const { file } of files) all.addDigest(file.id_digest, file.rows)
-  return { files, ids: stageSegment(layout, entries!, all, origin), folder }
+  return { files, sets, ids: stageSegment(layout, entries!, all, origin), folder }
 }
 
 const FORMAT = 'FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2'

@@ -60,6 +60,7 @@ export async function publishNewRows(
       if (lost.size === 0) {
         applyChange(db, {
           add: files,
+          sets: [...written.values()].flatMap(({ sets }) => sets),
           remove: [],
           seal: [],
           segments: { add: [segment], remove: [] },
@@ -119,12 +120,12 @@ function freshDays(first: Day, last: Day): string {
 
 /** Writes the rows of days to their final paths, fsynced. The files are invisible until the catalog lists them. */
 async function writeDays(
-  { layout, disk }: ImportDeps,
+  { db, layout, disk }: ImportDeps,
   connection: DuckConnection,
   days: readonly DayRows[],
 ): Promise<StagedFiles> {
   const source = freshDays(days[0]!.day, days.at(-1)!.day)
-  const staged = await stageDays(connection, disk, layout, days, source, 'import')
+  const staged = await stageDays(connection, db, disk, layout, days, source, 'import')
   await placeFiles(disk, layout, staged)
   return staged
 }

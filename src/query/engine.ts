@@ -1,6 +1,8 @@
 import { ColdFileError, createFileCheck } from '../cold/file-check.ts'
 import { formatDay } from '../event/time.ts'
 import type { Asked, Days, Row } from '../questions/parts/asked.ts'
+import { questionNamed } from '../questions/table.ts'
+import { ALL_EVENTS, openSets, SetError } from '../sets/read.ts'
 import { readGeneration } from '../store/catalog.ts'
 import type { Catalog, ColdFile } from '../store/catalog.ts'
 import { openDuck } from '../store/duckdb.ts'
@@ -11,11 +13,13 @@ import { readTiers } from '../store/tiers.ts'
 import type { Tiers } from '../store/tiers.ts'
 import { EVENTS_BYTES_MAX, pageOf } from './events.ts'
 import type { EventsPage, EventRow } from './events.ts'
+import { openHotDays } from './hot-days.ts'
 import { openMirror } from './mirror.ts'
 import { checkPatterns, PatternError } from './patterns.ts'
-import { planDayGroups, planEvents, planPlaces, planQuery } from './plan.ts'
+import { planDayGroups, planEvents, planPlaces, planQuery, planUserDays } from './plan.ts'
 import type { QueryPlan } from './plan.ts'
 import type { EventsQuestion, Position } from './question.ts'
+import { unitedDays } from './user-days.ts'
 
 /** Runs questions on DuckDB, in the query thread. */
 
@@ -24,6 +28,8 @@ export interface Reading {
   hot_events: number
   cold_events: number
   cold_files: number
+  /** Whether events were read, or only the sets of the days. */
+  answered_from: 'sets' | 'events'
 }
 
 export interface Engine {
@@ -49,18 +55,25 @@ export interface Mirrored {
 /** DuckDB ignores an interrupt that arrives before a query starts, so it is repeated until the query ends. */
 const INTERRUPT_INTERVAL_MS = 20
 
+export interface EngineOptions {
+  threads: number
+  memory_mb: number
+  onMirrored?: (mirrored: Mirrored) => void
+  /** False: every question reads events. */
+  uses_sets?: boolean
+}
+
 export async function openEngine(
   db: Sqlite,
   layout: Layout,
-  {
-    onMirrored = () => {},
-    ...options
-  }: { threads: number; memory_mb: number; onMirrored?: (mirrored: Mirrored) => void },
+  { onMirrored = () => {}, uses_sets = true, ...options }: EngineOptions,
 ): Promise<Engine> {
   const duck = await openDuck({ ...options, spill: layout.spill })
   const writing = await duck.connect()
   await writing.run('SET parquet_metadata_cache = true')
   const mirror = await openMirror(db, writing)
+  const hotDays = openHotDays(db, writing)
+  const sets = openSets(db)
   const checkFile = createFileCheck(layout)
   const idle: DuckConnection[] = []
 
@@ -143,7 +156,57 @@ export async function openEngine(
       hot_events: await countHot(connection, plan.days),
       cold_events: plan.cold_events,
       cold_files: plan.files.length,
+      answered_from: 'events',
     }
+  }
+
+  /**
+   * Answers from sets, on one snapshot of both tiers.
+   * @returns null if that cannot be: the question asks for more, or a file has no sets or damaged ones
+   */
+  async function countDays(asked: Asked, signal: AbortSignal): Promise<Reading | null> {
+    const counted = await exclusive(async () => {
+      signal.throwIfAborted()
+      const catalog = await catchUp()
+      const plan = planUserDays(asked, catalog)
+      if (plan === null || plan.files.some((file) => sets.counts(file) === null)) return null
+      await hotDays.refresh(catalog.generation, mirror.through)
+      const days = unitedDays(plan, sets, hotDays)
+      return {
+        rows: questionNamed(asked.name).from_user_days!.rows(asked, days),
+        plan,
+        catalog,
+        hot: hotOf(plan.days),
+      }
+    }).catch((error: unknown) => {
+      if (error instanceof SetError) return null
+      throw error
+    })
+    if (counted === null) return null
+    const { rows, plan, catalog, hot } = counted
+    for (const file of plan.files) {
+      try {
+        await checkFile(file)
+      } catch (error) {
+        if (readGeneration(db) !== catalog.generation) return null
+        throw error
+      }
+      signal.throwIfAborted()
+    }
+    return {
+      rows,
+      hot_events: hot,
+      cold_events: plan.files.reduce((n, file) => n + file.rows, 0),
+      cold_files: plan.files.length,
+      answered_from: 'sets',
+    }
+  }
+
+  function hotOf({ from, to }: Days): number {
+    return [...hotDays.days].reduce(
+      (n, [day, types]) => n + (day >= from && day <= to ? types.get(ALL_EVENTS)!.events : 0),
+      0,
+    )
   }
 
   /**
@@ -206,8 +269,9 @@ export async function openEngine(
   }
 
   return {
-    ask: (asked, signal) =>
-      inSnapshot(signal, (connection, catalog) => run(connection, asked, catalog, signal)),
+    ask: async (asked, signal) =>
+      (uses_sets ? await countDays(asked, signal) : null) ??
+      (await inSnapshot(signal, (connection, catalog) => run(connection, asked, catalog, signal))),
     events: (question, signal) =>
       inSnapshot(signal, (connection, catalog) => readEvents(connection, question, catalog, signal)),
     tiers: () => readTiers(db),

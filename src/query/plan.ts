@@ -5,6 +5,7 @@ import type { Day } from '../event/time.ts'
 import type { Catalog, ColdFile } from '../store/catalog.ts'
 import { readParquetSql } from '../store/duckdb.ts'
 import type { Asked, Days } from '../questions/parts/asked.ts'
+import { isByUtcDay, typesOf } from '../questions/parts/user-days.ts'
 import { createSource } from '../questions/parts/source.ts'
 import { questionNamed } from '../questions/table.ts'
 import { statement } from '../sql/statement.ts'
@@ -39,6 +40,24 @@ export function planQuery(asked: Asked, catalog: Catalog, cold_folder: string): 
   const events = unite(files, cold_folder)
   const built = statement((bind) => definition.sql(asked, createSource(asked, events, bind)))
   return planOver(built, days, files)
+}
+
+/** What a question reads if it can be answered from sets. */
+export interface UserDaysPlan {
+  days: Days
+  files: readonly ColdFile[]
+  /** Null for all events. */
+  types: readonly string[] | null
+}
+
+/** Whether a question can be answered from sets, and from which; null if it must read events. */
+export function planUserDays(asked: Asked, catalog: Catalog): UserDaysPlan | null {
+  const definition = questionNamed(asked.name)
+  const types = typesOf(asked.filter)
+  if (types === undefined || !isByUtcDay(asked) || !definition.from_user_days?.can(asked.parameters))
+    return null
+  const days = definition.reads?.(asked) ?? asked.days
+  return { days, types, files: catalog.files.filter(({ day }) => day >= days.from && day <= days.to) }
 }
 
 /** Consecutive days, both ends included, and their cold files. */

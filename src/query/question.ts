@@ -27,5 +27,7 @@ export interface Meta {
   hot_events: number
   cold_events: number
   cold_files: number
+  /** Of a question; pages of events are always read. */
+  answered_from?: 'sets' | 'events'
   took_ms: number
 }

@@ -1,11 +1,13 @@
 import * as v from 'valibot'
 import { intervalsOf } from '../calendar/interval.ts'
 import { formatDay } from '../event/time.ts'
+import type { Row } from './parts/asked.ts'
 import { define } from './parts/definition.ts'
 import { MISSING_TO } from './parts/examples.ts'
 import { COUNT, DAY, listOf, markedOf, objectOf, SHARE } from './parts/json-schema.ts'
 import { integer, RANGE } from './parts/parameters.ts'
 import { marked, rateOf } from './parts/states.ts'
+import { byInterval } from './parts/user-days.ts'
 import type { Incomplete } from './parts/states.ts'
 
 const WAU_DAYS = 7
@@ -50,6 +52,30 @@ export const activeUsers = define({
       WITH active AS (SELECT DISTINCT user_id, n FROM (${select(`user_id, ${interval('day', read)} AS n`, read)}))
       SELECT d::INTEGER, ${countUsersSql(1)}, ${countUsersSql(WAU_DAYS)}, ${countUsersSql(mau_days)}
       FROM range(${from}, ${to + 1}) days(d) JOIN active ON n BETWEEN d - ${longest - 1} AND d GROUP BY d`
+  },
+  from_user_days: {
+    can: () => true,
+    rows({ parameters: { mau_days }, days: { from, to } }, days) {
+      const longest = Math.max(WAU_DAYS, mau_days)
+      const first = from - longest + 1
+      const active = byInterval(days, first, to, (day) => day)
+      /** Of each user the last active day, counted from `first` and from 1; and how many users have it. */
+      const last_days = new Uint32Array(days.numbers)
+      const counts = new Uint32Array(to - first + 2)
+      const within = (day: number, length: number) =>
+        counts.subarray(Math.max(1, day - length + 1), day + 1).reduce((n, count) => n + count, 0)
+      const rows: Row[] = []
+      for (let day = 1; day <= to - first + 1; day += 1) {
+        for (const user of days.users(active.get(first + day - 1) ?? [])) {
+          counts[last_days[user]!]! -= 1
+          last_days[user] = day
+          counts[day]! += 1
+        }
+        if (day >= longest)
+          rows.push([first + day - 1, ...[1, WAU_DAYS, mau_days].map((length) => within(day, length))])
+      }
+      return rows
+    },
   },
   answer({ parameters: { mau_days }, days: { from, to }, zone, now_us }, rows): ActiveUsersAnswer {
     const counts = new Map(rows.map(([day, ...users]) => [day, users.map(Number)]))

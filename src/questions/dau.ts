@@ -46,6 +46,11 @@ export const dau = define({
       SELECT grouping(is_other) = 1, ${names}, n::INTEGER, ${users}::INTEGER FROM labelled
       GROUP BY GROUPING SETS ((n), (${names}, n), (${names}))`
   },
+  from_user_days: {
+    can: ({ group_by: fields = [] }) => fields.length === 0,
+    rows: ({ days: { from, to } }, days) =>
+      days.active.filter((day) => day >= from && day <= to).map((day) => [day, days.countUsers(day)]),
+  },
   answer({ parameters: { group_by: fields = [] }, days: { from, to }, zone, now_us }, rows): DauAnswer {
     const days = intervalsOf('day', from, to, zone, now_us)
     const range = { from: formatDay(from), to: formatDay(to) }

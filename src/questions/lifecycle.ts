@@ -1,12 +1,13 @@
 import * as v from 'valibot'
 import { firstDayOf, intervalOfDay, intervalsOf } from '../calendar/interval.ts'
 import { formatDay } from '../event/time.ts'
-import type { Asked, Days } from './parts/asked.ts'
+import type { Asked, Days, Row } from './parts/asked.ts'
 import { define } from './parts/definition.ts'
 import { COUNT, DAY, listOf, markedOf, objectOf } from './parts/json-schema.ts'
 import { choice, RANGE } from './parts/parameters.ts'
 import { marked } from './parts/states.ts'
 import type { Incomplete } from './parts/states.ts'
+import { byInterval } from './parts/user-days.ts'
 
 const UNITS = ['day', 'week', 'month'] as const
 type LifecycleUnit = (typeof UNITS)[number]
@@ -44,6 +45,34 @@ export const lifecycle = define({
         SELECT n, CASE WHEN before IS NULL THEN 'new' WHEN before = n - 1 THEN 'returning' ELSE 'resurrected' END AS kind FROM steps
         UNION ALL SELECT n + 1, 'dormant' FROM steps WHERE after IS DISTINCT FROM n + 1)
       SELECT n::INTEGER, kind, count(*)::INTEGER FROM told WHERE n BETWEEN ${first} AND ${last} GROUP BY n, kind`
+  },
+  from_user_days: {
+    can: () => true,
+    rows(asked, days) {
+      const { interval: unit } = asked.parameters
+      const { from, to } = everything(asked)
+      const { first, last } = numbersOf(asked)
+      const intervals = byInterval(days, from, to, (day) => intervalOfDay(unit, day, asked.zone.week_start))
+      /** Of each user 1 more than the last interval with events. */
+      const lasts = new Uint32Array(days.numbers)
+      const rows: Row[] = []
+      let before = { n: -1, users: 0 }
+      for (const [n, own] of intervals) {
+        const users = days.users(own)
+        const counts = { new: 0, returning: 0, resurrected: 0 }
+        for (const user of users) {
+          const behind = lasts[user]!
+          counts[behind === 0 ? 'new' : behind === n ? 'returning' : 'resurrected'] += 1
+          lasts[user] = n + 1
+        }
+        rows.push(...Object.entries(counts).map(([kind, count]) => [n, kind, count]))
+        if (before.users > 0)
+          rows.push([before.n + 1, 'dormant', before.users - (before.n + 1 === n ? counts.returning : 0)])
+        before = { n, users: users.length }
+      }
+      if (before.users > 0) rows.push([before.n + 1, 'dormant', before.users])
+      return rows.filter(([n]) => Number(n) >= first && Number(n) <= last)
+    },
   },
   answer({ parameters: { interval }, days: { from, to }, zone, now_us }, rows): LifecycleAnswer {
     const counts = new Map(rows.map(([n, kind, count]) => [`${n} ${kind}`, Number(count)]))

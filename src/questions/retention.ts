@@ -8,6 +8,7 @@ import { GROUP_SCHEMA, GROUPING, groupOf } from './parts/groups.ts'
 import type { Group } from './parts/groups.ts'
 import { COUNT, DAY, listOf, markedOf, objectOf, SHARE } from './parts/json-schema.ts'
 import { choice, day, integer } from './parts/parameters.ts'
+import { retentionFromDays } from './parts/retention-days.ts'
 import { retentionSql } from './parts/retention-sql.ts'
 import { brackets, daysRead, offsetsOf, startOf, stateOf, WINDOWS } from './parts/retention-windows.ts'
 import type { RetentionParameters } from './parts/retention-windows.ts'
@@ -100,6 +101,7 @@ export const retention = define({
   ],
   reads: daysRead,
   sql: (asked, source) => retentionSql(asked, source),
+  from_user_days: retentionFromDays,
   answer(asked, rows): RetentionAnswer {
     const { parameters: p } = asked
     const fields = p.group_by ?? []

@@ -1,10 +1,11 @@
 import * as v from 'valibot'
-import { intervalsOf } from '../calendar/interval.ts'
+import { intervalOfDay, intervalsOf } from '../calendar/interval.ts'
 import { formatDay } from '../event/time.ts'
 import { define } from './parts/definition.ts'
 import { EXAMPLE_RANGE } from './parts/examples.ts'
 import { COUNT, DAY, listOf, objectOf } from './parts/json-schema.ts'
 import { choice, RANGE } from './parts/parameters.ts'
+import { byInterval } from './parts/user-days.ts'
 
 const UNITS = ['day', 'week', 'month'] as const
 
@@ -27,6 +28,23 @@ export const stickiness = define({
       SELECT count(DISTINCT n)::INTEGER AS intervals
       FROM (${select(`user_id, ${interval(parameters.interval)} AS n`)}) GROUP BY user_id)
     GROUP BY intervals`,
+  from_user_days: {
+    can: () => true,
+    rows({ parameters: { interval }, days: { from, to }, zone }, days) {
+      const intervals = byInterval(days, from, to, (day) => intervalOfDay(interval, day, zone.week_start))
+      const active = new Uint16Array(days.numbers)
+      /** How many users were active in so many intervals. */
+      const counts = new Uint32Array(intervals.size + 1)
+      for (const own of intervals.values()) {
+        for (const user of days.users(own)) {
+          counts[active[user]!]! -= 1
+          active[user]! += 1
+          counts[active[user]!]! += 1
+        }
+      }
+      return [...counts.entries()].slice(1).map(([count, users]) => [count, users])
+    },
+  },
   answer({ parameters: { interval }, days: { from, to }, zone, now_us }, rows): StickinessAnswer {
     const users = new Map(rows.map(([intervals, count]) => [intervals, Number(count)]))
     const count = intervalsOf(interval, from, to, zone, now_us).length

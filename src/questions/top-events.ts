@@ -24,6 +24,17 @@ export const topEvents = define({
   sql: ({ parameters }, { select, bind }) =>
     `SELECT event_type, count(*)::DOUBLE AS n FROM (${select('event_type')})
      GROUP BY event_type ORDER BY n DESC, event_type LIMIT ${bind(parameters.limit)}`,
+  from_user_days: {
+    can: () => true,
+    rows({ parameters: { limit } }, days) {
+      const counts = new Map<string, number>()
+      for (const day of days.active)
+        for (const [type, events] of days.events(day)) counts.set(type, (counts.get(type) ?? 0) + events)
+      return [...counts]
+        .toSorted(([a, of_a], [b, of_b]) => of_b - of_a || Buffer.compare(Buffer.from(a), Buffer.from(b)))
+        .slice(0, limit)
+    },
+  },
   answer({ days, parameters }, rows): TopEventsAnswer {
     return {
       from: formatDay(days.from),

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { intervalOfDay } from '../calendar/interval.ts'
 import type { Interval, Unit } from '../calendar/interval.ts'
 import { formatDay } from '../event/time.ts'
 import { define } from './parts/definition.ts'
@@ -6,10 +7,11 @@ import { EXAMPLE_RANGE } from './parts/examples.ts'
 import { GROUP_SCHEMA, groupColumns, GROUPING, groupOf, labelled } from './parts/groups.ts'
 import type { Group } from './parts/groups.ts'
 import { DAY, listOf, objectOf, TEXT } from './parts/json-schema.ts'
-import { aggregate, emptyOf, measure, MEASURES, valueColumn } from './parts/measure.ts'
+import { aggregate, emptyOf, measure, measured, MEASURES, valueColumn } from './parts/measure.ts'
 import { choice, RANGE } from './parts/parameters.ts'
 import { intervalsBetween, previousOf, tooManyHours } from './parts/periods.ts'
 import { rounded } from './parts/states.ts'
+import { byInterval } from './parts/user-days.ts'
 
 export interface TrendAnswer {
   from: string
@@ -73,6 +75,22 @@ export const trend = define({
       labelled AS (${labelled(fields, p.groups, aggregate(p.measure), 'n, is_previous, user_id, value', 'NOT is_previous')})
       SELECT ${names}, is_previous, n::DOUBLE, ${aggregate(p.measure)}::DOUBLE FROM labelled
       GROUP BY GROUPING SETS ((${names}, is_previous, n), (${names}, is_previous))`
+  },
+  from_user_days: {
+    can: ({ interval, measure: { keys }, group_by: fields = [] }) =>
+      interval !== 'hour' && keys === null && fields.length === 0,
+    rows({ parameters: p, days: own, zone }, days) {
+      const unit = p.interval as Exclude<Unit, 'hour'>
+      const before = p.compare === undefined ? null : previousOf(own, unit, zone)
+      const intervalOf = (day: number) => intervalOfDay(unit, day, zone.week_start)
+      return [own, ...(before === null ? [] : [before])].flatMap(({ from, to }, i) => {
+        const intervals = [...byInterval(days, from, to, intervalOf)]
+        const all = intervals.flatMap(([, active]) => active)
+        return [...intervals, [null, all] as const]
+          .filter(([, active]) => active.length > 0)
+          .map(([n, active]) => [false, i === 1, n, measured(p.measure, days, active)])
+      })
+    },
   },
   answer({ parameters: p, days, zone, now_us }, rows): TrendAnswer {
     const fields = p.group_by ?? []

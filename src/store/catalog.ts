@@ -29,6 +29,19 @@ export interface IdSegmentRow {
   id_digest: string
 }
 
+/** Users and events of a cold file, in all or of one type; see src/sets. */
+export interface FileSet {
+  path: string
+  /** Empty for all events. */
+  event_type: string
+  events: number
+  users: number
+  /** Of all fields. */
+  checksum: string
+  /** Sorted numbers of the users. */
+  uids: Uint8Array
+}
+
 export interface ColdDay {
   day: Day
   sealed_through: number
@@ -80,6 +93,8 @@ export function sumCold(db: Sqlite): { events: number; files: number; bytes: num
 /** An atomic change of what is visible in cold. */
 export interface CatalogChange {
   add: readonly ColdFile[]
+  /** Of the files to add; a file may have none. */
+  sets?: readonly FileSet[]
   /** Paths to remove. They are kept in `replaced_files` until no running query can read them. */
   remove: readonly string[]
   /** Days whose hot rows up to `sealed_through` are now in cold. */
@@ -97,10 +112,12 @@ export function applyChange(db: Sqlite, change: CatalogChange): void {
   db.exec('UPDATE catalog SET generation = generation + 1')
   const generation = readGeneration(db)
   const removeFile = db.prepare('DELETE FROM cold_files WHERE path = ?')
+  const removeSets = db.prepare('DELETE FROM file_sets WHERE path = ?')
   const keepReplaced = db.prepare('INSERT INTO replaced_files (path, replaced_at) VALUES (?, ?)')
   for (const path of change.remove) {
     if (removeFile.run(path).changes !== 1) throw new Error(`the catalog does not list ${path}`)
     keepReplaced.run(path, change.at_us)
+    removeSets.run(path)
   }
   const addFile = db.prepare(
     `INSERT INTO cold_files (path, day, rows, bytes, min_ts, max_ts, checksum, id_digest, origin)
@@ -115,6 +132,7 @@ export function applyChange(db: Sqlite, change: CatalogChange): void {
     addFile.run(file)
     touchDay.run(file.day, 0, generation)
   }
+  addSets(db, change.sets ?? [])
   for (const { day, sealed_through } of change.seal) touchDay.run(day, sealed_through, generation)
   const { segments = { add: [], remove: [] } } = change
   const removeSegment = db.prepare('DELETE FROM id_segments WHERE path = ?')
@@ -123,4 +141,13 @@ export function applyChange(db: Sqlite, change: CatalogChange): void {
     'INSERT INTO id_segments (path, ids, checksum, id_digest) VALUES (@path, @ids, @checksum, @id_digest)',
   )
   for (const segment of segments.add) addSegment.run(segment)
+}
+
+/** Adds the sets of listed files. The caller holds the write lock and commits. */
+export function addSets(db: Sqlite, sets: readonly FileSet[]): void {
+  const add = db.prepare(
+    `INSERT INTO file_sets (path, event_type, events, users, checksum, uids)
+     VALUES (@path, @event_type, @events, @users, @checksum, @uids)`,
+  )
+  for (const set of sets) add.run(set)
 }

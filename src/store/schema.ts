@@ -198,6 +198,30 @@ export const MIGRATIONS = [
   ) STRICT;
   INSERT INTO dead_letter_totals SELECT 1, count(*), coalesce(sum(bytes), 0) FROM dead_letters;
   `,
+  `
+  -- The users of cold files. Numbers grow in the order in which users are first sealed, and none is given twice.
+  CREATE TABLE user_numbers (
+    user_id TEXT    PRIMARY KEY,
+    uid     INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  -- One row.
+  CREATE TABLE user_numbering (
+    id   INTEGER PRIMARY KEY CHECK (id = 1),
+    next INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO user_numbering (id, next) VALUES (1, 1);
+
+  -- What a cold file knows of its events, in all and by event type. Questions read a file that has no sets.
+  CREATE TABLE file_sets (
+    path       TEXT    NOT NULL,
+    event_type TEXT    NOT NULL, -- empty for all events
+    events     INTEGER NOT NULL,
+    users      INTEGER NOT NULL,
+    checksum   TEXT    NOT NULL, -- SHA-256, see src/sets/coding.ts
+    uids       BLOB    NOT NULL, -- sorted numbers of the users, their differences as LEB128; last, so that counts are read without it
+    UNIQUE (path, event_type)
+  ) STRICT;
+  `,
 ] as const
 
 export const SCHEMA_VERSION = MIGRATIONS.length

@@ -3,6 +3,7 @@ import { IdSegment } from '../cold/id-segment.ts'
 import { fingerprint, IdDigest } from '../event/id.ts'
 import { MICROS_PER_DAY } from '../event/time.ts'
 import type { Day } from '../event/time.ts'
+import { checkSets } from '../sets/check.ts'
 import { HOT_ROWS, IS_VISIBLE } from '../store/catalog.ts'
 import type { ColdFile, IdSegmentRow } from '../store/catalog.ts'
 import { forEachUuid, openDuck, readParquetSql } from '../store/duckdb.ts'
@@ -23,7 +24,7 @@ export interface RowCheck {
    */
   takeSegment(segment: IdSegmentRow): Promise<void>
   /**
-   * Returns what is wrong with the rows of a file.
+   * Returns what is wrong with the rows of a file, and with its sets.
    * @param index_is_whole whether each of its ids must be in one of the segments taken
    */
   checkFile(file: ColdFile, index_is_whole: boolean): Promise<string[]>
@@ -35,11 +36,10 @@ export interface RowCheck {
   close(): void
 }
 
-export async function openRowCheck({
-  layout,
-  memory_mb,
-  threads,
-}: Pick<VerifyDeps, 'layout' | 'memory_mb' | 'threads'>): Promise<RowCheck> {
+export async function openRowCheck(
+  { layout, memory_mb, threads }: Pick<VerifyDeps, 'layout' | 'memory_mb' | 'threads'>,
+  db: Sqlite,
+): Promise<RowCheck> {
   const duck = await openDuck({ threads, memory_mb, spill: layout.spill })
   const connection = await duck.connect()
   await connection.run('SET preserve_insertion_order = false')
@@ -93,7 +93,7 @@ export async function openRowCheck({
       else if (unknown > 0) wrong.push(`holds ${unknown} event ids that are missing from the index`)
       if (min_ts !== file.min_ts || max_ts !== file.max_ts)
         wrong.push('begins or ends at another time than the catalog says')
-      return wrong
+      return [...wrong, ...(await checkSets(connection, db, file.path, pathOf(file)))]
     },
 
     async checkIds(files, complete) {

@@ -34,7 +34,7 @@ export async function verifyStore(deps: VerifyDeps, deep: boolean): Promise<Veri
     deps.onProgress('database', 0, 1)
     result.damage = checkDatabase(db, deps.layout, deep)
     // Loaded only here, so that the scheduled light check does not load DuckDB.
-    if (deep) rows = await (await import('./rows.ts')).openRowCheck(deps)
+    if (deep) rows = await (await import('./rows.ts')).openRowCheck(deps, db)
     const sound = new Set<string>()
     for (let attempt = 1; ; attempt += 1) {
       const found = await checkOnce(deps, db, rows, sound)

@@ -7,6 +7,7 @@ import { stageDays } from '../../src/cold/parquet.ts'
 import { parseDay } from '../../src/event/time.ts'
 import { realDisk } from '../../src/store/disk.ts'
 import { openDuck } from '../../src/store/duckdb.ts'
+import { openStore } from '../../src/store/sqlite.ts'
 import { openLayout } from '../../src/store/layout.ts'
 import { howMany } from '../support/counts.ts'
 
@@ -20,9 +21,11 @@ describe('days of wide events', () => {
   it('are written in row groups that fit into memory, one day or two', async (t) => {
     const dir = mkdtempSync(join(tmpdir(), 'frostline-'))
     const layout = openLayout(join(dir, 'store'))
+    const db = openStore(layout.database)
     const duck = await openDuck({ threads: 1, memory_mb: MEMORY_MB, spill: join(dir, 'spill') })
     t.after(() => {
       duck.close()
+      db.close()
       rmSync(dir, { recursive: true })
     })
     const connection = await duck.connect()
@@ -34,7 +37,7 @@ describe('days of wide events', () => {
     for (const days of [1, 2]) {
       const source = `SELECT * EXCLUDE (n), (${first} + n % ${days})::INTEGER AS day FROM wide`
       const wanted = Array.from({ length: days }, (_, i) => ({ day: first + i, rows: ROWS / days }))
-      const { files } = await stageDays(connection, realDisk, layout, wanted, source, 'compaction')
+      const { files } = await stageDays(connection, db, realDisk, layout, wanted, source, 'compaction')
       assert.deepEqual(
         files.map(({ file }) => [file.day, file.rows]),
         wanted.map(({ day, rows }) => [day, rows]),

@@ -28,6 +28,7 @@ const FLOORS = [
   'calendar',
   'hot',
   'cold',
+  'sets',
   'store',
   'vendors',
   'event',

@@ -14,7 +14,12 @@ import { insertEvent, sampleEvents } from '../support/sample.ts'
 import type { SampleEvent } from '../support/sample.ts'
 
 describe('the query engine', () => {
-  const question = askedFor('top-events', { from: '2025-08-01', to: '2025-08-01', limit: '100' })
+  const question = askedFor('top-events', {
+    from: '2025-08-01',
+    to: '2025-08-01',
+    limit: '100',
+    where: 'user_id exists',
+  })
   let home: InProcessStore
   let db: Sqlite
   let engine: Engine
@@ -67,6 +72,25 @@ describe('the query engine', () => {
     }
     assert.equal(await count(signal), 500)
     assert.ok(looks > 3, 'it has asked twice')
+  })
+
+  it('reads a file that has no sets, and gives the same answer', async () => {
+    const all = askedFor('dau', { from: '2025-08-01', to: '2025-08-01' })
+    const ask = () => engine.ask(all, new AbortController().signal)
+    const read = await ask()
+    assert.equal(read.answered_from, 'events', 'the copy has none')
+    await home.compact()
+    const counted = await ask()
+    assert.equal(counted.answered_from, 'sets')
+    assert.deepEqual(counted.rows, read.rows)
+    home.inSqlite((writing) => writing.exec(`UPDATE file_sets SET uids = zeroblob(length(uids))`))
+    const other = await openEngine(db, home.layout, { threads: 1, memory_mb: 256 })
+    const again = await other.ask(
+      askedFor('stickiness', { from: '2025-08-01', to: '2025-08-01' }),
+      new AbortController().signal,
+    )
+    assert.equal(again.answered_from, 'events', 'a damaged set is not believed')
+    await other.close()
   })
 
   it('stops with the reason of its signal, and answers the next question', async () => {

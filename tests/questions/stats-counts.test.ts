@@ -71,8 +71,8 @@ describe('questions', () => {
         assert.deepEqual(
           read,
           tier === 'hot'
-            ? { hot_events: 6, cold_events: 0, cold_files: 0 }
-            : { hot_events: 0, cold_events: 6, cold_files: 4 },
+            ? { hot_events: 6, cold_events: 0, cold_files: 0, answered_from: 'sets' }
+            : { hot_events: 0, cold_events: 6, cold_files: 4, answered_from: 'sets' },
         )
         const nothing = await ask<Dau>('/stats/dau', { from: '2024-01-04', to: '2024-01-04' })
         assert.deepEqual(

@@ -118,13 +118,21 @@ export const SCHEMAS = {
     'events_omitted',
   ]),
   Meta: {
-    ...objectOf({
-      hot_events: count,
-      cold_events: count,
-      cold_files: count,
-      took_ms: { type: 'number', minimum: 0 },
-    }),
-    description: 'What was read to answer the query.',
+    ...objectOf(
+      {
+        hot_events: count,
+        cold_events: count,
+        cold_files: count,
+        answered_from: {
+          enum: ['sets', 'events'],
+          description:
+            'Whether the events were read, or the sets of users and the counts that each day keeps of them.',
+        },
+        took_ms: { type: 'number', minimum: 0 },
+      },
+      ['answered_from'],
+    ),
+    description: 'What the answer is about, and how long it took.',
   },
   EventsPage: objectOf({ data: listOf(ref('StoredEvent')), next_cursor: cursor, meta: ref('Meta') }),
   ...ANSWERS,

@@ -4,6 +4,7 @@ import type { ProblemEntry } from '../../problem/problem.ts'
 import type { Asked, Days, Row } from './asked.ts'
 import type { Json } from './json-schema.ts'
 import type { Source } from './source.ts'
+import type { FromUserDays } from './user-days.ts'
 
 /** What a question is. */
 
@@ -37,6 +38,8 @@ export interface Definition<P = unknown, A extends object = object> {
   reads?(asked: Asked<P>): Days
   /** The statement whose rows {@link answer} takes. */
   sql(asked: Asked<P>, source: Source): string
+  /** The same rows without reading events, where its filter is about event types alone. */
+  from_user_days?: FromUserDays<P>
   answer(asked: Asked<P>, rows: readonly Row[]): A
   /** A header, and the rows of the answer. */
   csv(answer: A): CsvCell[][]

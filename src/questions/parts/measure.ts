@@ -1,9 +1,11 @@
 import * as v from 'valibot'
 import { parseField } from '../../filter/parse.ts'
 import { FilterError } from '../../filter/tokens.ts'
+import type { Day } from '../../event/time.ts'
 import type { Field } from '../../filter/tree.ts'
 import { numberOf, propertyOf } from '../../sql/property.ts'
 import type { Bind } from '../../sql/statement.ts'
+import type { UserDays } from './user-days.ts'
 
 /** What is measured of the events of an interval. */
 
@@ -75,6 +77,17 @@ export function aggregate({ kind }: Measure): string {
     default:
       return `${kind}(value)`
   }
+}
+
+/** The measure of some days; null if there is nothing to average. */
+export function measured({ kind }: Measure, days: UserDays, of: readonly Day[]): number | null {
+  const events = () =>
+    of.reduce((sum, day) => [...days.events(day).values()].reduce((n, count) => n + count, sum), 0)
+  const users = () => (of.length === 1 ? days.countUsers(of[0]!) : days.users(of).length)
+  if (kind === 'events') return events()
+  if (kind === 'users') return users()
+  const count = users()
+  return count === 0 ? null : events() / count
 }
 
 /** What an interval without events has: counts and sums are 0, and there is nothing to average. */

@@ -1,0 +1,91 @@
+import type { Day } from '../event/time.ts'
+import { ALL_EVENTS, openNumbers } from '../sets/read.ts'
+import type { DuckConnection } from '../store/duckdb.ts'
+import type { Sqlite } from '../store/sqlite.ts'
+
+/** Users and events of one type, or of all, in the hot rows of a day. */
+export interface HotCounts {
+  events: number
+  users: Set<number>
+}
+
+/**
+ * The users of the hot rows by day and event type, by their numbers. Sets of cold files share the numbers; a user that is in none of
+ * them has one beyond {@link numbers}, which is true until the catalog changes. Not safe for concurrent calls.
+ */
+export interface HotDays {
+  /** Takes the rows of the mirror that are new. */
+  refresh(generation: number, through: number): Promise<void>
+  /** By event type, with ALL_EVENTS. */
+  readonly days: ReadonlyMap<Day, ReadonlyMap<string, HotCounts>>
+  /** All numbers are below. */
+  readonly numbers: number
+}
+
+/** @param connection one that sees the mirror as it is */
+export function openHotDays(db: Sqlite, connection: DuckConnection): HotDays {
+  const nextNumber = db.prepare('SELECT next FROM user_numbering').pluck()
+  const numberOf = openNumbers(db)
+  let days = new Map<Day, Map<string, HotCounts>>()
+  let known = new Map<string, number>()
+  let numbers = 0
+  /** Numbers of users in sets are below. */
+  let numbered = 0
+  let of_generation = -1
+  let seen = 0
+
+  function reset(generation: number): void {
+    days = new Map()
+    known = new Map()
+    of_generation = generation
+    seen = 0
+    // Read after the catalog: users of its files have their numbers before it lists them.
+    numbered = nextNumber.get() as number
+    numbers = numbered
+  }
+
+  function find(user_id: string): number {
+    const found = known.get(user_id)
+    if (found !== undefined) return found
+    const stored = numberOf(user_id)
+    // A job that has not published its files may just have numbered the user.
+    const user = stored !== 0 && stored < numbered ? stored : numbers
+    if (user === numbers) numbers += 1
+    known.set(user_id, user)
+    return user
+  }
+
+  function add(day: Day, event_type: string, user: number, events: number): void {
+    const types = days.get(day) ?? new Map<string, HotCounts>()
+    days.set(day, types)
+    for (const type of [ALL_EVENTS, event_type]) {
+      const counts = types.get(type) ?? { events: 0, users: new Set() }
+      types.set(type, counts)
+      counts.events += events
+      counts.users.add(user)
+    }
+  }
+
+  return {
+    async refresh(generation, through) {
+      if (generation !== of_generation) reset(generation)
+      if (through === seen) return
+      const reader = await connection.runAndReadAll(
+        `SELECT (day - DATE '1970-01-01')::INTEGER, event_type, user_id, count(*)::DOUBLE
+         FROM hot WHERE seq > $1::BIGINT GROUP BY ALL`,
+        [seen],
+      )
+      for (const row of reader.getRows()) {
+        const [day, event_type, user_id, events] = row as [number, string, string, number]
+        add(day, event_type, find(user_id), events)
+      }
+      seen = through
+    },
+    get days() {
+      return days
+    },
+    get numbers() {
+      return numbers
+    },
+  }
+}
