@@ -1,6 +1,7 @@
 import { nowMicros } from '../event/time.ts'
 import { Problem } from '../problem/problem.ts'
 import { openEngine } from '../query/engine.ts'
+import type { Explained } from '../query/engine.ts'
 import { answerOf } from '../questions/parts/answer.ts'
 import { parseQuestion } from '../questions/parts/parameters.ts'
 import { questionNamed } from '../questions/table.ts'
@@ -8,9 +9,12 @@ import { openLayout } from '../store/layout.ts'
 import { openStoreForReading } from '../store/sqlite.ts'
 import { CommandError, EXIT, UsageError } from './command.ts'
 import type { Context, Values } from './command.ts'
-import { align, grouped } from './people.ts'
+import { align, count, grouped } from './people.ts'
 
 const NEVER = new AbortController().signal
+
+/** Options that no question has. */
+const NO_PARAMETERS: ReadonlySet<string> = new Set(['json', 'data-dir', 'explain'])
 
 /** Answers a question as the service does, also while it runs. */
 export async function askCommand(
@@ -20,7 +24,7 @@ export async function askCommand(
 ): Promise<number> {
   const definition = questionNamed(name)
   const query = Object.entries(options).flatMap(([option, given]): [string, string[]][] =>
-    option === 'json' || option === 'data-dir' || given === undefined
+    NO_PARAMETERS.has(option) || given === undefined
       ? []
       : [[option.replaceAll('-', '_'), [given].flat() as string[]]],
   )
@@ -32,6 +36,11 @@ export async function askCommand(
     memory_mb: config.QUERY_MEMORY_MB,
   })
   try {
+    if (options['explain'] === true) {
+      const plan = await engine.explain(asked)
+      answer(plan, () => peopleOf(plan))
+      return EXIT.done
+    }
     const { rows, ...meta } = await engine.ask(asked, NEVER).catch((error: unknown) => {
       throw new CommandError(error instanceof Error ? error.message : String(error), { cause: error })
     })
@@ -49,6 +58,11 @@ export async function askCommand(
     await engine.close()
     db.close()
   }
+}
+
+function peopleOf({ answered_from, from, to, cold_files, cold_events, sql }: Explained): string {
+  const told = `Reads the ${answered_from} of ${from} to ${to}: ${count(cold_files, 'cold file')} of ${count(cold_events, 'event')}, and the hot rows.`
+  return sql === null ? told : `${told}\n${sql}`
 }
 
 /** Wrong parameters are wrong usage, named as options. */

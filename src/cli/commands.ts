@@ -131,7 +131,11 @@ const DATA_COMMANDS: readonly Command[] = [
         meaning: 'dau, trend, funnel, …: a name of GET /stats/<name>',
       },
     },
-    options: { ...ASK_OPTIONS, json },
+    options: {
+      ...ASK_OPTIONS,
+      explain: { meaning: 'Print how the question would be answered' },
+      json,
+    },
     examples: [
       ['frostline ask dau --from 2025-08-01 --to 2025-08-31', 'Prints the users of each day of August'],
       [

@@ -17,7 +17,7 @@ import { openHotDays } from './hot-days.ts'
 import { openMirror } from './mirror.ts'
 import { checkPatterns, PatternError } from './patterns.ts'
 import { planDayGroups, planEvents, planPlaces, planQuery, planUserDays } from './plan.ts'
-import type { QueryPlan } from './plan.ts'
+import type { QueryPlan, UserDaysPlan } from './plan.ts'
 import type { EventsQuestion, Position } from './question.ts'
 import { unitedDays } from './user-days.ts'
 
@@ -32,8 +32,21 @@ export interface Reading {
   answered_from: 'sets' | 'events'
 }
 
+/** How a question would be answered now. */
+export interface Explained {
+  answered_from: Reading['answered_from']
+  /** The UTC days that are looked at. */
+  from: string
+  to: string
+  cold_files: number
+  cold_events: number
+  /** What DuckDB runs, with `$1` … for values; null if only sets are used. */
+  sql: string | null
+}
+
 export interface Engine {
   ask(asked: Asked, signal: AbortSignal): Promise<Reading>
+  explain(asked: Asked): Promise<Explained>
   /** Returns a page of events, newest first. */
   events(question: EventsQuestion, signal: AbortSignal): Promise<EventsPage>
   tiers(): Tiers
@@ -160,6 +173,12 @@ export async function openEngine(
     }
   }
 
+  /** The plan of a question that can be answered from the sets that there are, or null. */
+  function planCounted(asked: Asked, catalog: Catalog): UserDaysPlan | null {
+    const plan = uses_sets ? planUserDays(asked, catalog) : null
+    return plan !== null && plan.files.every((file) => sets.counts(file) !== null) ? plan : null
+  }
+
   /**
    * Answers from sets, on one snapshot of both tiers.
    * @returns null if that cannot be: the question asks for more, or a file has no sets or damaged ones
@@ -168,8 +187,8 @@ export async function openEngine(
     const counted = await exclusive(async () => {
       signal.throwIfAborted()
       const catalog = await catchUp()
-      const plan = planUserDays(asked, catalog)
-      if (plan === null || plan.files.some((file) => sets.counts(file) === null)) return null
+      const plan = planCounted(asked, catalog)
+      if (plan === null) return null
       await hotDays.refresh(catalog.generation, mirror.through)
       const days = unitedDays(plan, sets, hotDays)
       return {
@@ -270,8 +289,22 @@ export async function openEngine(
 
   return {
     ask: async (asked, signal) =>
-      (uses_sets ? await countDays(asked, signal) : null) ??
+      (await countDays(asked, signal)) ??
       (await inSnapshot(signal, (connection, catalog) => run(connection, asked, catalog, signal))),
+    explain: (asked) =>
+      exclusive(async () => {
+        const catalog = await catchUp()
+        const counted = planCounted(asked, catalog)
+        const plan = counted ?? planQuery(asked, catalog, layout.cold)
+        return {
+          answered_from: counted === null ? 'events' : 'sets',
+          from: formatDay(plan.days.from),
+          to: formatDay(plan.days.to),
+          cold_files: plan.files.length,
+          cold_events: plan.files.reduce((n, file) => n + file.rows, 0),
+          sql: 'sql' in plan ? plan.sql : null,
+        }
+      }),
     events: (question, signal) =>
       inSnapshot(signal, (connection, catalog) => readEvents(connection, question, catalog, signal)),
     tiers: () => readTiers(db),

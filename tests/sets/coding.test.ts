@@ -4,7 +4,9 @@ import fc from 'fast-check'
 import { checksumOf, decodeSet, encodeSet } from '../../src/sets/coding.ts'
 
 describe('a stored set', () => {
-  const sets = fc.uniqueArray(fc.integer({ min: 0, max: 2 ** 31 - 1 })).map((all) => all.toSorted((a, b) => a - b))
+  const sets = fc
+    .uniqueArray(fc.integer({ min: 0, max: 2 ** 31 - 1 }))
+    .map((all) => all.toSorted((a, b) => a - b))
 
   it('is read back as it was written', () => {
     fc.assert(
@@ -20,8 +22,20 @@ describe('a stored set', () => {
   })
 
   it('has another checksum if anything in it is another', () => {
-    const set = { path: 'day=2025-08-01/a.parquet', event_type: 't', events: 3, users: 2, uids: encodeSet([1, 2]) }
-    const others = [{ path: 'b' }, { event_type: 'u' }, { events: 4 }, { users: 1 }, { uids: encodeSet([1, 3]) }]
+    const set = {
+      path: 'day=2025-08-01/a.parquet',
+      event_type: 't',
+      events: 3,
+      users: 2,
+      uids: encodeSet([1, 2]),
+    }
+    const others = [
+      { path: 'b' },
+      { event_type: 'u' },
+      { events: 4 },
+      { users: 1 },
+      { uids: encodeSet([1, 3]) },
+    ]
     const checksums = [set, ...others.map((other) => ({ ...set, ...other }))].map(checksumOf)
     assert.equal(new Set(checksums).size, checksums.length)
   })
