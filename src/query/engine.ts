@@ -14,9 +14,10 @@ import type { Tiers } from '../store/tiers.ts'
 import { EVENTS_BYTES_MAX, pageOf } from './events.ts'
 import type { EventsPage, EventRow } from './events.ts'
 import { openHotDays } from './hot-days.ts'
+import type { HotDays } from './hot-days.ts'
 import { openMirror } from './mirror.ts'
 import { checkPatterns, PatternError } from './patterns.ts'
-import { planDayGroups, planEvents, planPlaces, planQuery, planUserDays } from './plan.ts'
+import { isCountable, planDayGroups, planEvents, planPlaces, planQuery, planUserDays } from './plan.ts'
 import type { QueryPlan, UserDaysPlan } from './plan.ts'
 import type { EventsQuestion, Position } from './question.ts'
 import { unitedDays } from './user-days.ts'
@@ -184,25 +185,22 @@ export async function openEngine(
    * @returns null if that cannot be: the question asks for more, or a file has no sets or damaged ones
    */
   async function countDays(asked: Asked, signal: AbortSignal): Promise<Reading | null> {
+    if (!uses_sets || !isCountable(asked)) return null
     const counted = await exclusive(async () => {
       signal.throwIfAborted()
       const catalog = await catchUp()
       const plan = planCounted(asked, catalog)
       if (plan === null) return null
-      await hotDays.refresh(catalog.generation, mirror.through)
-      const days = unitedDays(plan, sets, hotDays)
-      return {
-        rows: questionNamed(asked.name).from_user_days!.rows(asked, days),
-        plan,
-        catalog,
-        hot: hotOf(plan.days),
-      }
+      const hot = await hotDays.read(mirror, catalog.generation, plan.days)
+      if (hot === null) return null
+      const rows = questionNamed(asked.name).from_user_days!.rows(asked, unitedDays(plan, sets, hot))
+      return { rows, plan, catalog, hot_events: eventsOf(hot, plan.days) }
     }).catch((error: unknown) => {
       if (error instanceof SetError) return null
       throw error
     })
     if (counted === null) return null
-    const { rows, plan, catalog, hot } = counted
+    const { rows, plan, catalog, hot_events } = counted
     for (const file of plan.files) {
       try {
         await checkFile(file)
@@ -214,18 +212,11 @@ export async function openEngine(
     }
     return {
       rows,
-      hot_events: hot,
+      hot_events,
       cold_events: plan.files.reduce((n, file) => n + file.rows, 0),
       cold_files: plan.files.length,
       answered_from: 'sets',
     }
-  }
-
-  function hotOf({ from, to }: Days): number {
-    return [...hotDays.days].reduce(
-      (n, [day, types]) => n + (day >= from && day <= to ? types.get(ALL_EVENTS)!.events : 0),
-      0,
-    )
   }
 
   /**
@@ -319,6 +310,13 @@ export async function openEngine(
       duck.close()
     },
   }
+}
+
+function eventsOf({ days }: HotDays, { from, to }: Days): number {
+  return [...days].reduce(
+    (n, [day, types]) => n + (day >= from && day <= to ? types.get(ALL_EVENTS)!.events : 0),
+    0,
+  )
 }
 
 async function countHot(connection: DuckConnection, { from, to }: Days): Promise<number> {

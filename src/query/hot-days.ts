@@ -1,7 +1,10 @@
+import { formatDay } from '../event/time.ts'
 import type { Day } from '../event/time.ts'
+import type { Days } from '../questions/parts/asked.ts'
 import { ALL_EVENTS, openNumbers } from '../sets/read.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 import type { Sqlite } from '../store/sqlite.ts'
+import type { Mirror } from './mirror.ts'
 
 /** Users and events of one type, or of all, in the hot rows of a day. */
 export interface HotCounts {
@@ -11,19 +14,28 @@ export interface HotCounts {
 
 /**
  * The users of the hot rows by day and event type, by their numbers. Sets of cold files share the numbers; a user that is in none of
- * them has one beyond {@link numbers}, which is true until the catalog changes. Not safe for concurrent calls.
+ * them has a number that no set has, until the catalog changes. Not safe for concurrent calls.
  */
 export interface HotDays {
-  /** Takes the rows of the mirror that are new. */
-  refresh(generation: number, through: number): Promise<void>
   /** By event type, with ALL_EVENTS. */
   readonly days: ReadonlyMap<Day, ReadonlyMap<string, HotCounts>>
   /** All numbers are below. */
   readonly numbers: number
 }
 
+export interface HotDaysReader {
+  /**
+   * Takes the rows of the mirror that are new.
+   * @returns the days with hot rows, or none if there are no hot rows between two days; null if there are too many rows to keep their users
+   */
+  read(mirror: Pick<Mirror, 'rows' | 'through'>, generation: number, days: Days): Promise<HotDays | null>
+}
+
+/** With more hot rows their users would take hundreds of MB, and DuckDB counts them faster. */
+export const HOT_ROWS_KEPT_MAX = 250_000
+
 /** @param connection one that sees the mirror as it is */
-export function openHotDays(db: Sqlite, connection: DuckConnection): HotDays {
+export function openHotDays(db: Sqlite, connection: DuckConnection): HotDaysReader {
   const nextNumber = db.prepare('SELECT next FROM user_numbering').pluck()
   const numberOf = openNumbers(db)
   let days = new Map<Day, Map<string, HotCounts>>()
@@ -66,26 +78,34 @@ export function openHotDays(db: Sqlite, connection: DuckConnection): HotDays {
     }
   }
 
-  return {
-    async refresh(generation, through) {
-      if (generation !== of_generation) reset(generation)
-      if (through === seen) return
-      const reader = await connection.runAndReadAll(
-        `SELECT (day - DATE '1970-01-01')::INTEGER, event_type, user_id, count(*)::DOUBLE
+  async function take(through: number): Promise<void> {
+    if (through === seen) return
+    const reader = await connection.runAndReadAll(
+      `SELECT (day - DATE '1970-01-01')::INTEGER, event_type, user_id, count(*)::DOUBLE
          FROM hot WHERE seq > $1::BIGINT GROUP BY ALL`,
-        [seen],
-      )
-      for (const row of reader.getRows()) {
-        const [day, event_type, user_id, events] = row as [number, string, string, number]
-        add(day, event_type, find(user_id), events)
-      }
-      seen = through
-    },
-    get days() {
-      return days
-    },
-    get numbers() {
-      return numbers
+      [seen],
+    )
+    for (const row of reader.getRows()) {
+      const [day, event_type, user_id, events] = row as [number, string, string, number]
+      add(day, event_type, find(user_id), events)
+    }
+    seen = through
+  }
+
+  async function hasRows({ from, to }: Days): Promise<boolean> {
+    const reader = await connection.runAndReadAll(
+      'SELECT 1 FROM hot WHERE day BETWEEN $1::DATE AND $2::DATE LIMIT 1',
+      [formatDay(from), formatDay(to)],
+    )
+    return reader.currentRowCount > 0
+  }
+
+  return {
+    async read({ rows, through }, generation, between) {
+      if (generation !== of_generation) reset(generation)
+      if (rows > HOT_ROWS_KEPT_MAX) return (await hasRows(between)) ? null : { days: new Map(), numbers }
+      await take(through)
+      return { days, numbers }
     },
   }
 }

@@ -50,12 +50,17 @@ export interface UserDaysPlan {
   types: readonly string[] | null
 }
 
-/** Whether a question can be answered from sets, and from which; null if it must read events. */
+/** Whether a question can be answered from sets where there are any: by its parameters, its filter and its zone. */
+export function isCountable({ name, filter, parameters, zone }: Asked): boolean {
+  const can = questionNamed(name).from_user_days?.can(parameters) ?? false
+  return can && typesOf(filter) !== undefined && isByUtcDay({ zone })
+}
+
+/** The files whose sets answer a question; null if it must read events. */
 export function planUserDays(asked: Asked, catalog: Catalog): UserDaysPlan | null {
   const definition = questionNamed(asked.name)
   const types = typesOf(asked.filter)
-  if (types === undefined || !isByUtcDay(asked) || !definition.from_user_days?.can(asked.parameters))
-    return null
+  if (types === undefined || !isCountable(asked)) return null
   const days = definition.reads?.(asked) ?? asked.days
   return { days, types, files: catalog.files.filter(({ day }) => day >= days.from && day <= days.to) }
 }
