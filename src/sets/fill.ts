@@ -3,6 +3,7 @@ import { addSets } from '../store/catalog.ts'
 import type { ColdFile } from '../store/catalog.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 import type { Layout } from '../store/layout.ts'
+import { inWriting } from '../store/sqlite.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 import { makeSets } from './make.ts'
 
@@ -25,5 +26,5 @@ export async function fillSets(
     db,
     files.map(({ path }) => ({ path, at: join(layout.cold, path) })),
   )
-  db.transaction(() => addSets(db, sets)).immediate()
+  inWriting(db, () => addSets(db, sets))
 }

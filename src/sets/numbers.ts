@@ -1,3 +1,4 @@
+import { inWriting } from '../store/sqlite.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 
 /** The numbers of users. They grow in the order in which users are first sealed, and none is given twice. */
@@ -22,15 +23,15 @@ export function numberUsers(db: Sqlite, user_ids: readonly string[]): Uint32Arra
   const fresh = [...user_ids.keys()].filter((i) => numbers[i] === 0)
   const take = db.prepare('UPDATE user_numbering SET next = next + ? RETURNING next - ?').pluck()
   const add = db.prepare('INSERT INTO user_numbers (user_id, uid) VALUES (?, ?)')
-  const addSome = db.transaction((some: readonly number[]) => {
+  function addSome(some: readonly number[]): void {
     let next = take.get(some.length, some.length) as number
     for (const i of some) {
       add.run(user_ids[i], next)
       numbers[i] = next
       next += 1
     }
-  })
+  }
   for (let done = 0; done < fresh.length; done += USERS_PER_TRANSACTION)
-    addSome.immediate(fresh.slice(done, done + USERS_PER_TRANSACTION))
+    inWriting(db, () => addSome(fresh.slice(done, done + USERS_PER_TRANSACTION)))
   return numbers
 }

@@ -116,6 +116,18 @@ export function beginWriting(db: Sqlite): void {
   }
 }
 
+/** Runs `act` in a transaction that {@link beginWriting} begins. */
+export function inWriting<T>(db: Sqlite, act: () => T): T {
+  beginWriting(db)
+  try {
+    const result = act()
+    db.exec('COMMIT')
+    return result
+  } finally {
+    if (db.inTransaction) db.exec('ROLLBACK')
+  }
+}
+
 function tryBegin(db: Sqlite, is_last: boolean): boolean {
   try {
     db.exec('BEGIN IMMEDIATE')

@@ -6,6 +6,7 @@ import { FAILPOINTS } from '../../src/process/failpoint.ts'
 import type { Failpoint } from '../../src/process/failpoint.ts'
 import { openStore } from '../../src/store/sqlite.ts'
 import { howMany } from '../support/counts.ts'
+import { numberUsers } from '../../src/sets/numbers.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import type { InProcessStore } from '../support/in-process.ts'
 import { insertEvent, sampleEvents, toCsv } from '../support/sample.ts'
@@ -193,6 +194,11 @@ describe('failpoints', () => {
 
   /** Runs a job that is to die at a failpoint. Returns whether it came there. */
   async function kill(home: InProcessStore, job: Job, csv: string, name: Failpoint): Promise<boolean> {
+    // The users would get their numbers while the lock is held that this takes.
+    if (name === 'import.withdrawn')
+      home.inSqlite((db) =>
+        numberUsers(db, [...new Set([...NEW, ...MORE].map(({ user_id }) => String(user_id)))]),
+      )
     const args = job === 'compact' ? ['compact'] : ['import', join(processes.dir, csv)]
     const running = run(home, args, name)
     const { code, stderr } =

@@ -1,8 +1,10 @@
 import { writeCsvRow } from '../../../event/csv-row.ts'
 import { CONTENT_TYPES } from '../../../query/format.ts'
+import { isCountable } from '../../../query/plan.ts'
+import type { Asked } from '../../../questions/parts/asked.ts'
 import type { Definition, QuestionExample } from '../../../questions/parts/definition.ts'
 import { QUESTION_BYTES_MAX } from '../../../questions/parts/body.ts'
-import { COMMON, describe } from '../../../questions/parts/parameters.ts'
+import { COMMON, describe, parseQuestion } from '../../../questions/parts/parameters.ts'
 import { QUESTIONS } from '../../../questions/table.ts'
 import { statsRoute } from '../../routes.ts'
 import { jsonBody, jsonReply, refusal, textReply } from '../operation.ts'
@@ -54,7 +56,7 @@ function replies({ schema }: Definition): Operation['replies'] {
 }
 
 function byUrl(definition: Definition): Operation {
-  const { name, title, text, schema } = definition
+  const { title, text, schema } = definition
   return {
     id: `get${schema.name}`,
     tag: 'questions',
@@ -64,7 +66,7 @@ function byUrl(definition: Definition): Operation {
     replies: replies(definition),
     problems: WHEN_ASKING,
     examples: Object.fromEntries(
-      examplesOf(definition).map(([key, example]) => [key, exampleOf(name, example)]),
+      examplesOf(definition).map(([key, example]) => [key, exampleOf(definition, example)]),
     ),
   }
 }
@@ -92,7 +94,10 @@ function byBody(definition: Definition): Operation {
     problems: [...WHEN_ASKING, 'body_too_large'],
     examples: {
       ...Object.fromEntries(
-        examplesOf(definition).map(([key, example]) => [`${key}_by_body`, bodyOf(exampleOf(name, example))]),
+        examplesOf(definition).map(([key, example]) => [
+          `${key}_by_body`,
+          bodyOf(exampleOf(definition, example)),
+        ]),
       ),
       ...BODY_FAULTS,
     },
@@ -119,11 +124,21 @@ function examplesOf({ examples, csv }: Definition): [string, QuestionExample][] 
   return [...listed, [`${key}_csv`, as_csv]]
 }
 
-function exampleOf(name: string, { summary, query, reply }: QuestionExample): Example {
-  const asked = { summary, path: `${statsRoute(name)}?${query}` }
+function exampleOf(definition: Definition, { summary, query, reply }: QuestionExample): Example {
+  const asked = { summary, path: `${statsRoute(definition.name)}?${query}` }
   if ('csv' in reply) return { ...asked, ...textReply(CONTENT_TYPES.csv, reply.csv) }
-  if ('answer' in reply) return { ...asked, ...jsonReply({ ...reply.answer, meta: read(EVENTS_READ) }) }
+  if ('answer' in reply) {
+    const { took_ms, ...about } = read(EVENTS_READ)
+    const answered_from = isCountable(questionOf(definition, query)) ? 'sets' : 'events'
+    return { ...asked, ...jsonReply({ ...reply.answer, meta: { ...about, answered_from, took_ms } }) }
+  }
   return { ...asked, ...refusal('invalid_parameter', describe(reply.errors), { errors: reply.errors }) }
+}
+
+function questionOf(definition: Definition, query: string): Asked {
+  const given = new URLSearchParams(query)
+  const names = [...new Set(given.keys())]
+  return parseQuestion(definition, Object.fromEntries(names.map((name) => [name, given.getAll(name)])), 0)
 }
 
 export const getTiers: Operation = {
