@@ -66,8 +66,8 @@ export const lifecycle = define({
           lasts[user] = n + 1
         }
         rows.push(...Object.entries(counts).map(([kind, count]) => [n, kind, count]))
-        if (before.users > 0)
-          rows.push([before.n + 1, 'dormant', before.users - (before.n + 1 === n ? counts.returning : 0)])
+        // After a gap nobody is returning.
+        if (before.users > 0) rows.push([before.n + 1, 'dormant', before.users - counts.returning])
         before = { n, users: users.length }
       }
       if (before.users > 0) rows.push([before.n + 1, 'dormant', before.users])

@@ -51,10 +51,17 @@ function makeNames(history: History, random: Random): Record<string, string> {
   }
 }
 
-/** All events or some types, by UTC day. */
-function makeSimple(random: Random): Record<string, string> {
+/** So that sets can answer: all events or some types, by UTC day, and nothing that needs more. */
+function makeSimple(
+  random: Random,
+  { group_by: _, start: __, return: ___, ...query }: Record<string, string | string[]>,
+): Record<string, string | string[]> {
   const types = ['open', 'view', 'none']
   return {
+    ...query,
+    ...('window' in query ? { window: pick(random, DAYS), cohort: 'active' } : {}),
+    ...('interval' in query ? { interval: pick(random, DAYS) } : {}),
+    ...('measure' in query ? { measure: pick(random, ['events', 'users', 'events_per_user']) } : {}),
     ...(random() < 0.3 ? { week_start: 'sunday' } : {}),
     ...(random() < 0.4
       ? {}
@@ -185,10 +192,12 @@ describe('every question', () => {
         const random = seeded(seed * 7 + name.length)
         const n = seed % HISTORIES
         const history = histories[n]!
+        const given = PARAMETERS[name]!(history, random)
         // Every second time, a question that sets can answer is asked so that they can.
-        const common =
-          from_user_days === undefined || seed % 2 === 0 ? makeCommon(history, random) : makeSimple(random)
-        const query = { ...PARAMETERS[name]!(history, random), ...common }
+        const query =
+          from_user_days === undefined || seed % 2 === 0
+            ? { ...given, ...makeCommon(history, random) }
+            : makeSimple(random, given)
         const asked = askedFor(name, query, makeNow(history, random))
         const { signal } = new AbortController()
         const { rows, answered_from } = await engine.ask(asked, signal)
