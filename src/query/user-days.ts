@@ -1,6 +1,6 @@
 import type { Day } from '../event/time.ts'
 import type { UserDays } from '../questions/parts/user-days.ts'
-import { ALL_EVENTS } from '../sets/read.ts'
+import { ALL_EVENTS } from '../sets/coding.ts'
 import type { SetReader } from '../sets/read.ts'
 import type { ColdFile } from '../store/catalog.ts'
 import type { HotDays } from './hot-days.ts'

@@ -2,8 +2,7 @@ import { readParquetSql } from '../store/duckdb.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 import type { FileSet } from '../store/catalog.ts'
 import type { Sqlite } from '../store/sqlite.ts'
-import { checksumOf, decodeSet } from './coding.ts'
-import { ALL_EVENTS } from './make.ts'
+import { ALL_EVENTS, checksumOf, decodeSet } from './coding.ts'
 import { openNumbers } from './numbers.ts'
 
 /**

@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto'
 
 /** The stored form of a set of numbers: the differences of the sorted numbers as LEB128, about one byte each. */
 
+/** In the place of an event type, which is never empty: all events of a file. */
+export const ALL_EVENTS = ''
+
 const MORE = 0x80
 const BITS = 7
 

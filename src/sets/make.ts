@@ -2,11 +2,8 @@ import type { FileSet } from '../store/catalog.ts'
 import { readParquetSql } from '../store/duckdb.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 import type { Sqlite } from '../store/sqlite.ts'
-import { checksumOf, encodeSet } from './coding.ts'
+import { ALL_EVENTS, checksumOf, encodeSet } from './coding.ts'
 import { numberUsers } from './numbers.ts'
-
-/** The set of all events of a file; an event type is never empty. */
-export const ALL_EVENTS = ''
 
 /** A file with more event types has the set of all events alone: the others would be many and small. */
 export const TYPES_PER_FILE_MAX = 1_000

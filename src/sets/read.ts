@@ -1,7 +1,6 @@
 import type { ColdFile } from '../store/catalog.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 import { checksumOf, decodeSet } from './coding.ts'
-import { ALL_EVENTS } from './make.ts'
 
 /** Reads the sets of cold files. A path is never used twice, so what was read stays true. */
 
@@ -17,7 +16,7 @@ export class SetError extends Error {
 }
 
 export interface SetReader {
-  /** By event type, with {@link ALL_EVENTS}; null if the file has no sets, or too many types for a set of each. */
+  /** By event type, with ALL_EVENTS; null if the file has no sets, or too many types for a set of each. */
   counts(file: ColdFile): ReadonlyMap<string, Counts> | null
   /**
    * The sorted numbers of the users of one type, or of all events.
@@ -74,6 +73,3 @@ export function openSets(db: Sqlite): SetReader {
     },
   }
 }
-
-export { ALL_EVENTS } from './make.ts'
-export { openNumbers } from './numbers.ts'

@@ -38,7 +38,7 @@ export interface RowCheck {
 
 export async function openRowCheck(
   { layout, memory_mb, threads }: Pick<VerifyDeps, 'layout' | 'memory_mb' | 'threads'>,
-  db: Sqlite,
+  store: Sqlite,
 ): Promise<RowCheck> {
   const duck = await openDuck({ threads, memory_mb, spill: layout.spill })
   const connection = await duck.connect()
@@ -93,7 +93,7 @@ export async function openRowCheck(
       else if (unknown > 0) wrong.push(`holds ${unknown} event ids that are missing from the index`)
       if (min_ts !== file.min_ts || max_ts !== file.max_ts)
         wrong.push('begins or ends at another time than the catalog says')
-      return [...wrong, ...(await checkSets(connection, db, file.path, pathOf(file)))]
+      return [...wrong, ...(await checkSets(connection, store, file.path, pathOf(file)))]
     },
 
     async checkIds(files, complete) {

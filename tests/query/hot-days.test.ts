@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { parseDay } from '../../src/event/time.ts'
 import { HOT_ROWS_KEPT_MAX, openHotDays } from '../../src/query/hot-days.ts'
 import { numberUsers } from '../../src/sets/numbers.ts'
-import { ALL_EVENTS } from '../../src/sets/read.ts'
+import { ALL_EVENTS } from '../../src/sets/coding.ts'
 import { openDuck } from '../../src/store/duckdb.ts'
 import type { Duck, DuckConnection } from '../../src/store/duckdb.ts'
 import { openLayout } from '../../src/store/layout.ts'
@@ -44,19 +44,18 @@ describe('the users of hot rows', () => {
     const hot = openHotDays(db, connection)
     await put('in cold')
     await put('new')
-    const mirror = (rows = seq) => ({ rows, through: seq })
-    await hot.read(mirror(), 1, days)
+    await hot.read({ rows: seq, through: seq }, 1, days)
     // A compaction that has not published its files numbers another user, who then posts.
     numberUsers(db, ['just numbered'])
     await put('just numbered')
     await put('new')
-    const found = (await hot.read(mirror(), 1, days))!
+    const found = (await hot.read({ rows: seq, through: seq }, 1, days))!
     const counts = found.days.get(day)!.get(ALL_EVENTS)!
     assert.deepEqual([counts.events, counts.users.size], [4, 3])
     assert.ok(counts.users.has(1), 'who is in cold has the number of the sets')
     assert.ok([...counts.users].every((user) => user < found.numbers))
     // With the catalog that lists the file, the number is that of its sets.
-    const later = (await hot.read(mirror(), 2, days))!
+    const later = (await hot.read({ rows: seq, through: seq }, 2, days))!
     assert.deepEqual([...later.days.get(day)!.get('t')!.users].toSorted(), [1, 2, 3])
   })
 

@@ -54,8 +54,11 @@ function makeNames(history: History, random: Random): Record<string, string> {
 /** So that sets can answer: all events or some types, by UTC day, and nothing that needs more. */
 function makeSimple(
   random: Random,
-  { group_by: _, start: __, return: ___, ...query }: Record<string, string | string[]>,
+  given: Record<string, string | string[]>,
 ): Record<string, string | string[]> {
+  const query = Object.fromEntries(
+    Object.entries(given).filter(([name]) => !['group_by', 'start', 'return'].includes(name)),
+  )
   const types = ['open', 'view', 'none']
   return {
     ...query,
