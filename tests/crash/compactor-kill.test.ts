@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { BUSY, tryColdLock } from '../../src/store/lock.ts'
 import { openStore } from '../../src/store/sqlite.ts'
 import type { Sqlite } from '../../src/store/sqlite.ts'
+import { numberHotUsers } from '../support/numbering.ts'
 import { howMany } from '../support/counts.ts'
 import { createInProcessStore, filesBelow } from '../support/in-process.ts'
 import { pick, seeded } from '../support/sample.ts'
@@ -153,6 +154,7 @@ describe(`the compactor killed in a day of ${ROWS} rows (seed ${SEED})`, () => {
 
   /** Holds SQLite's write lock, so that the run comes up to its commit and not past it. */
   async function whileNobodyCanCommit(act: () => Promise<void>): Promise<void> {
+    numberHotUsers(db)
     db.exec('BEGIN IMMEDIATE')
     try {
       await act()

@@ -9,6 +9,7 @@ import type { Layout } from '../../src/store/layout.ts'
 import { openStore } from '../../src/store/sqlite.ts'
 import type { Sqlite } from '../../src/store/sqlite.ts'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
+import { numberHotUsers } from '../support/numbering.ts'
 import { filesBelow } from '../support/in-process.ts'
 import { addDays } from '../support/reference.ts'
 import { insertEvent, sampleEvents } from '../support/sample.ts'
@@ -88,6 +89,7 @@ describe('SIGTERM during a compaction', { timeout: HANGS_AFTER_MS }, () => {
   function store(days: number): void {
     stored = Array.from({ length: days }, (_, day) => sampleEvents(day, 1, addDays(FIRST_DAY, day), 1)).flat()
     for (const event of stored) insertEvent(db, event)
+    numberHotUsers(db)
   }
 
   const listed = () => db.prepare('SELECT path FROM cold_files ORDER BY path').pluck().all() as string[]

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { HANGS_AFTER_MS } from '../support/hangs.ts'
 import { createInProcessStore } from '../support/in-process.ts'
 import { sampleEvents, toCsv } from '../support/sample.ts'
-import { createTestStore, post } from '../support/store.ts'
+import { createTestStore, finish, post } from '../support/store.ts'
 import type { TestStore } from '../support/store.ts'
 import { eventOf } from '../support/wire.ts'
 
@@ -24,6 +24,8 @@ describe('what lies in DATA_DIR', { timeout: HANGS_AFTER_MS }, () => {
     await store.remove()
   })
 
+  /** In a process of its own, which inherits the umask. */
+  const run = (...args: string[]) => finish(store.start(args))
   const fileOf = (name: string) => join(store.data_dir, name)
 
   it('is for its owner alone, hashes of passwords above all, in a folder that the service makes', async (t) => {
@@ -43,7 +45,7 @@ describe('what lies in DATA_DIR', { timeout: HANGS_AFTER_MS }, () => {
   it('is for its owner alone, also when an import makes it', async () => {
     const csv = join(store.dir, 'one.csv')
     writeFileSync(csv, toCsv(sampleEvents(1, 1)))
-    assert.equal((await store.cli(['import', csv])).code, 0)
+    assert.equal((await run('import', csv)).code, 0)
     assert.deepEqual([modeOf(store.data_dir), modeOf(fileOf('frostline.db'))], ['700', '600'])
   })
 
@@ -51,10 +53,10 @@ describe('what lies in DATA_DIR', { timeout: HANGS_AFTER_MS }, () => {
     mkdirSync(store.data_dir, { mode: 0o755 })
     const csv = join(store.dir, 'one.csv')
     writeFileSync(csv, toCsv(sampleEvents(1, 1)))
-    assert.equal((await store.cli(['import', csv])).code, 0)
+    assert.equal((await run('import', csv)).code, 0)
     assert.deepEqual([modeOf(store.data_dir), modeOf(fileOf('frostline.db'))], ['755', '600'])
     chmodSync(fileOf('frostline.db'), 0o640)
-    assert.equal((await store.cli(['compact'])).code, 0)
+    assert.equal((await run('compact')).code, 0)
     assert.deepEqual([modeOf(store.data_dir), modeOf(fileOf('frostline.db'))], ['755', '640'])
     // Any reader may read the Parquet of a folder that was opened to it.
     assert.equal(modeOf(fileOf('cold')), '777')
