@@ -2,7 +2,7 @@ import { formatDay } from '../event/time.ts'
 import type { Day } from '../event/time.ts'
 import type { Days } from '../questions/parts/asked.ts'
 import { ALL_EVENTS } from '../sets/coding.ts'
-import { openNumbers } from '../sets/numbers.ts'
+import { findNumbers } from '../sets/numbers.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 import type { Mirror } from './mirror.ts'
@@ -38,7 +38,6 @@ export const HOT_ROWS_KEPT_MAX = 250_000
 /** @param connection one that sees the mirror as it is */
 export function openHotDays(db: Sqlite, connection: DuckConnection): HotDaysReader {
   const nextNumber = db.prepare('SELECT next FROM user_numbering').pluck()
-  const numberOf = openNumbers(db)
   let days = new Map<Day, Map<string, HotCounts>>()
   let known = new Map<string, number>()
   let numbers = 0
@@ -57,15 +56,14 @@ export function openHotDays(db: Sqlite, connection: DuckConnection): HotDaysRead
     numbers = numbered
   }
 
-  function find(user_id: string): number {
-    const found = known.get(user_id)
-    if (found !== undefined) return found
-    const stored = numberOf(user_id)
-    // A job that has not published its files may just have numbered the user.
-    const user = stored !== 0 && stored < numbered ? stored : numbers
-    if (user === numbers) numbers += 1
-    known.set(user_id, user)
-    return user
+  function learn(user_ids: readonly string[]): void {
+    const fresh = [...new Set(user_ids)].filter((user_id) => !known.has(user_id))
+    for (const [i, stored] of findNumbers(db, fresh).entries()) {
+      // A job that has not published its files may just have numbered the user.
+      const is_numbered = stored !== 0 && stored < numbered
+      known.set(fresh[i]!, is_numbered ? stored : numbers)
+      if (!is_numbered) numbers += 1
+    }
   }
 
   function add(day: Day, event_type: string, user: number, events: number): void {
@@ -86,10 +84,9 @@ export function openHotDays(db: Sqlite, connection: DuckConnection): HotDaysRead
          FROM hot WHERE seq > $1::BIGINT GROUP BY ALL`,
       [seen],
     )
-    for (const row of reader.getRows()) {
-      const [day, event_type, user_id, events] = row as [number, string, string, number]
-      add(day, event_type, find(user_id), events)
-    }
+    const rows = reader.getRows() as [number, string, string, number][]
+    learn(rows.map(([, , user_id]) => user_id))
+    for (const [day, event_type, user_id, events] of rows) add(day, event_type, known.get(user_id)!, events)
     seen = through
   }
 

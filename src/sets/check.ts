@@ -3,7 +3,7 @@ import type { DuckConnection } from '../store/duckdb.ts'
 import type { FileSet } from '../store/catalog.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 import { ALL_EVENTS, checksumOf, decodeSet } from './coding.ts'
-import { openNumbers } from './numbers.ts'
+import { findNumbers } from './numbers.ts'
 
 /**
  * Compares the sets of a file with its rows.
@@ -30,19 +30,23 @@ interface Found {
 }
 
 async function readTypes(connection: DuckConnection, db: Sqlite, at: string): Promise<Map<string, Found>> {
-  const numberOf = openNumbers(db)
   const found = new Map<string, Found>([[ALL_EVENTS, { events: 0, users: new Set() }]])
   const result = await connection.run(
     `SELECT event_type, user_id, count(*)::DOUBLE FROM ${readParquetSql([at])} GROUP BY ALL`,
   )
   for (let chunk = await result.fetchChunk(); chunk !== null; chunk = await result.fetchChunk()) {
     if (chunk.rowCount === 0) break
-    for (const [event_type, user_id, events] of chunk.getRows() as [string, string, number][]) {
+    const rows = chunk.getRows() as [string, string, number][]
+    const users = findNumbers(
+      db,
+      rows.map(([, user_id]) => user_id),
+    )
+    for (const [i, [event_type, , events]] of rows.entries()) {
       const own = found.get(event_type) ?? { events: 0, users: new Set() }
       found.set(event_type, own)
       for (const each of [own, found.get(ALL_EVENTS)!]) {
         each.events += events
-        each.users.add(numberOf(user_id))
+        each.users.add(users[i]!)
       }
     }
   }

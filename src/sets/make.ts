@@ -1,5 +1,5 @@
 import type { FileSet } from '../store/catalog.ts'
-import { readParquetSql } from '../store/duckdb.ts'
+import { integersOf, readParquetSql } from '../store/duckdb.ts'
 import type { DuckConnection } from '../store/duckdb.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 import { ALL_EVENTS, checksumOf, encodeSet } from './coding.ts'
@@ -22,12 +22,16 @@ export async function makeSets(
 ): Promise<FileSet[]> {
   const source = readParquetSql(files.map(({ at }) => at))
   try {
-    const users = await connection.runAndReadAll(`SELECT DISTINCT user_id FROM ${source} ORDER BY user_id`)
+    await connection.run(
+      `CREATE OR REPLACE TEMP TABLE pairs AS
+       SELECT file_index::INTEGER AS f, event_type, user_id, count(*) AS events FROM ${source} GROUP BY ALL`,
+    )
+    const users = await connection.runAndReadAll('SELECT DISTINCT user_id FROM pairs ORDER BY user_id')
     await handOver(connection, db, users.getColumns()[0] as string[])
     await connection.run(
       `CREATE OR REPLACE TEMP TABLE counted_types AS
-       SELECT f, event_type, events, (row_number() OVER (ORDER BY f, event_type) - 1)::INTEGER AS t
-       FROM (SELECT file_index::INTEGER AS f, event_type, count(*)::DOUBLE AS events FROM ${source} GROUP BY ALL)`,
+       SELECT f, event_type, sum(events)::DOUBLE AS events, (row_number() OVER (ORDER BY f, event_type) - 1)::INTEGER AS t
+       FROM pairs GROUP BY f, event_type`,
     )
     const counted = await connection.runAndReadAll(
       'SELECT f, event_type, events FROM counted_types ORDER BY t',
@@ -37,7 +41,7 @@ export async function makeSets(
       event_type,
       events,
     }))
-    const uids = await readPairs(connection, source, types.length)
+    const uids = await readPairs(connection, types.length)
     return files.flatMap(({ path }, f) => {
       const own = [...types.keys()].filter((t) => types[t]!.f === f)
       const all = {
@@ -52,7 +56,9 @@ export async function makeSets(
       })
     })
   } finally {
-    await connection.run('DROP TABLE IF EXISTS numbered; DROP TABLE IF EXISTS counted_types')
+    await connection.run(
+      'DROP TABLE IF EXISTS pairs; DROP TABLE IF EXISTS numbered; DROP TABLE IF EXISTS counted_types',
+    )
   }
 }
 
@@ -70,22 +76,37 @@ async function handOver(connection: DuckConnection, db: Sqlite, user_ids: readon
 }
 
 /** The sorted numbers of the users of each type of `counted_types`. */
-async function readPairs(connection: DuckConnection, source: string, types: number): Promise<number[][]> {
-  const uids: number[][] = Array.from({ length: types }, () => [])
+async function readPairs(connection: DuckConnection, types: number): Promise<Uint32Array[]> {
+  const counted = await connection.runAndReadAll(
+    'SELECT t, count(*)::INTEGER FROM pairs JOIN counted_types USING (f, event_type) GROUP BY t',
+  )
+  const counts = new Map(counted.getRows() as [number, number][])
+  const uids = Array.from({ length: types }, (_, t) => new Uint32Array(counts.get(t)!))
+  const filled = new Uint32Array(types)
   const result = await connection.run(
-    `SELECT DISTINCT t, uid FROM (SELECT file_index::INTEGER AS f, event_type, user_id FROM ${source})
-     JOIN counted_types USING (f, event_type) JOIN numbered USING (user_id) ORDER BY t, uid`,
+    'SELECT t, uid FROM pairs JOIN counted_types USING (f, event_type) JOIN numbered USING (user_id) ORDER BY t, uid',
   )
   for (let chunk = await result.fetchChunk(); chunk !== null; chunk = await result.fetchChunk()) {
     if (chunk.rowCount === 0) break
-    const [of_type, uid] = [chunk.getColumnVector(0), chunk.getColumnVector(1)]
-    for (let row = 0; row < chunk.rowCount; row += 1)
-      uids[of_type.getItem(row) as number]!.push(uid.getItem(row) as number)
+    const [of_type, uid] = [integersOf(chunk, 0), integersOf(chunk, 1)]
+    for (let row = 0; row < chunk.rowCount; row += 1) {
+      const t = of_type[row]!
+      uids[t]![filled[t]!] = uid[row]!
+      filled[t]! += 1
+    }
   }
   return uids
 }
 
-function united(sets: readonly (readonly number[])[]): Uint32Array {
-  if (sets.length === 1) return Uint32Array.from(sets[0]!)
-  return Uint32Array.from(new Set(sets.flat())).toSorted()
+/** The sorted numbers that are in any of these sets. */
+function united(sets: readonly Uint32Array[]): Uint32Array {
+  if (sets.length === 1) return sets[0]!
+  const all = new Uint32Array(sets.reduce((n, { length }) => n + length, 0))
+  let end = 0
+  for (const set of sets) {
+    all.set(set, end)
+    end += set.length
+  }
+  all.sort()
+  return all.filter((number, i) => i === 0 || number !== all[i - 1])
 }

@@ -5,33 +5,43 @@ import type { Sqlite } from '../store/sqlite.ts'
 
 /** Users that get their number in one transaction: few enough that a writer does not wait for long. */
 const USERS_PER_TRANSACTION = 2_000
-
-/** Looks up numbers; a user without one has 0. */
-export function openNumbers(db: Sqlite): (user_id: string) => number {
-  const find = db.prepare('SELECT uid FROM user_numbers WHERE user_id = ?').pluck()
-  return (user_id) => (find.get(user_id) as number | undefined) ?? 0
-}
+/** Users that are looked up by one statement: one for each takes eight times as long. */
+const USERS_PER_LOOKUP = 10_000
 
 /**
  * Gives a number to each user that has none. The caller holds the cold lock.
  * Numbers are durable before anything that uses them; one that is never used harms nobody.
+ * @param user_ids each once
  * @returns the numbers, in the order of the users
  */
 export function numberUsers(db: Sqlite, user_ids: readonly string[]): Uint32Array {
-  const find = openNumbers(db)
-  const numbers = Uint32Array.from(user_ids, find)
+  const numbers = findNumbers(db, user_ids)
   const fresh = [...user_ids.keys()].filter((i) => numbers[i] === 0)
   const take = db.prepare('UPDATE user_numbering SET next = next + ? RETURNING next - ?').pluck()
-  const add = db.prepare('INSERT INTO user_numbers (user_id, uid) VALUES (?, ?)')
-  function addSome(some: readonly number[]): void {
-    let next = take.get(some.length, some.length) as number
-    for (const i of some) {
-      add.run(user_ids[i], next)
-      numbers[i] = next
-      next += 1
-    }
+  const add = db.prepare('INSERT INTO user_numbers (user_id, uid) SELECT value, ? + key FROM json_each(?)')
+  for (const some of inParts(fresh, USERS_PER_TRANSACTION)) {
+    const first = inWriting(db, () => {
+      const next = take.get(some.length, some.length) as number
+      add.run(next, JSON.stringify(some.map((i) => user_ids[i])))
+      return next
+    })
+    for (const [n, i] of some.entries()) numbers[i] = first + n
   }
-  for (let done = 0; done < fresh.length; done += USERS_PER_TRANSACTION)
-    inWriting(db, () => addSome(fresh.slice(done, done + USERS_PER_TRANSACTION)))
   return numbers
+}
+
+/** Looks up the numbers of users, in their order; 0 if there is none. */
+export function findNumbers(db: Sqlite, user_ids: readonly string[]): Uint32Array {
+  const find = db
+    .prepare('SELECT coalesce(uid, 0) FROM json_each(?) LEFT JOIN user_numbers ON user_id = value')
+    .pluck()
+  return Uint32Array.from(
+    inParts(user_ids, USERS_PER_LOOKUP).flatMap((some) => find.all(JSON.stringify(some)) as number[]),
+  )
+}
+
+function inParts<T>(all: readonly T[], length: number): T[][] {
+  return Array.from({ length: Math.ceil(all.length / length) }, (_, n) =>
+    all.slice(n * length, (n + 1) * length),
+  )
 }

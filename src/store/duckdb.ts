@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type {
   DuckDBAppender,
   DuckDBConnection,
+  DuckDBDataChunk,
   DuckDBPreparedStatement,
   DuckDBUUIDVector,
   DuckDBValue,
@@ -157,6 +158,11 @@ export function readParquetSql(paths: readonly string[], options = ''): string {
 /** SQL that reads this CSV file, as {@link readParquetSql} does. The name's ending does not matter. */
 export function readCsvSql(path: string, options: string): string {
   return `read_csv(${sqlPath(path)}, hive_partitioning = false, compression = 'none', ${options})`
+}
+
+/** The memory of an INTEGER column without NULLs: to ask a vector for each of its items takes ten times as long. */
+export function integersOf(chunk: DuckDBDataChunk, column: number): Int32Array {
+  return (chunk.getColumnVector(column) as unknown as { items: Int32Array }).items
 }
 
 /**

@@ -90,7 +90,7 @@ const COUNTS = {
     what: 'of two compactors that are started together',
   },
   commands_from_one_question_to_the_next: {
-    short: 4,
+    short: 8,
     long: 1,
     unit: 'commands',
     what: 'of which one, on average, is followed by a question to the service; whatever a command itself reports is always compared',
@@ -140,7 +140,7 @@ const COUNTS = {
     what: 'at which a bit is flipped or the tail cut: of cold files, all of them at once',
   },
   damaged_places_one_by_one: {
-    short: 9,
+    short: 20,
     long: 200,
     unit: 'places',
     what: 'more of cold files, of segments of ids and of the SQLite file, so many of each, with a look at the store after each',
@@ -152,7 +152,7 @@ const COUNTS = {
     what: 'of those: how many the command and a whole service are asked about too',
   },
   demo_days: {
-    short: 8,
+    short: 4,
     long: 30,
     unit: 'days',
     what: 'of sample data in the demo that is run; 30 is the default',
@@ -352,7 +352,7 @@ const COUNTS = {
     what: 'of the repair of the index of cold ids, each at another step',
   },
   killed_day_rows: {
-    short: 40_000,
+    short: 20_000,
     long: 1_000_000,
     unit: 'rows',
     what: 'of the day in which the compactor is killed at each of its steps',
