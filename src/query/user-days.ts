@@ -12,8 +12,8 @@ export function unitedDays({ files, days, types }: UserDaysPlan, sets: SetReader
   const cold = new Map<Day, ColdFile[]>()
   for (const file of files) cold.set(file.day, [...(cold.get(file.day) ?? []), file])
   const of_hot = [...hot.days.keys()].filter((day) => day >= days.from && day <= days.to)
-  /** The last union that each user was in. */
-  const stamps = new Uint32Array(hot.numbers)
+  /** The last union that each user was in; made for the first union, because many questions need none. */
+  let stamps: Uint32Array | null = null
   let unions = 0
 
   function partsOf(day: Day): (Uint32Array | ReadonlySet<number>)[] {
@@ -33,6 +33,7 @@ export function unitedDays({ files, days, types }: UserDaysPlan, sets: SetReader
     const [only] = parts
     if (parts.length === 1 && only instanceof Uint32Array) return only
     unions += 1
+    stamps ??= new Uint32Array(hot.numbers)
     const found = new Uint32Array(
       parts.reduce((n, part) => n + ('size' in part ? part.size : part.length), 0),
     )
