@@ -68,7 +68,7 @@ function statementFor({ name, parameters, days: { from, to } }: Asked): string {
     case 'retention':
       return `WITH active AS (
                 SELECT DISTINCT user_id, intDiv(day - toDate('${formatDay(from)}'), ${window === 'week' ? 7 : 1}) AS w ${selected})
-              SELECT w, count() FROM active WHERE user_id IN (SELECT user_id FROM active WHERE w = 0) GROUP BY w`
+              SELECT 'all', 0, w, count() FROM active WHERE user_id IN (SELECT user_id FROM active WHERE w = 0) GROUP BY w`
     default:
       throw new Error(`${name} is not asked of ClickHouse`)
   }
