@@ -152,7 +152,7 @@ const COUNTS = {
     what: 'of those: how many the command and a whole service are asked about too',
   },
   demo_days: {
-    short: 4,
+    short: 8,
     long: 30,
     unit: 'days',
     what: 'of sample data in the demo that is run; 30 is the default',
