@@ -1,4 +1,4 @@
-import type { ColdFile } from '../store/catalog.ts'
+import type { ColdFile, FileSet } from '../store/catalog.ts'
 import type { Sqlite } from '../store/sqlite.ts'
 import { checksumOf, decodeSet } from './coding.ts'
 
@@ -16,7 +16,10 @@ export class SetError extends Error {
 }
 
 export interface SetReader {
-  /** By event type, with ALL_EVENTS; null if the file has no sets, or too many types for a set of each. */
+  /**
+   * By event type, with ALL_EVENTS; null if the file has no sets, damaged ones, or too many types for a set of each.
+   * The first call for a file reads all of its sets, to check them.
+   */
   counts(file: ColdFile): ReadonlyMap<string, Counts> | null
   /**
    * The sorted numbers of the users of one type, or of all events.
@@ -31,27 +34,28 @@ const KEPT_BYTES_MAX = 64 * 1024 * 1024
 const KEPT_FILES_MAX = 10_000
 
 export function openSets(db: Sqlite): SetReader {
-  const readCounts = db.prepare('SELECT event_type, events, users FROM file_sets WHERE path = ?')
+  const readSets = db.prepare('SELECT * FROM file_sets WHERE path = ?')
   const readSet = db.prepare('SELECT * FROM file_sets WHERE path = ? AND event_type = ?')
   const counted = new Map<string, ReadonlyMap<string, Counts>>()
   const decoded = new Map<string, Uint32Array>()
   let decoded_bytes = 0
 
   function read(path: string, event_type: string): Uint32Array {
-    const row = readSet.get(path, event_type) as Parameters<typeof checksumOf>[0] & { checksum: string }
+    const row = readSet.get(path, event_type) as FileSet | undefined
     if (row === undefined || checksumOf(row) !== row.checksum)
       throw new SetError(`the set of users of ${path} is damaged or gone`)
     return decodeSet(row.uids, row.users)
   }
 
   return {
-    counts({ path }) {
+    counts({ path, rows: events_of_file }) {
       const known = counted.get(path)
       if (known !== undefined) return known
-      const rows = readCounts.all(path) as (Counts & { event_type: string })[]
-      // One row alone is that of all events.
-      if (rows.length < 2) return null
+      const rows = readSets.all(path) as FileSet[]
       const counts = new Map(rows.map(({ event_type, events, users }) => [event_type, { events, users }]))
+      // The events of all types are those of the file, twice. Too few are those of missing types.
+      const events = rows.reduce((sum, set) => sum + set.events, 0)
+      if (events !== 2 * events_of_file || rows.some((set) => checksumOf(set) !== set.checksum)) return null
       counted.set(path, counts)
       if (counted.size > KEPT_FILES_MAX) counted.delete(counted.keys().next().value!)
       return counts

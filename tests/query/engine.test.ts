@@ -83,7 +83,7 @@ describe('the query engine', () => {
     const counted = await ask()
     assert.equal(counted.answered_from, 'sets')
     assert.deepEqual(counted.rows, read.rows)
-    home.inSqlite((writing) => writing.exec(`UPDATE file_sets SET uids = zeroblob(length(uids))`))
+    home.inSqlite((writing) => writing.exec('UPDATE file_sets SET uids = zeroblob(length(uids))'))
     const other = await openEngine(db, home.layout, { threads: 1, memory_mb: 256 })
     const again = await other.ask(
       askedFor('stickiness', { from: '2025-08-01', to: '2025-08-01' }),
@@ -91,6 +91,12 @@ describe('the query engine', () => {
     )
     assert.equal(again.answered_from, 'events', 'a damaged set is not believed')
     await other.close()
+    // Nor are counts, with which it needs no set.
+    home.inSqlite((writing) => writing.exec('UPDATE file_sets SET users = users + 1'))
+    const third = await openEngine(db, home.layout, { threads: 1, memory_mb: 256 })
+    const last = await third.ask(all, new AbortController().signal)
+    assert.deepEqual([last.answered_from, last.rows], ['events', read.rows])
+    await third.close()
   })
 
   it('stops with the reason of its signal, and answers the next question', async () => {
